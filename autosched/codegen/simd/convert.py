@@ -1,0 +1,174 @@
+"""Conversions: between elements, between scalars and vectors, and to and from Numba's integers."""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba.core import types
+from numba.core.errors import NumbaTypeError
+
+from autosched.codegen.simd import emit
+from autosched.codegen.simd.arithmetic import maximum, minimum
+from autosched.codegen.simd.definition import (
+    Lowering,
+    family,
+    integer_argument,
+    same_argument,
+    value_argument,
+)
+from autosched.codegen.simd.types import ValueType
+
+Builder = ir.IRBuilder
+Value = ir.Value
+
+
+def convert(b: Builder, source: ValueType, target: ValueType, x: Value) -> Value:
+    """`x` with the element of `target`: integers wrap, floats to integers saturate."""
+    if source == target:
+        return x
+    kind = target.llvm
+    if target.is_bool:
+        zero = emit.constant(source, 0.0 if source.is_float else 0)
+        if source.is_float:
+            return b.fcmp_unordered("!=", x, zero)
+        return b.icmp_unsigned("!=", x, zero)
+    if source.is_float:
+        if target.is_float:
+            return b.fptrunc(x, kind) if target.element.bits < source.element.bits else b.fpext(x, kind)
+        name = "fptosi" if target.is_signed else "fptoui"
+        return emit.call(b, f"llvm.{name}.sat.{target.suffix}.{source.suffix}", kind, x)
+    if target.is_float:
+        return b.sitofp(x, kind) if source.is_signed else b.uitofp(x, kind)
+    if target.element.bits == source.element.bits:
+        return x
+    if target.element.bits < source.element.bits:
+        return b.trunc(x, kind)
+    return b.sext(x, kind) if source.is_signed else b.zext(x, kind)
+
+
+def saturate(b: Builder, source: ValueType, target: ValueType, x: Value) -> Value:
+    """As `convert`, but integers outside the range of `target` become its nearest end."""
+    if source.is_integer and target.is_integer:
+        low, high = target.element.minimum, target.element.maximum
+        if source.element.minimum < low:
+            x = maximum(b, source, x, emit.constant(source, low))
+        if source.element.maximum > high:
+            x = minimum(b, source, x, emit.constant(source, high))
+    return convert(b, source, target, x)
+
+
+def _conversion(name: str, chosen: object) -> None:
+    @family(name, typed=True)
+    def resolve(target: ValueType, v: ValueType) -> Lowering:
+        operation = f"{name}_{target}"
+        source = value_argument(operation, "v", v)
+        if source.lanes != target.lanes:
+            raise NumbaTypeError(f"{operation}: v must have {target.lanes} lanes, but it is {source}")
+        return Lowering(target, (source,), lambda b, x: chosen(b, source, target, x))  # type: ignore[operator]
+
+
+_conversion("cast", convert)
+_conversion("sat", saturate)
+
+
+@family("splat", typed=True)
+def _splat(target: ValueType, s: ValueType) -> Lowering:
+    """The scalar in every lane."""
+    source = same_argument(f"splat_{target}", "s", s, target.scalar)
+    return Lowering(target, (source,), lambda b, x: emit.splat(b, x, target.lanes))
+
+
+@family("iota", typed=True)
+def _iota(target: ValueType) -> Lowering:
+    """0, 1, 2, … (integers wrap)."""
+    if target.is_bool:
+        raise NumbaTypeError("iota needs integers or floats")
+    return Lowering(target, (), lambda b: emit.lane_numbers(target))
+
+
+@family("const", typed=True)
+def _const(target: ValueType, x: types.Type) -> Lowering:
+    """A Python number in every lane: integers wrap, floats round to the element."""
+    if isinstance(x, types.Boolean):
+        source, plain = ValueType("b1", 1), types.boolean
+    elif isinstance(x, types.Integer):
+        source = ValueType("i64" if x.signed else "u64", 1)
+        plain = types.int64 if x.signed else types.uint64
+    elif isinstance(x, types.Float) and target.is_float:
+        source, plain = ValueType("f64", 1), types.float64
+    else:
+        expected = "a Python number" if target.is_float else "a Python integer"
+        raise NumbaTypeError(f"const_{target}: x must be {expected}, not {x}")
+
+    def emit_one(b: Builder, number: Value) -> Value:
+        return emit.splat(b, convert(b, source, target.scalar, number), target.lanes)
+
+    return Lowering(target, (plain,), emit_one)
+
+
+@family("extract", typed=True)
+def _extract(source: ValueType, v: ValueType, i: types.Type) -> Lowering:
+    """Lane `i`, 0 <= i < lanes, as a scalar."""
+    operation = f"extract_{source}"
+    same_argument(operation, "v", v, source)
+    index = integer_argument(operation, "i", i)
+    if source.lanes == 1:
+        return Lowering(source, (source, index), lambda b, x, lane: x)
+    return Lowering(source.scalar, (source, index), lambda b, x, lane: b.extract_element(x, lane))
+
+
+@family("insert", typed=True)
+def _insert(target: ValueType, v: ValueType, i: types.Type, s: ValueType) -> Lowering:
+    """`v` with lane `i`, 0 <= i < lanes, replaced by the scalar `s`."""
+    operation = f"insert_{target}"
+    same_argument(operation, "v", v, target)
+    same_argument(operation, "s", s, target.scalar)
+    index = integer_argument(operation, "i", i)
+    arguments = (target, index, target.scalar)
+    if target.lanes == 1:
+        return Lowering(target, arguments, lambda b, x, lane, scalar: scalar)
+    return Lowering(
+        target, arguments, lambda b, x, lane, scalar: b.insert_element(x, scalar, lane)
+    )
+
+
+@family("index", typed=False)
+def _index(v: ValueType) -> Lowering:
+    """The scalar integer as a Numba int64."""
+    source = value_argument("index", "v", v)
+    if source.lanes != 1 or source.is_float:
+        raise NumbaTypeError(f"index: v must be a scalar integer, not {source}")
+    target = ValueType("i64", 1)
+    return Lowering(types.int64, (source,), lambda b, x: convert(b, source, target, x))
+
+
+@family("value", typed=True)
+def _value(target: ValueType, i: types.Type) -> Lowering:
+    """A Numba integer in every lane; integers wrap."""
+    plain = integer_argument(f"value_{target}", "i", i)
+    source = ValueType("i64", 1)
+
+    def emit_one(b: Builder, number: Value) -> Value:
+        return emit.splat(b, convert(b, source, target.scalar, number), target.lanes)
+
+    return Lowering(target, (plain,), emit_one)
+
+
+@family("ramp", typed=True)
+def _ramp(target: ValueType, base: types.Type) -> Lowering:
+    """`value_T(base) + iota_T()`."""
+    if target.is_bool:
+        raise NumbaTypeError("ramp needs integers or floats")
+    first = _value(target, base)
+
+    def emit_one(b: Builder, number: Value) -> Value:
+        start, step = first.emit(b, number), emit.lane_numbers(target)
+        return b.fadd(start, step) if target.is_float else b.add(start, step)
+
+    return Lowering(target, first.arguments, emit_one)
+
+
+@family("bool_", typed=False)
+def _bool(v: ValueType) -> Lowering:
+    """The scalar b1 as a Numba boolean, for `if`."""
+    source = same_argument("bool_", "v", v, ValueType("b1", 1))
+    return Lowering(types.boolean, (source,), lambda b, x: x)

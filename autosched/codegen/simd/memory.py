@@ -1,0 +1,308 @@
+"""Memory: loads, stores, gathers and scratch. Addresses are byte addresses in a Numba int64."""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.errors import NumbaTypeError
+
+from autosched.codegen.simd import emit
+from autosched.codegen.simd.convert import convert
+from autosched.codegen.simd.definition import (
+    Lowering,
+    family,
+    integer_argument,
+    same_argument,
+    value_argument,
+)
+from autosched.codegen.simd.types import ValueType
+
+Builder = ir.IRBuilder
+Value = ir.Value
+
+
+def in_memory(value: ValueType) -> ValueType:
+    """The type whose bytes are stored: b1 lanes take a byte each, 0 or 1."""
+    return value.of("u8") if value.is_bool else value
+
+
+def load(
+    b: Builder, value: ValueType, address: Value, *, align: int = 1, invariant: bool = False
+) -> Value:
+    """Load from the int64 `address`. An invariant load promises that nobody writes the bytes."""
+    stored = in_memory(value)
+    loaded = b.load(b.inttoptr(address, emit.POINTER), typ=stored.llvm, align=align)
+    if invariant:
+        _promise_invariant(b, loaded)
+    return convert(b, stored, value, loaded)
+
+
+def _promise_invariant(b: Builder, loaded: ir.Instruction) -> None:
+    loaded.set_metadata("invariant.load", b.module.add_metadata([]))
+
+
+@family("load", typed=True)
+def _load(value: ValueType, addr: types.Type) -> Lowering:
+    """Unaligned load."""
+    plain = integer_argument(f"load_{value}", "addr", addr)
+    return Lowering(value, (plain,), lambda b, address: load(b, value, address))
+
+
+@family("read", typed=True)
+def _read(value: ValueType, addr: types.Type) -> Lowering:
+    """Unaligned load from memory that nobody writes while the kernel runs."""
+    plain = integer_argument(f"read_{value}", "addr", addr)
+    return Lowering(value, (plain,), lambda b, address: load(b, value, address, invariant=True))
+
+
+@family("store", typed=True)
+def _store(value: ValueType, addr: types.Type, v: ValueType) -> Lowering:
+    """Unaligned store."""
+    plain = integer_argument(f"store_{value}", "addr", addr)
+    same_argument(f"store_{value}", "v", v, value)
+    stored = in_memory(value)
+
+    def emit_one(b: Builder, address: Value, x: Value) -> None:
+        b.store(convert(b, value, stored, x), b.inttoptr(address, emit.POINTER), align=1)
+
+    return Lowering(types.void, (plain, value), emit_one)
+
+
+@family("stream", typed=True)
+def _stream(value: ValueType, addr: types.Type, v: ValueType) -> Lowering:
+    """Store past the caches. `addr` must be a multiple of the value's size in bytes.
+
+    Ordinary loads of this thread see the bytes; another thread does after the next release of a
+    lock or other fence.
+    """
+    plain = integer_argument(f"stream_{value}", "addr", addr)
+    same_argument(f"stream_{value}", "v", v, value)
+    stored = in_memory(value)
+
+    def emit_one(b: Builder, address: Value, x: Value) -> None:
+        pointer = b.inttoptr(address, emit.POINTER)
+        align = 1 << (stored.bytes.bit_length() - 1)
+        written = b.store(convert(b, value, stored, x), pointer, align=align)
+        written.set_metadata("nontemporal", b.module.add_metadata([ir.Constant(emit.I32, 1)]))
+
+    return Lowering(types.void, (plain, value), emit_one)
+
+
+def first_lanes(b: Builder, stored: ValueType, count: Value) -> Value:
+    """An i1 per lane of `stored`: whether the lane's number is below `count`.
+
+    Compared in the element's own width where the lane numbers fit, which is what mask registers
+    and AVX2 blends want; always a vector, of one lane too.
+    """
+    lanes = stored.lanes
+    bits = stored.element.bits if lanes < 128 else max(stored.element.bits, 16)
+    number = ValueType(f"i{bits}", lanes)
+    i64 = ValueType("i64", 1)
+    clamped = maximum_minimum(b, i64, count, lanes)
+    narrow = convert(b, i64, number.scalar, clamped)
+    inside = b.icmp_signed("<", emit.lane_numbers(number), emit.splat(b, narrow, lanes))
+    return _as_vector(b, inside, lanes)
+
+
+def maximum_minimum(b: Builder, i64: ValueType, count: Value, lanes: int) -> Value:
+    from autosched.codegen.simd.arithmetic import maximum, minimum
+
+    return minimum(b, i64, maximum(b, i64, count, emit.constant(i64, 0)), emit.constant(i64, lanes))
+
+
+def _as_vector(b: Builder, x: Value, lanes: int) -> Value:
+    """A scalar as a vector of one lane, which the masked intrinsics need."""
+    if lanes > 1:
+        return x
+    empty = ir.Constant(ir.VectorType(x.type, 1), ir.Undefined)
+    return b.insert_element(empty, x, ir.Constant(emit.I32, 0))
+
+
+def _masked_load(value: ValueType, operation: str, addr: types.Type, count: types.Type, invariant: bool) -> Lowering:
+    plain = integer_argument(operation, "addr", addr)
+    counted = integer_argument(operation, "count", count)
+    stored = in_memory(value)
+    vector = ir.VectorType(stored.element.llvm, stored.lanes)
+    scalar = stored.scalar.suffix
+
+    def emit_one(b: Builder, address: Value, active: Value) -> Value:
+        loaded = emit.call(
+            b,
+            f"llvm.masked.load.v{stored.lanes}{scalar}.p0",
+            vector,
+            b.inttoptr(address, emit.POINTER),
+            ir.Constant(emit.I32, 1),
+            first_lanes(b, stored, active),
+            ir.Constant(vector, None),
+        )
+        if invariant:
+            _promise_invariant(b, loaded)
+        if stored.lanes == 1:
+            loaded = emit.lane(b, loaded, 0)
+        return convert(b, stored, value, loaded)
+
+    return Lowering(value, (plain, counted), emit_one)
+
+
+@family("load_masked", typed=True)
+def _load_masked(value: ValueType, addr: types.Type, count: types.Type) -> Lowering:
+    """Load the first `count` lanes; the others are 0 and their memory is not touched."""
+    return _masked_load(value, f"load_masked_{value}", addr, count, invariant=False)
+
+
+@family("read_masked", typed=True)
+def _read_masked(value: ValueType, addr: types.Type, count: types.Type) -> Lowering:
+    """`load_masked` from memory that nobody writes while the kernel runs."""
+    return _masked_load(value, f"read_masked_{value}", addr, count, invariant=True)
+
+
+@family("store_masked", typed=True)
+def _store_masked(value: ValueType, addr: types.Type, v: ValueType, count: types.Type) -> Lowering:
+    """Store the first `count` lanes; the memory of the others is not touched."""
+    operation = f"store_masked_{value}"
+    plain = integer_argument(operation, "addr", addr)
+    same_argument(operation, "v", v, value)
+    counted = integer_argument(operation, "count", count)
+    stored = in_memory(value)
+
+    def emit_one(b: Builder, address: Value, x: Value, active: Value) -> None:
+        emit.call(
+            b,
+            f"llvm.masked.store.v{stored.lanes}{stored.scalar.suffix}.p0",
+            ir.VoidType(),
+            _as_vector(b, convert(b, value, stored, x), stored.lanes),
+            b.inttoptr(address, emit.POINTER),
+            ir.Constant(emit.I32, 1),
+            first_lanes(b, stored, active),
+        )
+
+    return Lowering(types.void, (plain, value, counted), emit_one)
+
+
+def offsets_argument(operation: str, value: ValueType, offsets: types.Type) -> ValueType:
+    """`offsets` if it has an integer for each lane of `value`."""
+    given = value_argument(operation, "offsets", offsets)
+    if not given.is_integer or given.lanes != value.lanes:
+        raise NumbaTypeError(
+            f"{operation}: offsets must have {value.lanes} integer lanes, but it is {given}"
+        )
+    return given
+
+
+def wide_offsets(b: Builder, given: ValueType, offsets: Value) -> tuple[ValueType, Value]:
+    """The offsets as signed numbers of at least 32 bits, without change of value."""
+    bits = 64 if given.element.bits == 64 or given.element.name == "u32" else 32
+    wide = given.of(f"i{bits}")
+    return wide, convert(b, given, wide, offsets)
+
+
+def pick(b: Builder, value: ValueType, given: ValueType, address: Value, offsets: Value) -> Value:
+    """One scalar load a lane."""
+    i64 = given.of("i64")
+    wide = convert(b, given, i64, offsets)
+    stored = in_memory(value)
+    scalars = [
+        load(b, stored.scalar, b.add(address, emit.lane(b, wide, index)))
+        for index in range(value.lanes)
+    ]
+    return convert(b, stored, value, emit.from_lanes(b, scalars))
+
+
+@family("pick", typed=True)
+def _pick(value: ValueType, addr: types.Type, offsets: ValueType) -> Lowering:
+    """Lane i from `addr + offsets[i]` (bytes), by scalar loads."""
+    operation = f"pick_{value}"
+    plain = integer_argument(operation, "addr", addr)
+    given = offsets_argument(operation, value, offsets)
+    return Lowering(value, (plain, given), lambda b, a, o: pick(b, value, given, a, o))
+
+
+@family("gather", typed=True)
+def _gather(value: ValueType, addr: types.Type, offsets: ValueType) -> Lowering:
+    """Lane i from `addr + offsets[i]` (bytes), by the target's gather where it has one."""
+    operation = f"gather_{value}"
+    plain = integer_argument(operation, "addr", addr)
+    given = offsets_argument(operation, value, offsets)
+    if value.lanes == 1:
+        return _pick(value, addr, offsets)
+    stored = in_memory(value)
+
+    def emit_one(b: Builder, address: Value, offset: Value) -> Value:
+        _, wide = wide_offsets(b, given, offset)
+        pointers = b.gep(b.inttoptr(address, emit.POINTER), [wide], source_etype=emit.I8)
+        # llvmlite types every getelementptr as one pointer; a vector index gives a vector of them.
+        pointers.type = ir.VectorType(emit.POINTER, value.lanes)
+        loaded = emit.call(
+            b,
+            f"llvm.masked.gather.{stored.suffix}.v{value.lanes}p0",
+            stored.llvm,
+            pointers,
+            ir.Constant(emit.I32, 1),
+            emit.constant(value.of("b1"), 1),
+            ir.Constant(stored.llvm, None),
+        )
+        return convert(b, stored, value, loaded)
+
+    return Lowering(value, (plain, given), emit_one)
+
+
+@family("scatter", typed=True)
+def _scatter(
+    value: ValueType, addr: types.Type, offsets: ValueType, v: ValueType, count: types.Type
+) -> Lowering:
+    """Store the first `count` lanes, lane i to `addr + offsets[i]` (bytes), in lane order."""
+    operation = f"scatter_{value}"
+    plain = integer_argument(operation, "addr", addr)
+    given = offsets_argument(operation, value, offsets)
+    same_argument(operation, "v", v, value)
+    counted = integer_argument(operation, "count", count)
+    stored = in_memory(value)
+
+    def emit_one(b: Builder, address: Value, offset: Value, x: Value, active: Value) -> None:
+        # A loop over stack copies: small code, and the loads forward from the two stores.
+        i64 = given.of("i64")
+        values = cgutils.alloca_once(b, stored.llvm)
+        places = cgutils.alloca_once(b, i64.llvm)
+        b.store(convert(b, value, stored, x), values)
+        b.store(convert(b, given, i64, offset), places)
+        number = ValueType("i64", 1)
+        clamped = maximum_minimum(b, number, active, value.lanes)
+        with cgutils.for_range(b, clamped, intp=emit.I64) as loop:
+            place = b.load(_element(b, places, emit.I64, loop.index), typ=emit.I64)
+            lane = b.load(_element(b, values, stored.element.llvm, loop.index), typ=stored.element.llvm)
+            b.store(lane, b.inttoptr(b.add(address, place), emit.POINTER), align=1)
+
+    return Lowering(types.void, (plain, given, value, counted), emit_one)
+
+
+def _element(b: Builder, base: Value, element: ir.Type, index: Value) -> Value:
+    pointer = b.bitcast(base, emit.POINTER)
+    return b.gep(pointer, [index], source_etype=element)
+
+
+@family("allocate", typed=False)
+def _allocate(nbytes: types.Type) -> Lowering:
+    """The address of at least `nbytes` fresh bytes, a multiple of 64; 0 if there is no memory."""
+    plain = integer_argument("allocate", "nbytes", nbytes)
+    i64 = ValueType("i64", 1)
+
+    def emit_one(b: Builder, size: Value) -> Value:
+        from autosched.codegen.simd.arithmetic import maximum
+
+        positive = maximum(b, i64, size, emit.constant(i64, 1))
+        rounded = b.and_(b.add(positive, emit.constant(i64, 63)), emit.constant(i64, -64))
+        memory = emit.call(b, "aligned_alloc", emit.POINTER, emit.constant(i64, 64), rounded)
+        return b.ptrtoint(memory, emit.I64)
+
+    return Lowering(types.int64, (plain,), emit_one)
+
+
+@family("release", typed=False)
+def _release(addr: types.Type) -> Lowering:
+    """Give back what `allocate` returned; 0 is harmless."""
+    plain = integer_argument("release", "addr", addr)
+
+    def emit_one(b: Builder, address: Value) -> None:
+        emit.call(b, "free", ir.VoidType(), b.inttoptr(address, emit.POINTER))
+
+    return Lowering(types.void, (plain,), emit_one)
