@@ -1,0 +1,75 @@
+"""Whether every index of a Func is bounded, so that a region to compute can be found for what it reads."""
+
+from __future__ import annotations
+
+from autosched.errors import LanguageError
+from autosched.lang.expr import Binary, Cast, Const, Expr, Extent, Param, Read, RVar, Select, Unary, Var, walk
+from autosched.lang.func import Func, Input
+
+#: An integer type this narrow bounds its values by itself: a byte read from an image may index a table of 256.
+NARROW = 16
+
+
+def check_bounded(func: Func) -> None:
+    """Raise where a read of `func` has an index that cannot be bounded from both sides."""
+    assert func.value is not None
+    for node in walk(func.value):
+        if not isinstance(node, Read):
+            continue
+        for dim, index in enumerate(node.index):
+            lo, hi = bounded(index)
+            if not (lo and hi):
+                side = "below or above" if not (lo or hi) else "above" if lo else "below"
+                raise LanguageError(
+                    f"Func {func.name}: index {dim} of `{node}` cannot be bounded {side}; clamp it, or declare the "
+                    f"bounds of the table that it comes from ({node.where})"
+                )
+
+
+def bounded(expr: Expr) -> tuple[bool, bool]:
+    """Whether `expr` has a bound below and a bound above that lowering can find."""
+    narrow = expr.type.is_bool or (expr.type.is_int and expr.type.bits <= NARROW)
+    if narrow or isinstance(expr, (Const, Var, RVar, Param, Extent)):
+        return True, True
+    match expr:
+        case Read(source=Input() as table):
+            known = table.bounds is not None or table.monotone
+            return known, known
+        case Cast(to=to, a=a):
+            if not a.type.is_int or (to.bits < a.type.bits and not expr.saturating) or to.kind != a.type.kind == "i":
+                return False, False
+            return bounded(a)
+        case Select(a=a, b=b):
+            (alo, ahi), (blo, bhi) = bounded(a), bounded(b)
+            return alo and blo, ahi and bhi
+        case Unary(op="neg", a=a) if expr.type.bits == 64:
+            lo, hi = bounded(a)
+            return hi, lo
+        case Binary(op=op, a=a, b=b):
+            return _binary(op, a, b, expr.type.bits)
+    return False, False
+
+
+def _binary(op: str, a: Expr, b: Expr, bits: int) -> tuple[bool, bool]:
+    (alo, ahi), (blo, bhi) = bounded(a), bounded(b)
+    if op == "min":
+        return alo and blo, ahi or bhi
+    if op == "max":
+        return alo or blo, ahi and bhi
+    if op == "mod" and isinstance(b, Const):
+        return True, True
+    if op == "and":
+        mask = next((e.value for e in (a, b) if isinstance(e, Const) and e.value >= 0), None)
+        return mask is not None, mask is not None
+    if op in ("floordiv", "shr") and isinstance(b, Const) and b.value >= 0:
+        return alo, ahi
+    if bits < 64:  # arithmetic of narrower integers may wrap, so its bounds say nothing
+        return False, False
+    if op == "add":
+        return alo and blo, ahi and bhi
+    if op == "sub":
+        return alo and bhi, ahi and blo
+    if op == "mul" or (op == "shl" and isinstance(b, Const)):
+        both = alo and ahi and blo and bhi
+        return both, both
+    return False, False

@@ -1,0 +1,600 @@
+"""Expressions: typed, immutable trees that say what a value is.
+
+Python's operators build them. Both sides must have one type; a Python number takes the type of the other side, and an
+integer narrower than i64 is widened when the other side is i64 (the type of Vars and of indices). Integer arithmetic
+wraps. `//` and `%` round towards minus infinity and give 0 for a zero divisor; shift amounts are taken modulo the
+width; `min(a, b)` is b where b < a, else a; a cast from float to integer truncates and saturates, NaN becomes 0.
+
+A mistake does not raise where the expression is built, because the Func is not known there: it becomes a Fault, which
+every expression around it turns into, and the Func's definition raises it with its own name and the user's line.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Union
+
+import numpy as np
+
+from autosched.errors import LanguageError
+from autosched.lang.types import TYPES, Type, b1, i64
+
+if TYPE_CHECKING:
+    from autosched.lang.func import Func, Input, RDom
+
+_PACKAGE = str(Path(__file__).parent)
+
+
+def caller() -> str:
+    """`file:line` of the nearest frame outside the language: where the user wrote it."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith((_PACKAGE, "<string>")):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+@dataclass(frozen=True, eq=False)
+class Expr:
+    """Base of all expressions. `type` is the type of its value, `where` the user's file:line."""
+
+    where: str = field(default_factory=caller, kw_only=True, repr=False)
+
+    @property
+    def type(self) -> Type:
+        raise NotImplementedError
+
+    @property
+    def operands(self) -> tuple[Expr, ...]:
+        """The expressions this one is computed from."""
+        return ()
+
+    def __bool__(self) -> bool:
+        raise LanguageError(
+            f"`{self}` is an expression and has no truth value while the algorithm is being written ({caller()}); "
+            "use select(condition, a, b), and & | ~ between conditions"
+        )
+
+    __hash__ = object.__hash__
+
+    def __add__(self, other: Operand) -> Expr:
+        return binary("add", self, other)
+
+    def __radd__(self, other: Operand) -> Expr:
+        return binary("add", other, self)
+
+    def __sub__(self, other: Operand) -> Expr:
+        return binary("sub", self, other)
+
+    def __rsub__(self, other: Operand) -> Expr:
+        return binary("sub", other, self)
+
+    def __mul__(self, other: Operand) -> Expr:
+        return binary("mul", self, other)
+
+    def __rmul__(self, other: Operand) -> Expr:
+        return binary("mul", other, self)
+
+    def __truediv__(self, other: Operand) -> Expr:
+        return binary("div", self, other)
+
+    def __rtruediv__(self, other: Operand) -> Expr:
+        return binary("div", other, self)
+
+    def __floordiv__(self, other: Operand) -> Expr:
+        return binary("floordiv", self, other)
+
+    def __rfloordiv__(self, other: Operand) -> Expr:
+        return binary("floordiv", other, self)
+
+    def __mod__(self, other: Operand) -> Expr:
+        return binary("mod", self, other)
+
+    def __rmod__(self, other: Operand) -> Expr:
+        return binary("mod", other, self)
+
+    def __and__(self, other: Operand) -> Expr:
+        return binary("and", self, other)
+
+    def __rand__(self, other: Operand) -> Expr:
+        return binary("and", other, self)
+
+    def __or__(self, other: Operand) -> Expr:
+        return binary("or", self, other)
+
+    def __ror__(self, other: Operand) -> Expr:
+        return binary("or", other, self)
+
+    def __xor__(self, other: Operand) -> Expr:
+        return binary("xor", self, other)
+
+    def __rxor__(self, other: Operand) -> Expr:
+        return binary("xor", other, self)
+
+    def __lshift__(self, other: Operand) -> Expr:
+        return binary("shl", self, other)
+
+    def __rlshift__(self, other: Operand) -> Expr:
+        return binary("shl", other, self)
+
+    def __rshift__(self, other: Operand) -> Expr:
+        return binary("shr", self, other)
+
+    def __rrshift__(self, other: Operand) -> Expr:
+        return binary("shr", other, self)
+
+    def __lt__(self, other: Operand) -> Expr:
+        return binary("lt", self, other)
+
+    def __le__(self, other: Operand) -> Expr:
+        return binary("le", self, other)
+
+    def __gt__(self, other: Operand) -> Expr:
+        return binary("lt", other, self)
+
+    def __ge__(self, other: Operand) -> Expr:
+        return binary("le", other, self)
+
+    def __eq__(self, other: object) -> Expr:  # type: ignore[override]
+        return binary("eq", self, other)  # type: ignore[arg-type]
+
+    def __ne__(self, other: object) -> Expr:  # type: ignore[override]
+        return binary("ne", self, other)  # type: ignore[arg-type]
+
+    def __neg__(self) -> Expr:
+        return unary("neg", self)
+
+    def __invert__(self) -> Expr:
+        return unary("not", self)
+
+    def __abs__(self) -> Expr:
+        return unary("abs", self)
+
+
+Operand = Union[Expr, int, float, bool, np.generic]
+
+
+@dataclass(frozen=True, eq=False)
+class Fault(Expr):
+    """A mistake in an expression, kept until the Func that it belongs to is known."""
+
+    message: str
+
+    @property
+    def type(self) -> Type:
+        raise LanguageError(f"{self.message} ({self.where})")
+
+    def __str__(self) -> str:
+        return "<mistake>"
+
+
+@dataclass(frozen=True, eq=False)
+class Const(Expr):
+    """A literal of type `of`."""
+
+    value: int | float | bool
+    of: Type
+
+    @property
+    def type(self) -> Type:
+        return self.of
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+@dataclass(frozen=True, eq=False)
+class Var(Expr):
+    """A coordinate of a Func, an i64 in expressions."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "Var")
+
+    @property
+    def type(self) -> Type:
+        return i64
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, eq=False)
+class RVar(Expr):
+    """A coordinate of a reduction domain: lo, lo + 1, ..., lo + extent - 1."""
+
+    name: str
+    lo: Expr
+    extent: Expr
+
+    @property
+    def type(self) -> Type:
+        return i64
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, eq=False)
+class Param(Expr):
+    """A scalar given at run time. Integer Params may be used in indices and in domains of reductions."""
+
+    name: str
+    of: Type = i64
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "Param")
+
+    @property
+    def type(self) -> Type:
+        return self.of
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, eq=False)
+class Extent(Expr):
+    """The extent of dimension `dim` of an Input, an i64."""
+
+    source: Input
+    dim: int
+
+    @property
+    def type(self) -> Type:
+        return i64
+
+    def __str__(self) -> str:
+        return f"{self.source.name}.extent({self.dim})"
+
+
+@dataclass(frozen=True, eq=False)
+class Binary(Expr):
+    """`op` of two operands of one type; comparisons give b1."""
+
+    op: str
+    a: Expr
+    b: Expr
+
+    @property
+    def type(self) -> Type:
+        return b1 if self.op in COMPARISONS else self.a.type
+
+    @property
+    def operands(self) -> tuple[Expr, ...]:
+        return (self.a, self.b)
+
+    def __str__(self) -> str:
+        symbol = SYMBOLS.get(self.op)
+        return f"({self.a} {symbol} {self.b})" if symbol else f"{self.op}({self.a}, {self.b})"
+
+
+@dataclass(frozen=True, eq=False)
+class Unary(Expr):
+    """`op` of one operand, of the operand's type."""
+
+    op: str
+    a: Expr
+
+    @property
+    def type(self) -> Type:
+        return self.a.type
+
+    @property
+    def operands(self) -> tuple[Expr, ...]:
+        return (self.a,)
+
+    def __str__(self) -> str:
+        return f"{self.op}({self.a})"
+
+
+@dataclass(frozen=True, eq=False)
+class Cast(Expr):
+    """`a` converted to `to`: integers wrap, or saturate where `saturating`."""
+
+    to: Type
+    a: Expr
+    saturating: bool = False
+
+    @property
+    def type(self) -> Type:
+        return self.to
+
+    @property
+    def operands(self) -> tuple[Expr, ...]:
+        return (self.a,)
+
+    def __str__(self) -> str:
+        return f"{'saturating_cast' if self.saturating else 'cast'}({self.to}, {self.a})"
+
+
+@dataclass(frozen=True, eq=False)
+class Select(Expr):
+    """`a` where the condition holds, else `b`; both are defined everywhere."""
+
+    condition: Expr
+    a: Expr
+    b: Expr
+
+    @property
+    def type(self) -> Type:
+        return self.a.type
+
+    @property
+    def operands(self) -> tuple[Expr, ...]:
+        return (self.condition, self.a, self.b)
+
+    def __str__(self) -> str:
+        return f"select({self.condition}, {self.a}, {self.b})"
+
+
+@dataclass(frozen=True, eq=False)
+class Read(Expr):
+    """The value of a Func or an Input at computed indices."""
+
+    source: Func | Input
+    index: tuple[Expr, ...]
+
+    @property
+    def type(self) -> Type:
+        return self.source.type
+
+    @property
+    def operands(self) -> tuple[Expr, ...]:
+        return self.index
+
+    def __str__(self) -> str:
+        return f"{self.source.name}[{', '.join(map(str, self.index))}]"
+
+
+@dataclass(frozen=True, eq=False)
+class Reduce(Expr):
+    """`op` (sum, product, min, max, argmin, argmax) of `value` over a domain, in lexicographic order.
+
+    As an expression it is the reduced value; the index parts of argmin and argmax are ArgIndex expressions.
+    """
+
+    op: str
+    domain: RDom
+    value: Expr
+
+    @property
+    def type(self) -> Type:
+        return self.value.type
+
+    @property
+    def operands(self) -> tuple[Expr, ...]:
+        return (self.value,)
+
+    def __str__(self) -> str:
+        return f"{self.op}({self.domain}, {self.value})"
+
+
+@dataclass(frozen=True, eq=False)
+class ArgIndex(Expr):
+    """Coordinate number `part` of where an argmin or argmax has its first best value, an i64."""
+
+    reduction: Reduce
+    part: int
+
+    @property
+    def type(self) -> Type:
+        return i64
+
+    @property
+    def operands(self) -> tuple[Expr, ...]:
+        return (self.reduction,)
+
+    def __str__(self) -> str:
+        return f"{self.reduction}.{self.reduction.domain.vars[self.part].name}"
+
+
+SYMBOLS = {
+    "add": "+", "sub": "-", "mul": "*", "div": "/", "floordiv": "//", "mod": "%", "and": "&", "or": "|", "xor": "^",
+    "shl": "<<", "shr": ">>", "eq": "==", "ne": "!=", "lt": "<", "le": "<=",
+}  # fmt: skip
+COMPARISONS = frozenset({"eq", "ne", "lt", "le"})
+_BITWISE = frozenset({"and", "or", "xor"})
+_INT_ONLY = frozenset({"floordiv", "mod", "shl", "shr"})
+_FLOAT_ONLY = frozenset({"sqrt", "floor", "ceil", "round", "trunc"})
+
+
+def check_name(name: str, what: str) -> None:
+    """Names end up in generated source: Python identifiers that do not begin with an underscore."""
+    if not isinstance(name, str) or not name.isidentifier() or name.startswith("_") or not name.isascii():
+        raise LanguageError(
+            f"{what} name {name!r} is not allowed ({caller()}): use letters, digits and underscores, "
+            "beginning with a letter"
+        )
+
+
+def const(value: Any, to: Type) -> Expr:
+    """The literal `value` as type `to`; a Fault where it cannot be represented."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if to.is_float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return Fault(f"{value!r} is not a number of type {to}")
+        return Const(float(to.dtype.type(value)), to)
+    if to.is_bool:
+        return Const(value, to) if isinstance(value, bool) else Fault(f"{value!r} is not True or False")
+    if isinstance(value, bool) or not isinstance(value, int):
+        return Fault(f"{value!r} is not an integer; write cast({to}, ...) or a literal of type {to}")
+    if not to.min <= value <= to.max:
+        return Fault(f"{value} does not fit {to} ({to.min}..{to.max}); cast the other side to a wider type")
+    return Const(value, to)
+
+
+def as_expr(value: Operand, like: Type | None = None) -> Expr:
+    """`value` as an expression; a Python number becomes `like`, or i64, f32 or b1 by its own kind."""
+    if isinstance(value, Expr):
+        return value
+    if isinstance(value, np.generic):
+        return const(value, TYPES[np.dtype(value.dtype).kind.replace("b", "b") + str(value.dtype.itemsize * 8)])
+    if like is not None:
+        return const(value, like)
+    if isinstance(value, bool):
+        return Const(value, b1)
+    if isinstance(value, int):
+        return const(value, i64)
+    if isinstance(value, float):
+        return const(value, TYPES["f32"])
+    return Fault(f"{value!r} of type {type(value).__name__} cannot be part of an expression")
+
+
+def _first_fault(*exprs: Expr) -> Fault | None:
+    return next((e for e in exprs if isinstance(e, Fault)), None)
+
+
+def unify(a: Operand, b: Operand, describe: str) -> tuple[Expr, Expr] | Fault:
+    """Both operands with one type, or the Fault that says why they have none."""
+    if isinstance(a, Expr):
+        left = a
+        right = b if isinstance(b, Expr) or isinstance(a, Fault) else as_expr(b, a.type)
+    elif isinstance(b, Expr):
+        right = b
+        left = b if isinstance(b, Fault) else as_expr(a, b.type)
+    else:
+        left, right = as_expr(a), as_expr(b)
+    assert isinstance(left, Expr)
+    right = as_expr(right)
+    if fault := _first_fault(left, right):
+        return fault
+    if left.type != right.type:
+        if left.type == i64 and right.type.is_int and right.type.bits < 64:
+            right = Cast(i64, right)
+        elif right.type == i64 and left.type.is_int and left.type.bits < 64:
+            left = Cast(i64, left)
+        else:
+            return Fault(
+                f"type clash in {describe.format(a=left, b=right)}: {left.type} and {right.type}; "
+                "cast one side, for example cast(i32, ...)"
+            )
+    return left, right
+
+
+def binary(op: str, a: Operand, b: Operand) -> Expr:
+    """`op` of two operands."""
+    symbol = SYMBOLS.get(op)
+    pair = unify(a, b, f"`{{a}} {symbol} {{b}}`" if symbol else f"`{op}({{a}}, {{b}})`")
+    if isinstance(pair, Fault):
+        return pair
+    left, right = pair
+    kind = left.type
+    text = f"`{left} {symbol or op} {right}`"
+    if op == "div" and not kind.is_float:
+        return Fault(f"{text} divides {kind}; use // for integers, or cast to a float type")
+    if op in _INT_ONLY and not kind.is_int:
+        return Fault(f"{text} needs integers, not {kind}")
+    if op in _BITWISE and kind.is_float:
+        return Fault(f"{text} needs integers or conditions, not {kind}")
+    if kind.is_bool and op not in _BITWISE and op not in COMPARISONS:
+        return Fault(f"{text} has no meaning for conditions; use & | ^ ~ or select")
+    return Binary(op, left, right)
+
+
+def unary(op: str, a: Operand) -> Expr:
+    """`op` of one operand."""
+    operand = as_expr(a)
+    if isinstance(operand, Fault):
+        return operand
+    kind = operand.type
+    if op in _FLOAT_ONLY and not kind.is_float:
+        return Fault(f"`{op}({operand})` needs a float, not {kind}")
+    if op == "not" and kind.is_float:
+        return Fault(f"`~{operand}` needs an integer or a condition, not {kind}")
+    if op in ("neg", "abs") and kind.is_bool:
+        return Fault(f"`{op}({operand})` has no meaning for a condition")
+    return Unary(op, operand)
+
+
+def cast(to: Type, value: Operand) -> Expr:
+    """`value` as type `to`. Integers wrap; floats truncate towards zero and saturate, NaN becomes 0."""
+    operand = as_expr(value)
+    return operand if isinstance(operand, Fault) or operand.type == to else Cast(to, operand)
+
+
+def saturating_cast(to: Type, value: Operand) -> Expr:
+    """`value` as type `to`, clamped to what `to` can hold."""
+    operand = as_expr(value)
+    return operand if isinstance(operand, Fault) or operand.type == to else Cast(to, operand, saturating=True)
+
+
+def select(condition: Operand, a: Operand, b: Operand) -> Expr:
+    """`a` where the condition holds, else `b`."""
+    test = as_expr(condition)
+    pair = unify(a, b, "`select(..., {a}, {b})`")
+    if fault := _first_fault(test, *((pair,) if isinstance(pair, Fault) else pair)):
+        return fault
+    assert not isinstance(pair, Fault)
+    if not test.type.is_bool:
+        return Fault(f"the condition `{test}` of select is {test.type}, not a comparison")
+    return Select(test, *pair)
+
+
+def minimum(a: Operand, b: Operand) -> Expr:
+    """b where b < a, else a."""
+    return binary("min", a, b)
+
+
+def maximum(a: Operand, b: Operand) -> Expr:
+    """b where a < b, else a."""
+    return binary("max", a, b)
+
+
+def clamp(value: Operand, lo: Operand, hi: Operand) -> Expr:
+    """`value` limited to lo..hi, both included."""
+    return minimum(maximum(value, lo), hi)
+
+
+def sqrt(a: Operand) -> Expr:
+    """The correctly rounded square root."""
+    return unary("sqrt", a)
+
+
+def floor(a: Operand) -> Expr:
+    """The greatest integral float not above."""
+    return unary("floor", a)
+
+
+def ceil(a: Operand) -> Expr:
+    """The least integral float not below."""
+    return unary("ceil", a)
+
+
+def round_half_even(a: Operand) -> Expr:
+    """The nearest integral float, ties to even."""
+    return unary("round", a)
+
+
+def trunc(a: Operand) -> Expr:
+    """The integral part of a float."""
+    return unary("trunc", a)
+
+
+def rounding_shift_right(a: Operand, bits: Operand) -> Expr:
+    """(a + (1 << (bits - 1))) >> bits, the addition wrapping; bits >= 1."""
+    operand = as_expr(a)
+    if isinstance(operand, Fault):
+        return operand
+    shift = bits if not isinstance(bits, Expr) else cast(operand.type, bits) if not isinstance(bits, Fault) else bits
+    if isinstance(shift, int) and shift < 1:
+        return Fault(f"rounding_shift_right by {shift}; the shift must be at least 1")
+    one = as_expr(1, operand.type)
+    return (operand + (one << (shift - 1))) >> shift
+
+
+def walk(expr: Expr) -> Iterator[Expr]:
+    """`expr` and everything it is computed from, parents first, each node once."""
+    seen: set[int] = set()
+    stack = [expr]
+    while stack:
+        node = stack.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        yield node
+        stack.extend(reversed(node.operands))

@@ -1,0 +1,233 @@
+"""The interpreter: what a program means, in numpy. Slow, obvious, and the reference for every kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from autosched.errors import BindError, LanguageError
+from autosched.lang.expr import (
+    ArgIndex,
+    Binary,
+    Cast,
+    Const,
+    Expr,
+    Extent,
+    Param,
+    Read,
+    Reduce,
+    RVar,
+    Select,
+    Unary,
+    Var,
+)
+from autosched.lang.func import Func, Pipeline
+from autosched.lang.types import Type
+
+Box = tuple[tuple[int, int], ...]
+Array = np.ndarray[Any, Any]
+
+
+def interpret(
+    pipeline: Pipeline,
+    shape: tuple[int, ...],
+    inputs: Mapping[str, Array] | None = None,
+    params: Mapping[str, int | float] | None = None,
+) -> Array:
+    """The output of `pipeline` over coordinates 0..shape-1, an array of `shape` and the output's dtype."""
+    machine = _Interpreter(dict(inputs or {}), dict(params or {}))
+    with np.errstate(all="ignore"):
+        out = machine.realize(pipeline.output, tuple((0, n - 1) for n in shape))
+    return np.ascontiguousarray(out)
+
+
+class _Interpreter:
+    def __init__(self, inputs: dict[str, Array], params: dict[str, int | float]) -> None:
+        self.inputs = inputs
+        self.params = params
+        self.done: dict[tuple[int, Box], Array] = {}
+
+    def realize(self, func: Func, box: Box) -> Array:
+        """Values of `func` over `box` (inclusive bounds per dimension)."""
+        key = (id(func), box)
+        if key not in self.done:
+            assert func.value is not None
+            shape = tuple(hi - lo + 1 for lo, hi in box)
+            env: dict[int | str, Array] = {}
+            for axis, (arg, (lo, hi)) in enumerate(zip(func.args, box, strict=True)):
+                env[arg.name] = np.arange(lo, hi + 1, dtype=np.int64).reshape(
+                    [-1 if d == axis else 1 for d in range(len(box))]
+                )
+            value = self.evaluate(func.value, env, func) if 0 not in shape else np.empty(shape, func.type.dtype)
+            self.done[key] = np.broadcast_to(value, shape).astype(func.type.dtype)
+        return self.done[key]
+
+    def evaluate(self, expr: Expr, env: Mapping[int | str, Array], func: Func) -> Array:
+        """`expr` with Vars (by name) and RVars (by identity) bound in `env`, broadcast over them."""
+        memo: dict[int, Array] = {}
+
+        def value(node: Expr) -> Array:
+            if id(node) not in memo:
+                memo[id(node)] = self._node(node, value, env, func)
+            return memo[id(node)]
+
+        return value(expr)
+
+    def _node(self, node: Expr, value: Any, env: Mapping[int | str, Array], func: Func) -> Array:
+        match node:
+            case Const():
+                return np.full((1,) * func.ndim, node.value, node.of.dtype)
+            case Var():
+                return env[node.name]
+            case RVar():
+                return env[id(node)]
+            case Param():
+                if node.name not in self.params:
+                    raise BindError(f"parameter {node.name} is not given")
+                return np.full((1,) * func.ndim, self.params[node.name], node.of.dtype)
+            case Extent():
+                return np.full((1,) * func.ndim, self._input(node.source.name).shape[node.dim], np.int64)
+            case Cast():
+                return convert(value(node.a), node.a.type, node.to, node.saturating)
+            case Select():
+                return np.where(value(node.condition), value(node.a), value(node.b))
+            case Unary():
+                return _unary(node.op, value(node.a))
+            case Binary():
+                return _binary(node.op, value(node.a), value(node.b), node.a.type)
+            case Reduce():
+                return self._reduce(node, env, func)[-1]
+            case ArgIndex():
+                return self._reduce(node.reduction, env, func)[node.part]
+            case Read():
+                return self._read(node, value, func)
+        raise LanguageError(f"Func {func.name}: cannot interpret {type(node).__name__} ({node.where})")
+
+    def _input(self, name: str) -> Array:
+        if name not in self.inputs:
+            raise BindError(f"input {name} is not given")
+        return self.inputs[name]
+
+    def _read(self, node: Read, value: Any, func: Func) -> Array:
+        index = [np.asarray(value(i)) for i in node.index]
+        lows = [int(i.min()) for i in index]
+        highs = [int(i.max()) for i in index]
+        if isinstance(node.source, Func):
+            data = self.realize(node.source, tuple(zip(lows, highs, strict=True)))
+            return data[tuple(i - lo for i, lo in zip(index, lows, strict=True))]
+        data = self._input(node.source.name)
+        for dim, (lo, hi) in enumerate(zip(lows, highs, strict=True)):
+            if lo < 0 or hi >= data.shape[dim]:
+                raise BindError(
+                    f"Func {func.name} reads {node.source.name} at {lo}..{hi} in dimension {dim}, "
+                    f"which has {data.shape[dim]} elements ({node.where})"
+                )
+        return data[tuple(index)]
+
+    def _reduce(self, node: Reduce, env: Mapping[int | str, Array], func: Func) -> list[Array]:
+        """The coordinates of the best value (of argmin, argmax) and the reduced value."""
+        lows = [int(self.evaluate(v.lo, env, func).flat[0]) for v in node.domain]
+        extents = [max(int(self.evaluate(v.extent, env, func).flat[0]), 0) for v in node.domain]
+        unit = (1,) * func.ndim
+        best = np.full(unit, initial(node.op, node.type), node.type.dtype)
+        where = [np.full(unit, lo, np.int64) for lo in lows]
+        for point in np.ndindex(*extents):
+            at = [np.full(unit, lo + p, np.int64) for lo, p in zip(lows, point, strict=True)]
+            inner = {**env, **{id(v): a for v, a in zip(node.domain, at, strict=True)}}
+            term = self.evaluate(node.value, inner, func)
+            match node.op:
+                case "sum":
+                    best = best + term
+                case "product":
+                    best = best * term
+                case "min" | "argmin":
+                    better = term < best
+                case "max" | "argmax":
+                    better = best < term
+            if node.op not in ("sum", "product"):
+                best = np.where(better, term, best)
+                where = [np.where(better, a, w) for a, w in zip(at, where, strict=True)]
+        return [*where, best]
+
+
+def initial(op: str, of: Type) -> int | float:
+    """The value that a reduction starts from."""
+    if op in ("sum", "product"):
+        return (0 if op == "sum" else 1) if of.is_int else (0.0 if op == "sum" else 1.0)
+    return of.max if op in ("min", "argmin") else of.min
+
+
+def convert(a: Array, of: Type, to: Type, saturating: bool) -> Array:
+    """`cast` and `saturating_cast` of the language."""
+    if of.is_float and to.is_int:
+        wide = np.trunc(np.nan_to_num(a.astype(np.float64), nan=0.0, posinf=np.inf, neginf=-np.inf))
+        inside = np.where((wide > to.min) & (wide < float(to.max)), wide, 0.0).astype(to.dtype)
+        return np.where(wide <= to.min, to.dtype.type(to.min), np.where(wide >= float(to.max), to.dtype.type(to.max), inside))
+    if of.is_int and to.is_int and saturating:
+        low, high = max(int(of.min), int(to.min)), min(int(of.max), int(to.max))
+        return np.clip(a, of.dtype.type(low), of.dtype.type(high)).astype(to.dtype)
+    if to.is_bool:
+        return a != 0
+    return a.astype(to.dtype)
+
+
+def _unary(op: str, a: Array) -> Array:
+    match op:
+        case "neg":
+            return np.negative(a)
+        case "not":
+            return np.invert(a)
+        case "abs":
+            return np.abs(a)
+        case "sqrt":
+            return np.sqrt(a)
+        case "floor":
+            return np.floor(a)
+        case "ceil":
+            return np.ceil(a)
+        case "round":
+            return np.rint(a)
+        case "trunc":
+            return np.trunc(a)
+    raise LanguageError(f"unknown operation {op}")
+
+
+def _binary(op: str, a: Array, b: Array, of: Type) -> Array:
+    match op:
+        case "add":
+            return a + b
+        case "sub":
+            return a - b
+        case "mul":
+            return a * b
+        case "div":
+            return a / b
+        case "floordiv":
+            return np.where(b == 0, of.dtype.type(0), np.floor_divide(a, b))
+        case "mod":
+            return np.where(b == 0, of.dtype.type(0), np.remainder(a, b))
+        case "min":
+            return np.where(b < a, b, a)
+        case "max":
+            return np.where(a < b, b, a)
+        case "and":
+            return a & b
+        case "or":
+            return a | b
+        case "xor":
+            return a ^ b
+        case "shl":
+            return a << (b & of.dtype.type(of.bits - 1))
+        case "shr":
+            return a >> (b & of.dtype.type(of.bits - 1))
+        case "eq":
+            return a == b
+        case "ne":
+            return a != b
+        case "lt":
+            return a < b
+        case "le":
+            return a <= b
+    raise LanguageError(f"unknown operation {op}")

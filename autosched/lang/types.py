@@ -1,0 +1,70 @@
+"""Element types of the language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Type:
+    """An element type: `kind` is "u", "i", "f" or "b"; `bits` its width."""
+
+    kind: str
+    bits: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}{self.bits}"
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The numpy dtype of the same values."""
+        if self.kind == "b":
+            return np.dtype(np.bool_)
+        return np.dtype(f"{self.kind}{self.bits // 8}")
+
+    @property
+    def bytes(self) -> int:
+        return max(self.bits // 8, 1)
+
+    @property
+    def is_int(self) -> bool:
+        return self.kind in "ui"
+
+    @property
+    def is_float(self) -> bool:
+        return self.kind == "f"
+
+    @property
+    def is_bool(self) -> bool:
+        return self.kind == "b"
+
+    @property
+    def min(self) -> int | float:
+        """The least value (minus infinity for floats)."""
+        if self.is_float:
+            return -float("inf")
+        return -(1 << (self.bits - 1)) if self.kind == "i" else 0
+
+    @property
+    def max(self) -> int | float:
+        """The greatest value (infinity for floats)."""
+        if self.is_float:
+            return float("inf")
+        if self.is_bool:
+            return 1
+        return (1 << (self.bits - 1)) - 1 if self.kind == "i" else (1 << self.bits) - 1
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+u8, u16, u32, u64 = (Type("u", bits) for bits in (8, 16, 32, 64))
+i8, i16, i32, i64 = (Type("i", bits) for bits in (8, 16, 32, 64))
+f32, f64 = Type("f", 32), Type("f", 64)
+b1 = Type("b", 1)
+
+#: Every type a Func, Input or Param can have, by name.
+TYPES: dict[str, Type] = {t.name: t for t in (u8, u16, u32, u64, i8, i16, i32, i64, f32, f64, b1)}
