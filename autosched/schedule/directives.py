@@ -1,0 +1,269 @@
+"""The directives: what a schedule is made of. Each is a small frozen dataclass, registered by its name.
+
+Loops are written outermost first, as numpy writes dimensions. To add a directive: a dataclass here, its effect in
+nest.py (or where its concept is lowered), a test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal, get_args
+
+from autosched.errors import ScheduleError
+
+Tail = Literal["guard", "round_up", "shift_inwards"]
+LoadStrategy = Literal["pick", "gather", "permute64", "permute128"]
+
+
+@dataclass(frozen=True)
+class Directive:
+    """Base of all directives; `op` is its name in JSON."""
+
+    op: ClassVar[str] = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The directive as JSON data: its name and its fields."""
+        out: dict[str, Any] = {"op": self.op}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            out[f.name] = list(value) if isinstance(value, tuple) else value
+        return out
+
+    def __str__(self) -> str:
+        return f"{self.op}({', '.join(repr(getattr(self, f.name)) for f in fields(self))})"
+
+
+@dataclass(frozen=True)
+class Split(Directive):
+    """Loop `var` becomes `outer` over blocks of `factor`, and `inner` within a block.
+
+    The last block of an extent that `factor` does not divide is cut short (guard), computed whole beyond the extent
+    (round_up, never for an output), or moved back so that it ends with the extent (shift_inwards).
+    """
+
+    op = "split"
+    var: str
+    outer: str
+    inner: str
+    factor: int
+    tail: Tail = "guard"
+
+
+@dataclass(frozen=True)
+class Tile(Directive):
+    """Two splits and a reorder to outer_y, outer_x, inner_y, inner_x; `y` and `x` must be neighbours."""
+
+    op = "tile"
+    y: str
+    x: str
+    outer_y: str
+    outer_x: str
+    inner_y: str
+    inner_x: str
+    factor_y: int
+    factor_x: int
+    tail: Tail = "guard"
+
+
+@dataclass(frozen=True)
+class Reorder(Directive):
+    """The named loops take this order, outermost first, in the places that they occupy now."""
+
+    op = "reorder"
+    vars: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Fuse(Directive):
+    """Neighbouring loops `outer` and `inner` become one loop `fused` over both."""
+
+    op = "fuse"
+    outer: str
+    inner: str
+    fused: str
+
+
+@dataclass(frozen=True)
+class Parallel(Directive):
+    """Iterations of `var`, the outermost loop, are dealt to threads."""
+
+    op = "parallel"
+    var: str
+
+
+@dataclass(frozen=True)
+class Vectorize(Directive):
+    """`var` runs in `lanes` lanes at once. Where it is longer, it is split first, with `tail`.
+
+    On a coordinate of an integer reduction: partial sums in lanes, or, within a vectorized loop and with 2 lanes,
+    widening dot products of pairs.
+    """
+
+    op = "vectorize"
+    var: str
+    lanes: int
+    tail: Tail = "guard"
+
+
+@dataclass(frozen=True)
+class Unroll(Directive):
+    """`var` is written out `factor` times; trailing unrolled loops share the loops of a reduction."""
+
+    op = "unroll"
+    var: str
+    factor: int
+
+
+@dataclass(frozen=True)
+class Inline(Directive):
+    """The Func is substituted into its consumers: the default of a Func without a reduction."""
+
+    op = "inline"
+
+
+@dataclass(frozen=True)
+class ComputeRoot(Directive):
+    """The Func is computed whole before its consumers: the default of a Func with a reduction."""
+
+    op = "compute_root"
+
+
+@dataclass(frozen=True)
+class ComputeAt(Directive):
+    """The Func is computed in each iteration of loop `var` of `func`, as much as that iteration needs."""
+
+    op = "compute_at"
+    func: str
+    var: str
+
+
+@dataclass(frozen=True)
+class StoreRoot(Directive):
+    """The Func's storage lives as long as the kernel runs."""
+
+    op = "store_root"
+
+
+@dataclass(frozen=True)
+class StoreAt(Directive):
+    """The Func's storage lives through one iteration of loop `var` of `func`, which encloses where it is computed.
+
+    What earlier iterations of the loops in between computed is not computed again (sliding window).
+    """
+
+    op = "store_at"
+    func: str
+    var: str
+
+
+@dataclass(frozen=True)
+class FoldStorage(Directive):
+    """Coordinate `var` is stored modulo `factor` (0: the smallest power of two that holds the sliding window)."""
+
+    op = "fold_storage"
+    var: str
+    factor: int = 0
+
+
+@dataclass(frozen=True)
+class ReorderStorage(Directive):
+    """The coordinates in the order they have in memory, outermost first."""
+
+    op = "reorder_storage"
+    vars: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AlignStorage(Directive):
+    """The storage extent of coordinate `var` is rounded up to a multiple of `multiple` elements."""
+
+    op = "align_storage"
+    var: str
+    multiple: int
+
+
+@dataclass(frozen=True)
+class Specialize(Directive):
+    """A kernel of its own, with the constant in place, for calls where integer Param `param` is `value`."""
+
+    op = "specialize"
+    param: str
+    value: int
+
+
+@dataclass(frozen=True)
+class Loads(Directive):
+    """How vector lanes of this Func read `source` at scattered places.
+
+    pick: a scalar load a lane; gather: the hardware's gather; permute64 and permute128: one byte permute of a window
+    of so many bytes, where the indices grow along the lanes. A call whose window is larger uses pick.
+    """
+
+    op = "loads"
+    source: str
+    strategy: LoadStrategy
+
+
+DIRECTIVES: dict[str, type[Directive]] = {
+    cls.op: cls
+    for cls in (
+        Split, Tile, Reorder, Fuse, Parallel, Vectorize, Unroll, Inline, ComputeRoot, ComputeAt, StoreRoot, StoreAt,
+        FoldStorage, ReorderStorage, AlignStorage, Specialize, Loads,
+    )
+}  # fmt: skip
+
+_CHOICES = {"tail": get_args(Tail), "strategy": get_args(LoadStrategy)}
+_LEAST = {"factor": 1, "factor_y": 1, "factor_x": 1, "lanes": 2, "multiple": 1}
+#: Beyond this a factor is a mistake, and a generated kernel would be too large to compile.
+_MOST = {"factor": 1 << 20, "factor_y": 1 << 20, "factor_x": 1 << 20, "lanes": 64, "multiple": 1 << 16}
+
+
+def validate(directive: Directive, func: str) -> Directive:
+    """Check the types and ranges of a directive's arguments; the error names directive, Func and argument."""
+    place = f"{directive.op} of Func {func}"
+    for f in fields(directive):
+        value = getattr(directive, f.name)
+        expected = str(f.type)
+        if expected.startswith("tuple"):
+            if not (isinstance(value, tuple) and value and all(isinstance(v, str) for v in value)):
+                raise ScheduleError(f"{place}: {f.name} must be names, not {value!r}")
+            if len(set(value)) != len(value):
+                raise ScheduleError(f"{place}: {f.name} names a loop twice: {', '.join(value)}")
+        elif expected == "int":
+            least = 0 if isinstance(directive, FoldStorage) else _LEAST.get(f.name)
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise ScheduleError(f"{place}: {f.name} must be an integer, not {value!r}")
+            if least is not None and not least <= value <= _MOST[f.name]:
+                raise ScheduleError(f"{place}: {f.name} is {value}; it must be {least}..{_MOST[f.name]}")
+            if f.name == "lanes" and value & (value - 1):
+                raise ScheduleError(f"{place}: lanes is {value}; it must be a power of two from 2 to 64")
+            if isinstance(directive, Unroll) and value > 64:
+                raise ScheduleError(f"{place}: factor is {value}; unroll at most 64 times")
+        elif f.name in _CHOICES:
+            if value not in _CHOICES[f.name]:
+                raise ScheduleError(f"{place}: {f.name} is {value!r}; it must be one of {', '.join(_CHOICES[f.name])}")
+        elif not (isinstance(value, str) and value.isidentifier() and value.isascii()):
+            raise ScheduleError(f"{place}: {f.name} must be a name, not {value!r}")
+        elif f.name in ("outer", "inner", "fused", "outer_y", "outer_x", "inner_y", "inner_x") and value.startswith("_"):
+            raise ScheduleError(f"{place}: {f.name} is {value!r}; names of loops begin with a letter")
+    return directive
+
+
+def from_json(data: Any, func: str) -> Directive:
+    """The directive that `data` describes, checked."""
+    if not isinstance(data, dict) or "op" not in data:
+        raise ScheduleError(f"Func {func}: a directive must be an object with an 'op', not {data!r}")
+    cls = DIRECTIVES.get(data["op"]) if isinstance(data["op"], str) else None
+    if cls is None:
+        raise ScheduleError(f"Func {func}: unknown directive {data['op']!r}; there are {', '.join(sorted(DIRECTIVES))}")
+    known = {f.name for f in fields(cls)}
+    given = {k: v for k, v in data.items() if k != "op"}
+    if extra := sorted(set(given) - known):
+        raise ScheduleError(f"{cls.op} of Func {func}: unknown argument {', '.join(extra)}; it takes {', '.join(sorted(known))}")
+    made = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+    try:
+        directive = cls(**made)
+    except TypeError:
+        missing = ", ".join(sorted(known - set(given)))
+        raise ScheduleError(f"{cls.op} of Func {func}: missing argument {missing}") from None
+    return validate(directive, func)
