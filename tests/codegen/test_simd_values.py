@@ -1,0 +1,169 @@
+"""Every operation on values gives the bits that its numpy twin gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from numba import int64, njit, void
+
+from autosched.codegen.simd import ops, twins
+from autosched.codegen.simd.types import ELEMENTS, ValueType, value_type
+
+INTEGERS = [name for name, element in ELEMENTS.items() if element.kind in "ui"]
+FLOATS = ["f32", "f64"]
+NUMBERS = INTEGERS + FLOATS
+# Each element at one lane and at sixteen, and the other widths spread over the elements.
+TYPES = [
+    *(f"{name}{width}" for name in ELEMENTS for width in ("", "x16")),
+    *("u8x4", "i8x8", "u16x4", "i16x8", "u32x8", "i32x4", "i32x8", "i64x4", "u64x8", "f32x4"),
+    *("f32x8", "f64x4", "f64x8", "b1x4", "b1x8"),
+]
+WIDE = ["u8x32", "u8x64", "i16x32", "i32x32", "f32x32", "b1x64"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """An expression over `x`, `y`, `z` (values), `m`, `n` (their b1 kin), and its meaning."""
+
+    expression: str
+    result: ValueType
+    twin: Callable[..., Any]
+
+
+OPERATORS = {
+    "add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "//", "mod": "%",
+    "and_": "&", "or_": "|", "xor": "^", "lshift": "<<", "rshift": ">>",
+    "eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=",
+}  # fmt: skip
+COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
+BY_KIND = {
+    "b": ("and_", "or_", "xor", *COMPARISONS),
+    "f": ("add", "sub", "mul", "truediv", *COMPARISONS),
+    "i": tuple(name for name in OPERATORS if name != "truediv"),
+    "u": tuple(name for name in OPERATORS if name != "truediv"),
+}
+
+
+def cases(value: ValueType) -> Iterator[Case]:
+    """All operations on one value type whose operands are values of it."""
+    kind, lanes = value.element.kind, value.lanes
+    wide = lanes > 16
+    for name in BY_KIND[kind]:
+        if wide and name in ("floordiv", "mod"):
+            continue
+        result = value.of("b1") if name in COMPARISONS else value
+        yield Case(f"x {OPERATORS[name]} y", result, lambda x, y, z, f=getattr(twins, name): f(x, y))
+    if kind != "f":
+        yield Case("~x", value, lambda x, y, z: twins.invert(x))
+    if kind != "b":
+        yield Case("-x", value, lambda x, y, z: twins.neg(x))
+        yield Case("vmin(x, y)", value, lambda x, y, z: twins.vmin(x, y))
+        yield Case("vmax(x, y)", value, lambda x, y, z: twins.vmax(x, y))
+        yield Case("vabs(x)", value, lambda x, y, z: twins.vabs(x))
+        for name in ("reduce_min", "reduce_max"):
+            yield Case(f"{name}(x)", value.scalar, lambda x, y, z, f=getattr(twins, name): f(x)[..., None])
+    if kind in "ui":
+        for name in ("reduce_add", "reduce_mul"):
+            yield Case(f"{name}(x)", value.scalar, lambda x, y, z, f=getattr(twins, name): f(x)[..., None])
+    if kind == "f":
+        for name in ("vsqrt", "vfloor", "vceil", "vrint", "vtrunc"):
+            yield Case(f"{name}(x)", value, lambda x, y, z, f=getattr(twins, name): f(x))
+    yield Case("select(x == y, z, x)", value, lambda x, y, z: twins.select(x == y, z, x))
+    first = f"extract_{value}(x, 0) < extract_{value}(y, 0)"
+    yield Case(
+        f"select({first}, z, x)", value, lambda x, y, z: np.where(x[..., :1] < y[..., :1], z, x)
+    )
+    last = lanes - 1
+    yield Case(f"extract_{value}(x, {last})", value.scalar, lambda x, y, z: x[..., last:])
+    yield Case(
+        f"splat_{value}(extract_{value}(x, {last}))", value,
+        lambda x, y, z: np.repeat(x[..., last:], lanes, axis=-1),
+    )  # fmt: skip
+    yield Case(
+        f"insert_{value}(x, {last}, extract_{value}(y, 0))", value,
+        lambda x, y, z: twins.insert(value, x, last, y[..., 0]),
+    )  # fmt: skip
+    for name in ELEMENTS:
+        if wide and name in ("i64", "u64", "f64"):
+            continue
+        target = value.of(name)
+        yield Case(f"cast_{target}(x)", target, lambda x, y, z, t=target: twins.cast(t, x))
+        yield Case(f"sat_{target}(x)", target, lambda x, y, z, t=target: twins.sat(t, x))
+
+
+def operands(value: ValueType, seed: int) -> list[np.ndarray]:
+    """Three arrays (rows, lanes): all pairs of awkward numbers, then random ones."""
+    random = np.random.default_rng(seed)
+    element = value.element
+    if element.kind == "b":
+        awkward = np.array([False, True])
+    elif element.kind == "f":
+        info = np.finfo(element.dtype)
+        halves = [0.5, 1.5, 2.5, 0.49999997, 127.5, 255.5, 256.0, 32767.5, 65536.0, 2.0**31, 2.0**32]
+        powers = [2.0**53 + 2, 2.0**63, 2.0**64, 16777217.0, 2147483583.0, 1e-3]
+        limits = [0.0, 1.0, np.inf, info.max, info.tiny, info.smallest_subnormal]
+        awkward = np.array([*halves, *powers, *limits, np.nan], element.dtype)
+        awkward = np.concatenate([awkward, -awkward])
+    else:
+        near = [0, 1, 2, 3, 7, 8, 15, 16, 31, 63, element.maximum, element.maximum - 1, element.maximum // 2]
+        if element.kind == "i":
+            near += [-1, -2, -3, -8, -100, element.minimum, element.minimum + 1]
+        awkward = np.array(near, element.dtype)
+    pairs = np.array(np.meshgrid(awkward, awkward)).reshape(2, -1)
+    raw = random.integers(0, 256, (3, 256 * element.bytes), np.uint8)
+    spread = raw % 2 == 0 if element.kind == "b" else raw.view(element.dtype)
+    if element.kind == "f":
+        spread[:, ::2] = random.normal(0, 300, (3, 128)).astype(element.dtype)
+    columns = np.concatenate([np.vstack([pairs, pairs[1][::-1]]), spread], axis=1)
+    columns = columns[:, : max(columns.shape[1] // value.lanes, 1) * value.lanes]
+    return [np.ascontiguousarray(c.reshape(-1, value.lanes)) for c in columns]
+
+
+def compile_kernel(source: str, arguments: int) -> Any:
+    """The function `kernel` of the source, with every operation that it names."""
+    scope: dict[str, Any] = {}
+    code = compile(source, "<kernel>", "exec")
+    for name in code.co_consts[0].co_names:
+        if name != "range":
+            scope[name] = getattr(ops, name)
+    exec(code, scope)
+    return njit(void(*[int64] * arguments), nogil=True, error_model="numpy", boundscheck=False)(scope["kernel"])
+
+
+def same_bits(actual: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Where the bits agree, or both are NaN."""
+    bits = actual.view(np.uint8).reshape(*actual.shape, -1) == expected.view(np.uint8).reshape(*actual.shape, -1)
+    equal = bits.all(axis=-1)
+    return equal | (np.isnan(actual) & np.isnan(expected)) if actual.dtype.kind == "f" else equal
+
+
+@pytest.mark.parametrize("name", TYPES + WIDE)
+def test_values(name: str) -> None:
+    value = value_type(name)
+    x, y, z = operands(value, seed=0)
+    lines = ["def kernel(px, py, pz, out, rows):", "    for row in range(rows):"]
+    lines += [f"        {v} = load_{value}(p{v} + row * {value.bytes})" for v in "xyz"]
+    tested, offset = [], 0
+    for case in cases(value):
+        tested.append((case, offset))
+        lines.append(f"        store_{case.result}(out + {offset} * rows + row * {case.result.bytes}, {case.expression})")
+        offset += case.result.bytes
+    out = np.zeros(offset * len(x), np.uint8)
+    kernel = compile_kernel("\n".join(lines), 5)
+    kernel(x.ctypes.data, y.ctypes.data, z.ctypes.data, out.ctypes.data, len(x))
+    for case, start in tested:
+        expected = np.ascontiguousarray(case.twin(x, y, z))
+        raw = out[start * len(x) : start * len(x) + expected.nbytes]
+        assert expected.dtype == case.result.element.dtype, case.expression
+        actual = raw.view(expected.dtype).reshape(expected.shape)
+        wrong = ~same_bits(actual, expected)
+        if wrong.any():
+            row = int(np.argwhere(wrong)[0][0])
+            pytest.fail(
+                f"{case.expression} on {name}: {actual[row]} instead of {expected[row]} "
+                f"at x={x[row]} y={y[row]} z={z[row]}"
+            )
