@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.core.errors import NumbaTypeError
 
 from autosched.codegen.simd import emit
+from autosched.codegen.simd.arithmetic import maximum, minimum
 from autosched.codegen.simd.convert import convert
 from autosched.codegen.simd.definition import (
     Lowering,
@@ -33,12 +34,8 @@ def load(
     stored = in_memory(value)
     loaded = b.load(b.inttoptr(address, emit.POINTER), typ=stored.llvm, align=align)
     if invariant:
-        _promise_invariant(b, loaded)
+        loaded.set_metadata("invariant.load", b.module.add_metadata([]))
     return convert(b, stored, value, loaded)
-
-
-def _promise_invariant(b: Builder, loaded: ir.Instruction) -> None:
-    loaded.set_metadata("invariant.load", b.module.add_metadata([]))
 
 
 @family("load", typed=True)
@@ -70,7 +67,7 @@ def _store(value: ValueType, addr: types.Type, v: ValueType) -> Lowering:
 
 @family("stream", typed=True)
 def _stream(value: ValueType, addr: types.Type, v: ValueType) -> Lowering:
-    """Store past the caches. `addr` must be a multiple of the value's size in bytes.
+    """Store past the caches. `addr` must be a multiple of 64, or of the value's bytes if fewer.
 
     Ordinary loads of this thread see the bytes; another thread does after the next release of a
     lock or other fence.
@@ -81,7 +78,7 @@ def _stream(value: ValueType, addr: types.Type, v: ValueType) -> Lowering:
 
     def emit_one(b: Builder, address: Value, x: Value) -> None:
         pointer = b.inttoptr(address, emit.POINTER)
-        align = 1 << (stored.bytes.bit_length() - 1)
+        align = min(64, 1 << (stored.bytes.bit_length() - 1))
         written = b.store(convert(b, value, stored, x), pointer, align=align)
         written.set_metadata("nontemporal", b.module.add_metadata([ir.Constant(emit.I32, 1)]))
 
@@ -98,16 +95,11 @@ def first_lanes(b: Builder, stored: ValueType, count: Value) -> Value:
     bits = stored.element.bits if lanes < 128 else max(stored.element.bits, 16)
     number = ValueType(f"i{bits}", lanes)
     i64 = ValueType("i64", 1)
-    clamped = maximum_minimum(b, i64, count, lanes)
+    positive = maximum(b, i64, count, emit.constant(i64, 0))
+    clamped = minimum(b, i64, positive, emit.constant(i64, lanes))
     narrow = convert(b, i64, number.scalar, clamped)
     inside = b.icmp_signed("<", emit.lane_numbers(number), emit.splat(b, narrow, lanes))
     return _as_vector(b, inside, lanes)
-
-
-def maximum_minimum(b: Builder, i64: ValueType, count: Value, lanes: int) -> Value:
-    from autosched.codegen.simd.arithmetic import maximum, minimum
-
-    return minimum(b, i64, maximum(b, i64, count, emit.constant(i64, 0)), emit.constant(i64, lanes))
 
 
 def _as_vector(b: Builder, x: Value, lanes: int) -> Value:
@@ -118,7 +110,9 @@ def _as_vector(b: Builder, x: Value, lanes: int) -> Value:
     return b.insert_element(empty, x, ir.Constant(emit.I32, 0))
 
 
-def _masked_load(value: ValueType, operation: str, addr: types.Type, count: types.Type, invariant: bool) -> Lowering:
+def _masked_load(
+    value: ValueType, operation: str, addr: types.Type, count: types.Type
+) -> Lowering:
     plain = integer_argument(operation, "addr", addr)
     counted = integer_argument(operation, "count", count)
     stored = in_memory(value)
@@ -135,8 +129,6 @@ def _masked_load(value: ValueType, operation: str, addr: types.Type, count: type
             first_lanes(b, stored, active),
             ir.Constant(vector, None),
         )
-        if invariant:
-            _promise_invariant(b, loaded)
         if stored.lanes == 1:
             loaded = emit.lane(b, loaded, 0)
         return convert(b, stored, value, loaded)
@@ -147,13 +139,16 @@ def _masked_load(value: ValueType, operation: str, addr: types.Type, count: type
 @family("load_masked", typed=True)
 def _load_masked(value: ValueType, addr: types.Type, count: types.Type) -> Lowering:
     """Load the first `count` lanes; the others are 0 and their memory is not touched."""
-    return _masked_load(value, f"load_masked_{value}", addr, count, invariant=False)
+    return _masked_load(value, f"load_masked_{value}", addr, count)
 
 
 @family("read_masked", typed=True)
 def _read_masked(value: ValueType, addr: types.Type, count: types.Type) -> Lowering:
-    """`load_masked` from memory that nobody writes while the kernel runs."""
-    return _masked_load(value, f"read_masked_{value}", addr, count, invariant=True)
+    """`load_masked` from memory that nobody writes while the kernel runs.
+
+    LLVM 22 makes nothing of that promise on a masked load: hoist it by hand where it matters.
+    """
+    return _masked_load(value, f"read_masked_{value}", addr, count)
 
 
 @family("store_masked", typed=True)
@@ -189,13 +184,6 @@ def offsets_argument(operation: str, value: ValueType, offsets: types.Type) -> V
     return given
 
 
-def wide_offsets(b: Builder, given: ValueType, offsets: Value) -> tuple[ValueType, Value]:
-    """The offsets as signed numbers of at least 32 bits, without change of value."""
-    bits = 64 if given.element.bits == 64 or given.element.name == "u32" else 32
-    wide = given.of(f"i{bits}")
-    return wide, convert(b, given, wide, offsets)
-
-
 def pick(b: Builder, value: ValueType, given: ValueType, address: Value, offsets: Value) -> Value:
     """One scalar load a lane."""
     i64 = given.of("i64")
@@ -217,6 +205,17 @@ def _pick(value: ValueType, addr: types.Type, offsets: ValueType) -> Lowering:
     return Lowering(value, (plain, given), lambda b, a, o: pick(b, value, given, a, o))
 
 
+def _pointers(b: Builder, given: ValueType, address: Value, offsets: Value) -> Value:
+    """A vector of pointers; a base with offsets is what gather instructions take."""
+    # Narrow unsigned offsets fit in 32 bits, and getelementptr takes its indices as signed.
+    narrow = given.element.bits < 64 and given.element.name != "u32"
+    index = convert(b, given, given.of("i32" if narrow else "i64"), offsets)
+    pointers = b.gep(b.inttoptr(address, emit.POINTER), [index], source_etype=emit.I8)
+    # llvmlite types every getelementptr as one pointer; a vector index gives a vector of them.
+    pointers.type = ir.VectorType(emit.POINTER, given.lanes)
+    return pointers
+
+
 @family("gather", typed=True)
 def _gather(value: ValueType, addr: types.Type, offsets: ValueType) -> Lowering:
     """Lane i from `addr + offsets[i]` (bytes), by the target's gather where it has one."""
@@ -228,15 +227,11 @@ def _gather(value: ValueType, addr: types.Type, offsets: ValueType) -> Lowering:
     stored = in_memory(value)
 
     def emit_one(b: Builder, address: Value, offset: Value) -> Value:
-        _, wide = wide_offsets(b, given, offset)
-        pointers = b.gep(b.inttoptr(address, emit.POINTER), [wide], source_etype=emit.I8)
-        # llvmlite types every getelementptr as one pointer; a vector index gives a vector of them.
-        pointers.type = ir.VectorType(emit.POINTER, value.lanes)
         loaded = emit.call(
             b,
             f"llvm.masked.gather.{stored.suffix}.v{value.lanes}p0",
             stored.llvm,
-            pointers,
+            _pointers(b, given, address, offset),
             ir.Constant(emit.I32, 1),
             emit.constant(value.of("b1"), 1),
             ir.Constant(stored.llvm, None),
@@ -257,27 +252,27 @@ def _scatter(
     same_argument(operation, "v", v, value)
     counted = integer_argument(operation, "count", count)
     stored = in_memory(value)
+    if value.lanes == 1:
+        masked = _store_masked(value, addr, v, count)
+
+        def emit_scalar(b: Builder, address: Value, offset: Value, x: Value, active: Value) -> None:
+            place = b.add(address, convert(b, given, ValueType("i64", 1), offset))
+            masked.emit(b, place, x, active)
+
+        return Lowering(types.void, (plain, given, value, counted), emit_scalar)
 
     def emit_one(b: Builder, address: Value, offset: Value, x: Value, active: Value) -> None:
-        # A loop over stack copies: small code, and the loads forward from the two stores.
-        i64 = given.of("i64")
-        values = cgutils.alloca_once(b, stored.llvm)
-        places = cgutils.alloca_once(b, i64.llvm)
-        b.store(convert(b, value, stored, x), values)
-        b.store(convert(b, given, i64, offset), places)
-        number = ValueType("i64", 1)
-        clamped = maximum_minimum(b, number, active, value.lanes)
-        with cgutils.for_range(b, clamped, intp=emit.I64) as loop:
-            place = b.load(_element(b, places, emit.I64, loop.index), typ=emit.I64)
-            lane = b.load(_element(b, values, stored.element.llvm, loop.index), typ=stored.element.llvm)
-            b.store(lane, b.inttoptr(b.add(address, place), emit.POINTER), align=1)
+        emit.call(
+            b,
+            f"llvm.masked.scatter.{stored.suffix}.v{value.lanes}p0",
+            ir.VoidType(),
+            convert(b, value, stored, x),
+            _pointers(b, given, address, offset),
+            ir.Constant(emit.I32, 1),
+            first_lanes(b, stored, active),
+        )
 
     return Lowering(types.void, (plain, given, value, counted), emit_one)
-
-
-def _element(b: Builder, base: Value, element: ir.Type, index: Value) -> Value:
-    pointer = b.bitcast(base, emit.POINTER)
-    return b.gep(pointer, [index], source_etype=element)
 
 
 @family("allocate", typed=False)
@@ -287,8 +282,6 @@ def _allocate(nbytes: types.Type) -> Lowering:
     i64 = ValueType("i64", 1)
 
     def emit_one(b: Builder, size: Value) -> Value:
-        from autosched.codegen.simd.arithmetic import maximum
-
         positive = maximum(b, i64, size, emit.constant(i64, 1))
         rounded = b.and_(b.add(positive, emit.constant(i64, 63)), emit.constant(i64, -64))
         memory = emit.call(b, "aligned_alloc", emit.POINTER, emit.constant(i64, 64), rounded)
