@@ -41,3 +41,11 @@ class TuneError(AutoschedError):
 
 class ArgumentError(AutoschedError, ValueError):
     """An argument of a library function has a value that the function cannot take."""
+
+
+class UnsupportedProcessorError(AutoschedError, TypeError):
+    """A Hugging Face processor has no accelerated drop-in."""
+
+
+class AutoschedWarning(UserWarning):
+    """Something was ignored that its owner will want to know of: a record that cannot be read, for example."""
