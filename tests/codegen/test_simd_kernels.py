@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
-from numba import int64, njit, void
 
-from autosched.codegen.simd import ops, twins
+from autosched.codegen.simd import twins
 from autosched.codegen.simd.types import ELEMENTS, value_type
 
-
-def compile_kernel(lines: list[str], arguments: str) -> Any:
-    """A kernel of int64 arguments with this body, with every operation that it names."""
-    source = f"def kernel({arguments}):\n" + "\n".join(f"    {line}" for line in lines)
-    code = compile(source, "<kernel>", "exec")
-    names = [name for name in code.co_consts[0].co_names if name != "range"]
-    scope = {name: getattr(ops, name) for name in names}
-    exec(code, scope)
-    signature = void(*[int64] * len(arguments.split(",")))
-    return njit(signature, nogil=True, error_model="numpy", boundscheck=False)(scope["kernel"])
+Compile = Callable[[Sequence[str], str], Any]
 
 
 @pytest.mark.parametrize("lanes", ["", "x4", "x8", "x16", "x32"])
 @pytest.mark.parametrize("factors", ["i16 i16 i16 i16", "u8 i16 u8 i16", "i8 u8 i16 i8"])
-def test_dot2(lanes: str, factors: str) -> None:
+def test_dot2(lanes: str, factors: str, compile_kernel: Compile) -> None:
     """Random and extreme factors; -32768 * -32768 twice wraps to the least i32."""
     value = value_type(f"i32{lanes}")
     kinds = [value.of(name) for name in factors.split()]
@@ -61,7 +52,7 @@ def test_dot2(lanes: str, factors: str) -> None:
 
 
 @pytest.mark.parametrize("name", [f"{name}{lanes}" for name in ELEMENTS for lanes in ("", "x8", "x16")])
-def test_constants_and_ramps(name: str) -> None:
+def test_constants_and_ramps(name: str, compile_kernel: Compile) -> None:
     value = value_type(name)
     numbers: list[int | float] = [0, 1, 3, 255, 256, -1, -129, 2**31, 2**63 - 1, -(2**63)]
     if value.is_float:
@@ -86,7 +77,7 @@ def test_constants_and_ramps(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [n for n, e in ELEMENTS.items() if e.kind in "uib"])
-def test_index(name: str) -> None:
+def test_index(name: str, compile_kernel: Compile) -> None:
     """A value as a Numba integer: the sign is kept, and u64 wraps."""
     value = value_type(name)
     element = value.element
@@ -100,7 +91,7 @@ def test_index(name: str) -> None:
     assert out.tolist() == [twins.index(number) for number in numbers]
 
 
-def test_control_flow_carries_values_of_every_kind() -> None:
+def test_control_flow_carries_values_of_every_kind(compile_kernel: Compile) -> None:
     """Loop-carried vectors, b1 vectors among them, that branches change or not."""
     rows = 200
     source = np.random.default_rng(0).integers(-1000, 1000, (rows, 16), np.int32)
@@ -153,7 +144,7 @@ def test_control_flow_carries_values_of_every_kind() -> None:
     assert out[84:].tobytes() == low.tobytes()
 
 
-def test_floats_are_not_contracted() -> None:
+def test_floats_are_not_contracted(compile_kernel: Compile) -> None:
     """`x * y + z` rounds twice: there is no fused multiply-add."""
     random = np.random.default_rng(0)
     x, y, z = (random.normal(0, 1, (64, 16)).astype(np.float32) for _ in range(3))

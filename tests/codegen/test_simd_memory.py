@@ -6,15 +6,16 @@ import ctypes
 import mmap
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
-from numba import int64, njit, void
 
-from autosched.codegen.simd import ops, twins
+from autosched.codegen.simd import twins
 from autosched.codegen.simd.types import ELEMENTS, ValueType, value_type
 
+Compile = Callable[[Sequence[str], str], Any]
 TYPES = [
     *(f"{name}{width}" for name in ELEMENTS for width in ("", "x16")),
     *("u8x4", "u8x32", "u8x64", "i8x8", "u16x8", "i16x32", "i32x4", "u32x8", "f32x8", "f64x4", "b1x4"),
@@ -22,19 +23,6 @@ TYPES = [
 ]
 WINDOWS = {"permute64": 64, "permute128": 128}
 SLOT = 1024
-
-
-def compile_kernel(lines: list[str], arguments: str) -> Any:
-    """A kernel of int64 arguments with this body, with every operation that it names."""
-    scope: dict[str, Any] = {}
-    source = f"def kernel({arguments}):\n" + "\n".join(f"    {line}" for line in lines)
-    code = compile(source, "<kernel>", "exec")
-    names = [name for name in code.co_consts[0].co_names if name != "range"]
-    exec(code, scope | {}, scope)
-    space = {**scope, **{name: getattr(ops, name) for name in names}}
-    exec(code, space)
-    signature = void(*[int64] * len(arguments.split(",")))
-    return njit(signature, nogil=True, error_model="numpy", boundscheck=False)(space["kernel"])
 
 
 def random_memory(value: ValueType, size: int, seed: int) -> np.ndarray:
@@ -47,7 +35,7 @@ def random_memory(value: ValueType, size: int, seed: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_memory(name: str) -> None:
+def test_memory(name: str, compile_kernel: Compile) -> None:
     """One kernel with every memory operation on the type, against the twins on a copy."""
     value = value_type(name)
     source = random_memory(value, 4096, seed=1)
@@ -113,7 +101,7 @@ def test_memory(name: str) -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs mprotect")
 @pytest.mark.parametrize("name", ["u8x16", "u8x64", "i16x8", "f32x16", "f64x4", "i32", "b1x16"])
-def test_masked_operations_touch_only_active_lanes(name: str) -> None:
+def test_masked_operations_touch_only_active_lanes(name: str, compile_kernel: Compile) -> None:
     """The memory after the active lanes is a page that faults."""
     value = value_type(name)
     pages = mmap.mmap(-1, 2 * mmap.PAGESIZE)
@@ -128,7 +116,7 @@ def test_masked_operations_touch_only_active_lanes(name: str) -> None:
     kernel(start + mmap.PAGESIZE, -5)
 
 
-def test_scratch_is_aligned_and_can_be_released_by_many_threads() -> None:
+def test_scratch_is_aligned_and_can_be_released_by_many_threads(compile_kernel: Compile) -> None:
     kernel = compile_kernel(
         [
             "release(0)",

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
-from numba import int64, njit, void
 
-from autosched.codegen.simd import ops, twins
+from autosched.codegen.simd import twins
 from autosched.codegen.simd.types import ELEMENTS, ValueType, value_type
 
 INTEGERS = [name for name, element in ELEMENTS.items() if element.kind in "ui"]
 FLOATS = ["f32", "f64"]
 NUMBERS = INTEGERS + FLOATS
 # Each element at one lane and at sixteen, and the other widths spread over the elements.
+Compile = Callable[[Sequence[str], str], Any]
 TYPES = [
     *(f"{name}{width}" for name in ELEMENTS for width in ("", "x16")),
     *("u8x4", "i8x8", "u16x4", "i16x8", "u32x8", "i32x4", "i32x8", "i64x4", "u64x8", "f32x4"),
@@ -123,17 +123,6 @@ def operands(value: ValueType, seed: int) -> list[np.ndarray]:
     return [np.ascontiguousarray(c.reshape(-1, value.lanes)) for c in columns]
 
 
-def compile_kernel(source: str, arguments: int) -> Any:
-    """The function `kernel` of the source, with every operation that it names."""
-    scope: dict[str, Any] = {}
-    code = compile(source, "<kernel>", "exec")
-    for name in code.co_consts[0].co_names:
-        if name != "range":
-            scope[name] = getattr(ops, name)
-    exec(code, scope)
-    return njit(void(*[int64] * arguments), nogil=True, error_model="numpy", boundscheck=False)(scope["kernel"])
-
-
 def same_bits(actual: np.ndarray, expected: np.ndarray) -> np.ndarray:
     """Where the bits agree, or both are NaN."""
     bits = actual.view(np.uint8).reshape(*actual.shape, -1) == expected.view(np.uint8).reshape(*actual.shape, -1)
@@ -142,18 +131,19 @@ def same_bits(actual: np.ndarray, expected: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", TYPES + WIDE)
-def test_values(name: str) -> None:
+def test_values(name: str, compile_kernel: Compile) -> None:
     value = value_type(name)
     x, y, z = operands(value, seed=0)
-    lines = ["def kernel(px, py, pz, out, rows):", "    for row in range(rows):"]
-    lines += [f"        {v} = load_{value}(p{v} + row * {value.bytes})" for v in "xyz"]
+    lines = ["for row in range(rows):"]
+    lines += [f"    {v} = load_{value}(p{v} + row * {value.bytes})" for v in "xyz"]
     tested, offset = [], 0
     for case in cases(value):
         tested.append((case, offset))
-        lines.append(f"        store_{case.result}(out + {offset} * rows + row * {case.result.bytes}, {case.expression})")
+        place = f"out + {offset} * rows + row * {case.result.bytes}"
+        lines.append(f"    store_{case.result}({place}, {case.expression})")
         offset += case.result.bytes
     out = np.zeros(offset * len(x), np.uint8)
-    kernel = compile_kernel("\n".join(lines), 5)
+    kernel = compile_kernel(lines, "px, py, pz, out, rows")
     kernel(x.ctypes.data, y.ctypes.data, z.ctypes.data, out.ctypes.data, len(x))
     for case, start in tested:
         expected = np.ascontiguousarray(case.twin(x, y, z))
