@@ -1,0 +1,93 @@
+"""`accelerate`: a drop-in for a Hugging Face image processor."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from autosched.errors import ArgumentError
+from autosched.hf.drop_in import DropIn, State
+from autosched.hf.registry import find_support
+
+Processor = TypeVar("Processor")
+
+_classes: dict[type, type[DropIn]] = {}
+_classes_lock = threading.Lock()
+
+
+def accelerate(processor: Processor, *, threads: int | None = None) -> Processor:
+    """Returns a processor that gives the same results, computed by autosched's kernels.
+
+    Takes an image processor of transformers 4.57 or 5.x, or a processor that holds one (it is copied shallowly and its
+    ``image_processor`` replaced). The result is an instance of a subclass of the original's class with the same name and
+    the same attributes, so that isinstance, saving, pickling and everything else work as before. The original stays as it
+    is. Calls that the kernels do not cover run Hugging Face's own code: ``processor.autosched_explain()`` tells what the
+    latest call did. Calling it twice changes nothing.
+
+    Args:
+        processor: the processor to accelerate.
+        threads: upper bound of the threads that one call uses; None leaves it to autosched.
+
+    Raises:
+        UnsupportedProcessorError: there is no drop-in for this class, or it overrides a method that the kernels replace.
+        ArgumentError: ``threads`` is below 1.
+    """
+    if threads is not None and threads < 1:
+        raise ArgumentError(f"threads is {threads}; give at least 1, or None for the default.")
+    inner = getattr(processor, "image_processor", None)
+    if inner is not None:
+        outer = copy.copy(processor)
+        outer.image_processor = accelerate(inner, threads=threads)  # type: ignore[attr-defined]
+        return outer
+    if isinstance(processor, DropIn):
+        if threads is None or threads == processor._autosched_state.threads:
+            return processor
+        original = processor.autosched_original_class
+    else:
+        original = type(processor)
+        find_support(original, vars(processor))
+    return rebuild(original, dict(vars(processor)), threads)  # type: ignore[return-value]
+
+
+def rebuild(original: type, attributes: dict[str, Any], threads: int | None) -> DropIn:
+    """Makes a drop-in of a class from its attributes; unpickling calls this."""
+    drop_in = object.__new__(drop_in_class(original))
+    vars(drop_in).update(attributes)
+    drop_in._autosched_slot = State(threads)
+    return drop_in
+
+
+def drop_in_class(original: type) -> type[DropIn]:
+    """The drop-in's class: a subclass of the original, with its name, made once."""
+    with _classes_lock:
+        made = _classes.get(original)
+        if made is None:
+            made = _classes[original] = _make_class(original)
+        return made
+
+
+def _make_class(original: type) -> type[DropIn]:
+    mixin = find_support(original, {}).mixin
+    namespace: dict[str, Any] = {
+        "__module__": original.__module__,
+        "__qualname__": original.__qualname__,
+        "__doc__": original.__doc__,
+        "autosched_original_class": original,
+    }
+    for name in ("preprocess", "_preprocess_image_like_inputs"):
+        if hasattr(mixin, name):
+            namespace[name] = _with_signature_of(getattr(original, name), getattr(mixin, name))
+    return type(original)(original.__name__, (mixin, original), namespace)
+
+
+def _with_signature_of(original: Callable[..., Any], override: Callable[..., Any]) -> Callable[..., Any]:
+    """The override, looking like the original to `inspect.signature` (serving engines read it)."""
+
+    @functools.wraps(original)
+    def method(*args: Any, **kwargs: Any) -> Any:
+        return override(*args, **kwargs)
+
+    return method

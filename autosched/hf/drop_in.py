@@ -1,0 +1,56 @@
+"""The part of an accelerated image processor that does not depend on its model."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from autosched.hf.explanation import Explanation
+
+
+class _ThreadLocal(threading.local):
+    explanation: Explanation | None = None
+    recording: Any = None
+
+
+@dataclass(slots=True)
+class State:
+    """What a drop-in knows beyond its Hugging Face attributes: its thread limit and, per thread, the latest call."""
+
+    threads: int | None = None
+    local: _ThreadLocal = field(default_factory=_ThreadLocal)
+
+
+class DropIn:
+    """Mixin placed before a Hugging Face image processor class; see `autosched.hf.accelerate`.
+
+    Its state lives in a slot, so that ``vars(processor)``, from which transformers saves and prints a processor, holds the
+    original's attributes and nothing else.
+    """
+
+    __slots__ = ("_autosched_slot",)
+
+    autosched_original_class: ClassVar[type]
+    """The Hugging Face class that this class was made from."""
+
+    def autosched_explain(self) -> Explanation | None:
+        """Says what computed the pixels of the latest call in this thread; None before the first."""
+        return self._autosched_state.local.explanation
+
+    @property
+    def _autosched_state(self) -> State:
+        try:
+            state: State = self._autosched_slot
+        except AttributeError:  # made by the class's own constructor, as from_pretrained does
+            state = self._autosched_slot = State()
+        return state
+
+    def _autosched_record(self, explanation: Explanation) -> None:
+        self._autosched_state.local.explanation = explanation
+
+    def __reduce__(self) -> tuple[Callable[..., DropIn], tuple[type, dict[str, Any], int | None]]:
+        from autosched.hf.accelerate import rebuild
+
+        return rebuild, (self.autosched_original_class, dict(vars(self)), self._autosched_state.threads)

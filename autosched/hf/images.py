@@ -1,0 +1,175 @@
+"""Reads pixels out of images with as few copies as possible."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from autosched.errors import ArgumentError
+
+if TYPE_CHECKING:
+    import PIL.Image
+    import torch
+
+    Image: TypeAlias = PIL.Image.Image | npt.NDArray[np.uint8] | torch.Tensor
+
+CHANNELS: Final = 3
+"""Channels that are read; a view may have more (Pillow stores a fourth, unused byte)."""
+
+_PILLOW_PIXEL_BYTES: Final = 4
+"""Bytes of one RGB pixel in Pillow's own memory."""
+
+
+def as_hwc(image: Image) -> npt.NDArray[np.uint8]:
+    """Returns the pixels of an RGB image as a uint8 view ``[H, W, C]`` with C >= 3, of any strides, to be read only.
+
+    - PIL, mode RGB: Pillow's own memory (C = 4) where the image is one block, otherwise a copy (C = 3). A lazily opened
+      file is decoded here, and errors of the decoder pass through.
+    - numpy uint8 ``[H, W, 3]`` or ``[3, H, W]``: a view.
+    - torch uint8 ``[H, W, 3]`` or ``[3, H, W]`` on the CPU: a view.
+
+    The view keeps the memory alive. An array with 3 at both ends is read as ``[3, H, W]``, as transformers does.
+
+    Raises:
+        ArgumentError: anything else; `is_plain` tells beforehand.
+    """
+    if is_pil(image):
+        if image.mode != "RGB":
+            raise ArgumentError(f"The PIL image has mode {image.mode}; convert it to RGB first.")
+        return _pil_pixels(image)
+    array = image.numpy() if is_tensor(image) else image
+    if not isinstance(array, np.ndarray) or array.dtype != np.uint8 or array.ndim != 3:
+        raise ArgumentError(f"Cannot read pixels from {describe(image)}; give an RGB image of uint8.")
+    if array.shape[0] == CHANNELS:
+        return array.transpose(1, 2, 0)
+    if array.shape[2] == CHANNELS:
+        return array
+    raise ArgumentError(f"Cannot read pixels from {describe(image)}; an axis at either end must have 3 channels.")
+
+
+def is_pil(image: object) -> bool:
+    """Whether this is a PIL image, without importing Pillow."""
+    module = sys.modules.get("PIL.Image")
+    return module is not None and isinstance(image, module.Image)
+
+
+def is_tensor(image: object) -> bool:
+    """Whether this is a torch tensor, without importing torch."""
+    module = sys.modules.get("torch")
+    return module is not None and isinstance(image, module.Tensor)
+
+
+def is_plain(image: object) -> bool:
+    """Whether every reference reads this image as it is: RGB, uint8, on the CPU, channels at an unambiguous end.
+
+    Subclasses of tensors and arrays are not plain (they may change what operations mean), nor are arrays with negative
+    strides (torch refuses them).
+    """
+    if is_pil(image):
+        return image.mode == "RGB" and image.info.get("transparency") is None  # type: ignore[attr-defined]
+    if is_tensor(image):
+        import torch
+
+        if (
+            type(image) is not torch.Tensor
+            or image.dtype != torch.uint8
+            or image.device.type != "cpu"
+            or image.layout != torch.strided
+        ):
+            return False
+    elif not (type(image) in (np.ndarray, np.memmap) and image.dtype == np.uint8):  # type: ignore[attr-defined]
+        return False
+    elif any(stride < 0 for stride in image.strides):  # type: ignore[attr-defined]
+        return False
+    shape = tuple(image.shape)  # type: ignore[attr-defined]
+    if len(shape) != 3 or 0 in shape:
+        return False
+    ends = (shape[0], shape[2])
+    return CHANNELS in ends and sum(end in (1, 3, 4) for end in ends) == 1
+
+
+def describe(image: object) -> str:
+    """A short name of an image for messages."""
+    if is_pil(image):
+        return f"a PIL image of mode {image.mode}"  # type: ignore[attr-defined]
+    shape = getattr(image, "shape", None)
+    if shape is None:
+        return f"a value of type {type(image).__name__}"
+    return f"{type(image).__module__}.{type(image).__name__} of {image.dtype} {list(shape)}"  # type: ignore[attr-defined]
+
+
+def _pil_pixels(image: PIL.Image.Image) -> npt.NDArray[np.uint8]:
+    image.load()
+    shared = _pillow_memory(image)
+    if shared is None:
+        # A view of the bytes that Pillow packs; np.array would copy them once more.
+        return np.asarray(image)
+    return shared
+
+
+def _pillow_memory(image: PIL.Image.Image) -> npt.NDArray[np.uint8] | None:
+    """Pillow's memory of a loaded RGB image as ``[H, W, 4]``, or None where it is not one block or cannot be had."""
+    export = getattr(image, "__arrow_c_array__", None)
+    if export is None or 0 in image.size:
+        return None
+    try:
+        _, capsule = export()
+    except ValueError:  # several blocks
+        return None
+    width, height = image.size
+    address = _arrow_pixels(capsule, width * height)
+    if address is None:
+        return None
+    shape = (height, width, _PILLOW_PIXEL_BYTES)
+    return np.asarray(_Memory(address, shape, owner=capsule))
+
+
+class _Memory:
+    """Read-only memory for `np.asarray`, kept alive by its owner."""
+
+    def __init__(self, address: int, shape: tuple[int, ...], owner: object) -> None:
+        self.owner = owner
+        self.__array_interface__: dict[str, Any] = {
+            "version": 3,
+            "shape": shape,
+            "typestr": "|u1",
+            "data": (address, True),
+        }
+
+
+class _ArrowArray(ctypes.Structure):
+    """The array structure of the Arrow C data interface (arrow.apache.org/docs/format/CDataInterface.html)."""
+
+
+_ArrowArray._fields_ = [
+    ("length", ctypes.c_int64),
+    ("null_count", ctypes.c_int64),
+    ("offset", ctypes.c_int64),
+    ("n_buffers", ctypes.c_int64),
+    ("n_children", ctypes.c_int64),
+    ("buffers", ctypes.POINTER(ctypes.c_void_p)),
+    ("children", ctypes.POINTER(ctypes.POINTER(_ArrowArray))),
+    ("dictionary", ctypes.c_void_p),
+    ("release", ctypes.c_void_p),
+    ("private_data", ctypes.c_void_p),
+]
+
+_capsule_pointer = ctypes.pythonapi.PyCapsule_GetPointer
+_capsule_pointer.restype = ctypes.c_void_p
+_capsule_pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+
+
+def _arrow_pixels(capsule: object, pixels: int) -> int | None:
+    """Address of the bytes of an Arrow array of 4-byte pixels, or None if it is something else."""
+    array = _ArrowArray.from_address(_capsule_pointer(capsule, b"arrow_array"))
+    if array.length != pixels or array.offset != 0 or array.n_children != 1:
+        return None
+    values = array.children[0].contents
+    if values.length != pixels * _PILLOW_PIXEL_BYTES or values.offset != 0 or values.n_buffers != 2:
+        return None
+    address = values.buffers[1]
+    return int(address) if address else None

@@ -1,0 +1,69 @@
+"""Which Hugging Face classes have a drop-in."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from autosched.errors import UnsupportedProcessorError
+from autosched.hf.drop_in import DropIn
+
+
+@dataclass(frozen=True)
+class Support:
+    """One kind of Hugging Face class and what replaces it.
+
+    Attributes:
+        name: class name in transformers.
+        module: the module that defines the class.
+        base: name of a base class that tells apart generations of transformers that share name and module.
+        mixin: what is placed before the class.
+        replaced: methods whose work the kernels do; a subclass that overrides one has no drop-in.
+    """
+
+    name: str
+    module: str
+    base: str
+    mixin: type[DropIn]
+    replaced: tuple[str, ...]
+
+
+def find_support(cls: type, attributes: Mapping[str, Any]) -> Support:
+    """Returns the entry of a class (or of the base class that it extends).
+
+    Args:
+        cls: class of an image processor.
+        attributes: the instance's own attributes, which may hide methods.
+
+    Raises:
+        UnsupportedProcessorError: no entry, or a replaced method was overridden.
+    """
+    from autosched.hf.qwen_vl import SUPPORT
+
+    names = [base.__name__ for base in cls.__mro__]
+    for support in SUPPORT:
+        for base in cls.__mro__:
+            if (base.__module__, base.__name__) == (support.module, support.name) and support.base in names:
+                _require_unchanged(cls, base, support, attributes)
+                return support
+    known = ", ".join(sorted({support.name for support in SUPPORT}))
+    raise UnsupportedProcessorError(
+        f"There is no drop-in for {cls.__module__}.{cls.__qualname__}; autosched accelerates {known} of transformers 4.57 "
+        "and 5.x. Use the processor as it is."
+    )
+
+
+def _require_unchanged(cls: type, base: type, support: Support, attributes: Mapping[str, Any]) -> None:
+    for name in support.replaced:
+        ours = inspect.getattr_static(base, name, None)
+        if ours is None:
+            raise UnsupportedProcessorError(
+                f"{base.__module__}.{base.__qualname__} has no method {name}, so this version of transformers is not "
+                "supported; install 4.57.6 or a 5.x release."
+            )
+        if name in attributes or inspect.getattr_static(cls, name) is not ours:
+            raise UnsupportedProcessorError(
+                f"{cls.__qualname__} overrides {name}, which autosched's kernels would replace. Use the processor as it is."
+            )

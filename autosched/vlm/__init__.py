@@ -1,0 +1,4 @@
+"""Model families: each file holds the size rules of one family (plain Python) and its pipeline.
+
+Uses `autosched.imaging` and the runtime; must not reach into lowering, code generation or Hugging Face.
+"""

@@ -1,0 +1,189 @@
+"""Qwen2-VL, Qwen2.5-VL and Qwen3-VL: the size rule and the patches of still images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from autosched.errors import ArgumentError, BindError
+from autosched.imaging.byte_table import CHANNELS, normalize_table
+from autosched.imaging.coefficients import Filter, Flavour, axis_table, vertical_first
+
+Reference: TypeAlias = Literal["torchvision", "pil"]
+
+CLIP_MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD: Final = (0.26862954, 0.26130258, 0.27577711)
+
+_LARGEST_ASPECT: Final = 200
+_FLAVOURS: Final[dict[str, Flavour]] = {"torchvision": "torchvision", "pil": "pillow"}
+
+
+def smart_resize(height: int, width: int, factor: int, min_pixels: int, max_pixels: int) -> tuple[int, int]:
+    """Returns the size ``(height, width)`` that an image is resized to.
+
+    Both sides are multiples of ``factor``, the area lies between ``min_pixels`` and ``max_pixels`` where that is possible,
+    and the aspect ratio changes little. The rounding is that of the models' published code: each side to the nearest
+    multiple (ties to even), then both down by the same ratio if the area is too large, or both up if it is too small.
+
+    Raises:
+        ValueError: one side is more than 200 times the other, in the words that transformers uses.
+    """
+    aspect = max(height, width) / min(height, width)
+    if aspect > _LARGEST_ASPECT:
+        raise ValueError(f"absolute aspect ratio must be smaller than {_LARGEST_ASPECT}, got {aspect}")
+    new_height = round(height / factor) * factor
+    new_width = round(width / factor) * factor
+    if new_height * new_width > max_pixels:
+        shrink = math.sqrt((height * width) / max_pixels)
+        new_height = max(factor, math.floor(height / shrink / factor) * factor)
+        new_width = max(factor, math.floor(width / shrink / factor) * factor)
+    elif new_height * new_width < min_pixels:
+        grow = math.sqrt(min_pixels / (height * width))
+        new_height = math.ceil(height * grow / factor) * factor
+        new_width = math.ceil(width * grow / factor) * factor
+    return new_height, new_width
+
+
+@dataclass(frozen=True)
+class QwenVL:
+    """Preprocessing of still images with one set of settings; cheap to build, hashable, usable from many threads.
+
+    Attributes:
+        reference: whose bits are produced, transformers' torchvision or PIL backend.
+        patch_size: side of a patch in pixels.
+        temporal_patch_size: how often a patch holds the (one) frame.
+        merge_size: side of the square of patches that is contiguous in the output.
+        filter: resampling filter.
+        mean, std: per channel, on the scale of the rescaled image.
+        rescale_factor: what a byte is multiplied by when ``do_rescale``.
+        do_rescale, do_normalize: the steps after the resize.
+    """
+
+    reference: Reference = "torchvision"
+    patch_size: int = 14
+    temporal_patch_size: int = 2
+    merge_size: int = 2
+    filter: Filter = "bicubic"
+    mean: tuple[float, ...] = CLIP_MEAN
+    std: tuple[float, ...] = CLIP_STD
+    rescale_factor: float = 1 / 255
+    do_rescale: bool = True
+    do_normalize: bool = True
+
+    def __post_init__(self) -> None:
+        if self.reference not in _FLAVOURS:
+            raise ArgumentError(f"Unknown reference {self.reference!r}; choose one of {', '.join(_FLAVOURS)}.")
+        for name in ("patch_size", "temporal_patch_size", "merge_size"):
+            if getattr(self, name) < 1:
+                raise ArgumentError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        if self.reference == "torchvision" and not (self.do_rescale or self.do_normalize):
+            raise ArgumentError("Without do_rescale and do_normalize the torchvision reference is uint8; enable one.")
+
+    @property
+    def factor(self) -> int:
+        """What both sides of a resized image are a multiple of, in pixels."""
+        return self.patch_size * self.merge_size
+
+    @property
+    def row_length(self) -> int:
+        """Floats of one patch: channels x temporal_patch_size x patch_size x patch_size."""
+        return CHANNELS * self.temporal_patch_size * self.patch_size**2
+
+    def smart_resize(self, height: int, width: int, min_pixels: int, max_pixels: int) -> tuple[int, int]:
+        """The size ``(height, width)`` that an image of ``height x width`` pixels is resized to; see `smart_resize`."""
+        return smart_resize(height, width, self.factor, min_pixels, max_pixels)
+
+    def grid(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Rows and columns of patches in an image of ``size`` (height, width)."""
+        return size[0] // self.patch_size, size[1] // self.patch_size
+
+    def rows(self, sizes: Sequence[tuple[int, int]]) -> int:
+        """Patches of all images together: the rows of the output."""
+        return sum(math.prod(self.grid(size)) for size in sizes)
+
+    def run(
+        self,
+        images: Sequence[npt.NDArray[np.uint8]],
+        sizes: Sequence[tuple[int, int]],
+        out: npt.NDArray[np.float32],
+        threads: int | None = None,
+    ) -> None:
+        """Resizes, normalises and cuts each image into patches.
+
+        Args:
+            images: uint8 ``[H, W, C]`` with C >= 3 of any strides; the first three channels are read.
+            sizes: height and width that each image is resized to, multiples of `factor`.
+            out: float32 ``[rows(sizes), row_length]``, C-contiguous; all of it is written, image after image. Within an
+                image, patches come in squares of ``merge_size``; a row is ordered channel, frame, y, x.
+            threads: upper bound of the threads used, None for the default.
+
+        Raises:
+            BindError: an array or a size does not fit.
+        """
+        self._check(images, sizes, out)
+        first = 0
+        for image, size in zip(images, sizes, strict=True):
+            last = first + self.rows([size])
+            self._patchify(self._resize(image[:, :, :CHANNELS], size), out[first:last])
+            first = last
+
+    def _check(
+        self,
+        images: Sequence[npt.NDArray[np.uint8]],
+        sizes: Sequence[tuple[int, int]],
+        out: npt.NDArray[np.float32],
+    ) -> None:
+        if len(images) != len(sizes):
+            raise BindError(f"{len(images)} images came with {len(sizes)} sizes; give one size for each image.")
+        for index, (image, size) in enumerate(zip(images, sizes, strict=True)):
+            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] < CHANNELS or 0 in image.shape:
+                raise BindError(
+                    f"Image {index} is {image.dtype} {list(image.shape)}; give uint8 [H, W, C] with at least one pixel "
+                    f"and C >= {CHANNELS}."
+                )
+            if any(side < self.factor or side % self.factor for side in size):
+                raise BindError(f"Size {index} is {size}; both sides must be positive multiples of {self.factor}.")
+        shape = (self.rows(sizes), self.row_length)
+        if out.dtype != np.float32 or out.shape != shape or not out.flags.c_contiguous or not out.flags.writeable:
+            raise BindError(
+                f"The output is {out.dtype} {list(out.shape)}; give a writable C-contiguous float32 {list(shape)}."
+            )
+
+    def _resize(self, image: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+        flavour = _FLAVOURS[self.reference]
+        axes = (0, 1) if flavour == "pillow" and vertical_first(*image.shape[:2], *size) else (1, 0)
+        for axis in axes:
+            if image.shape[axis] != size[axis]:
+                image = _resize_axis(image, axis, size[axis], self.filter, flavour)
+        return image
+
+    def _patchify(self, image: npt.NDArray[np.uint8], out: npt.NDArray[np.float32]) -> None:
+        flavour = _FLAVOURS[self.reference]
+        table = normalize_table(
+            self.mean, self.std, self.rescale_factor, self.do_rescale, self.do_normalize, flavour
+        )
+        p, m = self.patch_size, self.merge_size
+        grid_h, grid_w = self.grid((image.shape[0], image.shape[1]))
+        channels = np.arange(CHANNELS)
+        values = table[channels, image]
+        # [gh/m, m, p, gw/m, m, p, C] -> [gh/m, gw/m, m, m, C, p, p], then the frame is repeated.
+        patches = values.reshape(grid_h // m, m, p, grid_w // m, m, p, CHANNELS).transpose(0, 3, 1, 4, 6, 2, 5)
+        rows = out.reshape(grid_h // m, grid_w // m, m, m, CHANNELS, self.temporal_patch_size, p, p)
+        rows[...] = patches[:, :, :, :, :, None]
+
+
+def _resize_axis(
+    image: npt.NDArray[np.uint8], axis: int, out_size: int, filter: Filter, flavour: Flavour
+) -> npt.NDArray[np.uint8]:
+    table = axis_table(image.shape[axis], out_size, filter, flavour)
+    source = image.swapaxes(0, axis)
+    total = np.full((out_size, *source.shape[1:]), 1 << (table.precision - 1), np.int32)
+    for tap in range(table.taps):
+        weights = table.weights[tap].astype(np.int32)[:, None, None]
+        total += source[table.begin + tap] * weights
+    return np.clip(total >> table.precision, 0, 255).astype(np.uint8).swapaxes(0, axis)
