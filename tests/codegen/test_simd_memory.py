@@ -108,9 +108,7 @@ def test_masked_operations_touch_only_active_lanes(name: str, compile_kernel: Co
     start = ctypes.addressof(ctypes.c_char.from_buffer(pages))
     libc = ctypes.CDLL(None, use_errno=True)
     assert libc.mprotect(ctypes.c_void_p(start + mmap.PAGESIZE), mmap.PAGESIZE, 0) == 0
-    kernel = compile_kernel(
-        [f"store_masked_{value}(addr, load_masked_{value}(addr, count), count)"], "addr, count"
-    )
+    kernel = compile_kernel([f"store_masked_{value}(addr, load_masked_{value}(addr, count), count)"], "addr, count")
     for count in range(value.lanes + 1):
         kernel(start + mmap.PAGESIZE - count * value.element.bytes, count)
     kernel(start + mmap.PAGESIZE, -5)

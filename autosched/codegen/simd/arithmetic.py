@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from typing import TypeAlias
 
 from llvmlite import ir
+from numba.core import types
 from numba.core.errors import NumbaTypeError
 
 from autosched.codegen.simd import emit
@@ -18,8 +20,8 @@ from autosched.codegen.simd.definition import (
 )
 from autosched.codegen.simd.types import ValueType
 
-Builder = ir.IRBuilder
-Value = ir.Value
+Builder: TypeAlias = ir.IRBuilder
+Value: TypeAlias = ir.Value
 EmitBinary = Callable[[Builder, Value, Value], Value]
 EmitUnary = Callable[[Builder, Value], Value]
 
@@ -195,7 +197,7 @@ def maximum(b: Builder, value: ValueType, x: Value, y: Value) -> Value:
 
 def _extremum(name: str, chosen: Callable[..., Value]) -> None:
     @family(name, typed=False)
-    def resolve(a: ValueType, b: ValueType) -> Lowering:
+    def resolve(a: types.Type, b: types.Type) -> Lowering:
         value = value_argument(name, "a", a)
         same_argument(name, "b", b, value)
         if value.is_bool:
@@ -208,7 +210,7 @@ _extremum("vmax", maximum)
 
 
 @family("vabs", typed=False)
-def _absolute(a: ValueType) -> Lowering:
+def _absolute(a: types.Type) -> Lowering:
     """The absolute value; the most negative integer stays as it is."""
     value = value_argument("vabs", "a", a)
     if value.is_bool:
@@ -223,7 +225,7 @@ def _absolute(a: ValueType) -> Lowering:
 
 def _rounding(name: str, intrinsic: str) -> None:
     @family(name, typed=False)
-    def resolve(a: ValueType) -> Lowering:
+    def resolve(a: types.Type) -> Lowering:
         value = value_argument(name, "a", a)
         if not value.is_float:
             raise _reject(name, value, "floats")
@@ -239,29 +241,27 @@ _rounding("vrint", "rint")
 
 
 @family("select", typed=False)
-def _select(condition: ValueType, a: ValueType, b: ValueType) -> Lowering:
+def _select(condition: types.Type, a: types.Type, b: types.Type) -> Lowering:
     """`a` where `condition` holds, else `b`; a one-lane condition chooses all lanes."""
     value = value_argument("select", "a", a)
     same_argument("select", "b", b, value)
-    condition = value_argument("select", "condition", condition)
-    if not condition.is_bool or condition.lanes not in (1, value.lanes):
-        expected = f"{value.of('b1')} or b1"
-        raise NumbaTypeError(f"select: condition must be {expected}, not {condition}")
-    return Lowering(value, (condition, value, value), lambda b, c, x, y: b.select(c, x, y))
+    chooser = value_argument("select", "condition", condition)
+    if not chooser.is_bool or chooser.lanes not in (1, value.lanes):
+        expected = "b1" if value.lanes == 1 else f"{value.of('b1')} or b1"
+        raise NumbaTypeError(f"select: condition must be {expected}, not {chooser}")
+    return Lowering(value, (chooser, value, value), lambda b, c, x, y: b.select(c, x, y))
 
 
 def _reduction(name: str, integer: str, chosen: Callable[..., Value] | None) -> None:
     @family(name, typed=False)
-    def resolve(a: ValueType) -> Lowering:
+    def resolve(a: types.Type) -> Lowering:
         value = value_argument(name, "a", a)
         if value.is_integer:
             if value.lanes == 1:
                 return _unary(value, lambda b, x: x)
             sign = "" if chosen is None else "s" if value.is_signed else "u"
             full = f"llvm.vector.reduce.{sign}{integer}.{value.suffix}"
-            return Lowering(
-                value.scalar, (value,), lambda b, x: emit.call(b, full, value.element.llvm, x)
-            )
+            return Lowering(value.scalar, (value,), lambda b, x: emit.call(b, full, value.element.llvm, x))
         if chosen is None or not value.is_float:
             raise _reject(name, value, "integers" if chosen is None else "integers or floats")
 

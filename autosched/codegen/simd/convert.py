@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from llvmlite import ir
 from numba.core import types
 from numba.core.errors import NumbaTypeError
@@ -17,8 +20,8 @@ from autosched.codegen.simd.definition import (
 )
 from autosched.codegen.simd.types import ValueType
 
-Builder = ir.IRBuilder
-Value = ir.Value
+Builder: TypeAlias = ir.IRBuilder
+Value: TypeAlias = ir.Value
 
 
 def convert(b: Builder, source: ValueType, target: ValueType, x: Value) -> Value:
@@ -56,14 +59,14 @@ def saturate(b: Builder, source: ValueType, target: ValueType, x: Value) -> Valu
     return convert(b, source, target, x)
 
 
-def _conversion(name: str, chosen: object) -> None:
+def _conversion(name: str, chosen: Callable[[Builder, ValueType, ValueType, Value], Value]) -> None:
     @family(name, typed=True)
-    def resolve(target: ValueType, v: ValueType) -> Lowering:
+    def resolve(target: ValueType, v: types.Type) -> Lowering:
         operation = f"{name}_{target}"
         source = value_argument(operation, "v", v)
         if source.lanes != target.lanes:
             raise NumbaTypeError(f"{operation}: v must have {target.lanes} lanes, but it is {source}")
-        return Lowering(target, (source,), lambda b, x: chosen(b, source, target, x))  # type: ignore[operator]
+        return Lowering(target, (source,), lambda b, x: chosen(b, source, target, x))
 
 
 _conversion("cast", convert)
@@ -71,7 +74,7 @@ _conversion("sat", saturate)
 
 
 @family("splat", typed=True)
-def _splat(target: ValueType, s: ValueType) -> Lowering:
+def _splat(target: ValueType, s: types.Type) -> Lowering:
     """The scalar in every lane."""
     source = same_argument(f"splat_{target}", "s", s, target.scalar)
     return Lowering(target, (source,), lambda b, x: emit.splat(b, x, target.lanes))
@@ -88,11 +91,12 @@ def _iota(target: ValueType) -> Lowering:
 @family("const", typed=True)
 def _const(target: ValueType, x: types.Type) -> Lowering:
     """A Python number in every lane: integers wrap, floats round to the element."""
+    plain: types.Type
     if isinstance(x, types.Boolean):
         source, plain = ValueType("b1", 1), types.boolean
     elif isinstance(x, types.Integer):
-        source = ValueType("i64" if x.signed else "u64", 1)
-        plain = types.int64 if x.signed else types.uint64
+        plain = types.int64 if x.signed else types.uint64  # type: ignore[attr-defined]
+        source = ValueType("i64" if plain is types.int64 else "u64", 1)
     elif isinstance(x, types.Float) and target.is_float:
         source, plain = ValueType("f64", 1), types.float64
     else:
@@ -106,7 +110,7 @@ def _const(target: ValueType, x: types.Type) -> Lowering:
 
 
 @family("extract", typed=True)
-def _extract(source: ValueType, v: ValueType, i: types.Type) -> Lowering:
+def _extract(source: ValueType, v: types.Type, i: types.Type) -> Lowering:
     """Lane `i`, 0 <= i < lanes, as a scalar."""
     operation = f"extract_{source}"
     same_argument(operation, "v", v, source)
@@ -117,7 +121,7 @@ def _extract(source: ValueType, v: ValueType, i: types.Type) -> Lowering:
 
 
 @family("insert", typed=True)
-def _insert(target: ValueType, v: ValueType, i: types.Type, s: ValueType) -> Lowering:
+def _insert(target: ValueType, v: types.Type, i: types.Type, s: types.Type) -> Lowering:
     """`v` with lane `i`, 0 <= i < lanes, replaced by the scalar `s`."""
     operation = f"insert_{target}"
     same_argument(operation, "v", v, target)
@@ -126,13 +130,11 @@ def _insert(target: ValueType, v: ValueType, i: types.Type, s: ValueType) -> Low
     arguments = (target, index, target.scalar)
     if target.lanes == 1:
         return Lowering(target, arguments, lambda b, x, lane, scalar: scalar)
-    return Lowering(
-        target, arguments, lambda b, x, lane, scalar: b.insert_element(x, scalar, lane)
-    )
+    return Lowering(target, arguments, lambda b, x, lane, scalar: b.insert_element(x, scalar, lane))
 
 
 @family("index", typed=False)
-def _index(v: ValueType) -> Lowering:
+def _index(v: types.Type) -> Lowering:
     """The scalar integer as a Numba int64."""
     source = value_argument("index", "v", v)
     if source.lanes != 1 or source.is_float:
@@ -168,7 +170,7 @@ def _ramp(target: ValueType, base: types.Type) -> Lowering:
 
 
 @family("bool_", typed=False)
-def _bool(v: ValueType) -> Lowering:
+def _bool(v: types.Type) -> Lowering:
     """The scalar b1 as a Numba boolean, for `if`."""
     source = same_argument("bool_", "v", v, ValueType("b1", 1))
     return Lowering(types.boolean, (source,), lambda b, x: x)

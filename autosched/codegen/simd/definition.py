@@ -31,6 +31,11 @@ class Lowering:
     arguments: tuple[types.Type, ...]
     emit: Emit
 
+    @property
+    def signature(self) -> Any:
+        """Numba's signature object."""
+        return signature(self.result, *self.arguments)  # type: ignore[no-untyped-call]
+
 
 Resolver = Callable[..., Lowering]
 
@@ -79,7 +84,7 @@ def build(chosen: Family, value: ValueType | None) -> Any:
             result = lowering.emit(builder, *values)
             return context.get_dummy_value() if result is None else result
 
-        return signature(lowering.result, *lowering.arguments), codegen
+        return lowering.signature, codegen
 
     definition = _WITH_ARITY[chosen.arity](typing)
     definition.__name__ = definition.__qualname__ = name
@@ -102,7 +107,7 @@ def define_operator(operator: Any, symbol: str, resolve: Callable[[ValueType], L
     """Give `operator` a meaning on operands of one value type."""
     cached = lru_cache(maxsize=None)(resolve)
 
-    class Template(AbstractTemplate):  # type: ignore[misc]
+    class Template(AbstractTemplate):
         key = operator
 
         def generic(self, args: Any, kws: Any) -> Any:
@@ -113,15 +118,14 @@ def define_operator(operator: Any, symbol: str, resolve: Callable[[ValueType], L
                     f"{symbol} needs operands of one value type, "
                     f"not {' and '.join(map(str, args))}; convert one with cast_T"
                 )
-            lowering = cached(args[0])
-            return signature(lowering.result, *lowering.arguments)
+            return cached(args[0]).signature
 
     def implementation(context: Any, builder: ir.IRBuilder, sig: Any, values: Any) -> Any:
         return cached(sig.args[0]).emit(builder, *values)
 
-    infer_global(operator)(Template)
+    infer_global(operator)(Template)  # type: ignore[no-untyped-call]
     for arity in (1, 2):
-        lower_builtin(operator, *[ValueType] * arity)(implementation)
+        lower_builtin(operator, *[ValueType] * arity)(implementation)  # type: ignore[no-untyped-call]
 
 
 def value_argument(operation: str, which: str, given: types.Type) -> ValueType:

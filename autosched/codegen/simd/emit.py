@@ -39,9 +39,7 @@ def _lane_mask(lanes: tuple[int, ...]) -> ir.Constant:
     return ir.Constant(ir.VectorType(I32, len(lanes)), list(lanes))
 
 
-def shuffle(
-    builder: ir.IRBuilder, first: ir.Value, second: ir.Value | None, lanes: Sequence[int]
-) -> ir.Value:
+def shuffle(builder: ir.IRBuilder, first: ir.Value, second: ir.Value | None, lanes: Sequence[int]) -> ir.Value:
     """Lane i of the result is lane `lanes[i]` of `first` and `second` put end to end.
 
     Without a `second` its lanes are undefined, for where the value does not matter.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from llvmlite import ir
 from numba.core import types
 from numba.core.errors import NumbaTypeError
@@ -18,8 +20,8 @@ from autosched.codegen.simd.definition import (
 )
 from autosched.codegen.simd.types import ValueType
 
-Builder = ir.IRBuilder
-Value = ir.Value
+Builder: TypeAlias = ir.IRBuilder
+Value: TypeAlias = ir.Value
 
 
 def in_memory(value: ValueType) -> ValueType:
@@ -27,9 +29,7 @@ def in_memory(value: ValueType) -> ValueType:
     return value.of("u8") if value.is_bool else value
 
 
-def load(
-    b: Builder, value: ValueType, address: Value, *, align: int = 1, invariant: bool = False
-) -> Value:
+def load(b: Builder, value: ValueType, address: Value, *, align: int = 1, invariant: bool = False) -> Value:
     """Load from the int64 `address`. An invariant load promises that nobody writes the bytes."""
     stored = in_memory(value)
     loaded = b.load(b.inttoptr(address, emit.POINTER), typ=stored.llvm, align=align)
@@ -53,7 +53,7 @@ def _read(value: ValueType, addr: types.Type) -> Lowering:
 
 
 @family("store", typed=True)
-def _store(value: ValueType, addr: types.Type, v: ValueType) -> Lowering:
+def _store(value: ValueType, addr: types.Type, v: types.Type) -> Lowering:
     """Unaligned store."""
     plain = integer_argument(f"store_{value}", "addr", addr)
     same_argument(f"store_{value}", "v", v, value)
@@ -66,7 +66,7 @@ def _store(value: ValueType, addr: types.Type, v: ValueType) -> Lowering:
 
 
 @family("stream", typed=True)
-def _stream(value: ValueType, addr: types.Type, v: ValueType) -> Lowering:
+def _stream(value: ValueType, addr: types.Type, v: types.Type) -> Lowering:
     """Store past the caches. `addr` must be a multiple of 64, or of the value's bytes if fewer.
 
     Ordinary loads of this thread see the bytes; another thread does after the next release of a
@@ -110,9 +110,7 @@ def _as_vector(b: Builder, x: Value, lanes: int) -> Value:
     return b.insert_element(empty, x, ir.Constant(emit.I32, 0))
 
 
-def _masked_load(
-    value: ValueType, operation: str, addr: types.Type, count: types.Type
-) -> Lowering:
+def _masked_load(value: ValueType, operation: str, addr: types.Type, count: types.Type) -> Lowering:
     plain = integer_argument(operation, "addr", addr)
     counted = integer_argument(operation, "count", count)
     stored = in_memory(value)
@@ -152,7 +150,7 @@ def _read_masked(value: ValueType, addr: types.Type, count: types.Type) -> Lower
 
 
 @family("store_masked", typed=True)
-def _store_masked(value: ValueType, addr: types.Type, v: ValueType, count: types.Type) -> Lowering:
+def _store_masked(value: ValueType, addr: types.Type, v: types.Type, count: types.Type) -> Lowering:
     """Store the first `count` lanes; the memory of the others is not touched."""
     operation = f"store_masked_{value}"
     plain = integer_argument(operation, "addr", addr)
@@ -178,9 +176,7 @@ def offsets_argument(operation: str, value: ValueType, offsets: types.Type) -> V
     """`offsets` if it has an integer for each lane of `value`."""
     given = value_argument(operation, "offsets", offsets)
     if not given.is_integer or given.lanes != value.lanes:
-        raise NumbaTypeError(
-            f"{operation}: offsets must have {value.lanes} integer lanes, but it is {given}"
-        )
+        raise NumbaTypeError(f"{operation}: offsets must have {value.lanes} integer lanes, but it is {given}")
     return given
 
 
@@ -189,15 +185,12 @@ def pick(b: Builder, value: ValueType, given: ValueType, address: Value, offsets
     i64 = given.of("i64")
     wide = convert(b, given, i64, offsets)
     stored = in_memory(value)
-    scalars = [
-        load(b, stored.scalar, b.add(address, emit.lane(b, wide, index)))
-        for index in range(value.lanes)
-    ]
+    scalars = [load(b, stored.scalar, b.add(address, emit.lane(b, wide, index))) for index in range(value.lanes)]
     return convert(b, stored, value, emit.from_lanes(b, scalars))
 
 
 @family("pick", typed=True)
-def _pick(value: ValueType, addr: types.Type, offsets: ValueType) -> Lowering:
+def _pick(value: ValueType, addr: types.Type, offsets: types.Type) -> Lowering:
     """Lane i from `addr + offsets[i]` (bytes), by scalar loads."""
     operation = f"pick_{value}"
     plain = integer_argument(operation, "addr", addr)
@@ -217,7 +210,7 @@ def _pointers(b: Builder, given: ValueType, address: Value, offsets: Value) -> V
 
 
 @family("gather", typed=True)
-def _gather(value: ValueType, addr: types.Type, offsets: ValueType) -> Lowering:
+def _gather(value: ValueType, addr: types.Type, offsets: types.Type) -> Lowering:
     """Lane i from `addr + offsets[i]` (bytes), by the target's gather where it has one."""
     operation = f"gather_{value}"
     plain = integer_argument(operation, "addr", addr)
@@ -242,9 +235,7 @@ def _gather(value: ValueType, addr: types.Type, offsets: ValueType) -> Lowering:
 
 
 @family("scatter", typed=True)
-def _scatter(
-    value: ValueType, addr: types.Type, offsets: ValueType, v: ValueType, count: types.Type
-) -> Lowering:
+def _scatter(value: ValueType, addr: types.Type, offsets: types.Type, v: types.Type, count: types.Type) -> Lowering:
     """Store the first `count` lanes, lane i to `addr + offsets[i]` (bytes), in lane order."""
     operation = f"scatter_{value}"
     plain = integer_argument(operation, "addr", addr)

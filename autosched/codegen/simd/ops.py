@@ -25,9 +25,7 @@ def names() -> list[str]:
 def __getattr__(name: str) -> Any:
     made = _make(name)
     if made is None:
-        raise AttributeError(
-            f"no operation {name!r} in {__name__}; the families are {', '.join(names())}"
-        )
+        raise AttributeError(f"no operation {name!r} in {__name__}; the families are {', '.join(names())}")
     globals()[name] = made
     return made
 

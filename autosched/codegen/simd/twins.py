@@ -83,14 +83,21 @@ def neg(x: Array) -> Array:
         return np.negative(x)
 
 
+def _amount(x: Array, y: Array) -> Array:
+    amount: Array = np.bitwise_and(y, y.dtype.type(_element(x).bits - 1))
+    return amount
+
+
 def lshift(x: Array, y: Array) -> Array:
     """The amount counts modulo the element's bits."""
-    return np.left_shift(x, np.bitwise_and(y, y.dtype.type(_element(x).bits - 1)))
+    shifted: Array = np.left_shift(x, _amount(x, y))
+    return shifted
 
 
 def rshift(x: Array, y: Array) -> Array:
     """Arithmetic for signed elements, logical for unsigned ones; the amount as in `lshift`."""
-    return np.right_shift(x, np.bitwise_and(y, y.dtype.type(_element(x).bits - 1)))
+    shifted: Array = np.right_shift(x, _amount(x, y))
+    return shifted
 
 
 def eq(x: Array, y: Array) -> Array:
@@ -186,7 +193,8 @@ def reduce_max(a: Array) -> Array:
 def dot2(value: ValueType, acc: Array, a: Array, b: Array, c: Array, d: Array) -> Array:
     """`acc + a*b + c*d`, exactly, then wrapped to i32."""
     a, b, c, d, exact = (factor.astype(np.int64) for factor in (a, b, c, d, acc))
-    return (exact + a * b + c * d).astype(value.element.dtype)
+    wrapped: Array = (exact + a * b + c * d).astype(value.element.dtype)
+    return wrapped
 
 
 # Conversions.
@@ -196,7 +204,8 @@ def cast(target: ValueType, v: Array) -> Array:
     """Integers wrap; floats to integers truncate, then saturate, and NaN is 0; to b1 is `!= 0`."""
     element, dtype = target.element, target.element.dtype
     if element.kind == "b":
-        return np.not_equal(v, v.dtype.type(0))
+        nonzero: Array = np.not_equal(v, v.dtype.type(0))
+        return nonzero
     with np.errstate(all="ignore"):
         if v.dtype.kind != "f" or element.kind == "f":
             return v.astype(dtype)
@@ -305,8 +314,6 @@ def gather(value: ValueType, memory: Memory, addr: int, offsets: Array) -> Array
 pick = permute64 = permute128 = gather
 
 
-def scatter(
-    value: ValueType, memory: Memory, addr: int, offsets: Array, v: Array, count: int
-) -> None:
+def scatter(value: ValueType, memory: Memory, addr: int, offsets: Array, v: Array, count: int) -> None:
     for lane in range(_active(value, count)):
         store(value.scalar, memory, addr + int(offsets[lane]), v[lane : lane + 1])

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba.core import types
-from numba.core.datamodel import register_default
 from numba.core.datamodel.models import PrimitiveModel
+from numba.core.datamodel.registry import register_default
 from numba.core.errors import NumbaTypeError
 
 
@@ -70,7 +70,7 @@ ELEMENTS = {
 _NAME = re.compile(r"(b1|[uif]\d+)(?:x([1-9]\d*))?")
 
 
-class ValueType(types.Type):  # type: ignore[misc]
+class ValueType(types.Type):
     """The Numba type of a value with `lanes` lanes of `element`; equal types are one object."""
 
     def __init__(self, element: str, lanes: int) -> None:
@@ -130,11 +130,11 @@ class ValueType(types.Type):  # type: ignore[misc]
 
 
 @register_default(ValueType)
-class ValueModel(PrimitiveModel):  # type: ignore[misc]
+class ValueModel(PrimitiveModel):
     """Values are held as they are, in registers and in stack slots."""
 
     def __init__(self, dmm: Any, fe_type: ValueType) -> None:
-        super().__init__(dmm, fe_type, fe_type.llvm)
+        super().__init__(dmm, fe_type, fe_type.llvm)  # type: ignore[no-untyped-call]
 
 
 @lru_cache(maxsize=None)
