@@ -1,1 +1,1 @@
-"""From loop IR to compiled kernels: SIMD values, the printer of generated source, and its cache."""
+"""From loop IR to readable Numba source, and from source to compiled, cached functions."""

@@ -1,0 +1,160 @@
+"""Builds kernels: lowers, prints, writes the source into a private content-addressed cache, and loads it compiled.
+
+A second process that needs the same kernel finds Numba's compiled code beside the source and compiles nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import stat
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from autosched.errors import CacheError
+from autosched.lang.func import Pipeline
+from autosched.lower.lower import Layout, Lowered, arguments, lower
+from autosched.schedule.schedule import Schedule
+
+_LOCK = threading.RLock()
+
+
+@dataclass(frozen=True)
+class Built:
+    """A kernel in memory: `stages` in order, `plan`, and the place of each argument."""
+
+    lowered: Lowered
+    slots: dict[str, int]
+    stages: tuple[Callable[..., int], ...]
+    plan: Callable[..., tuple[int, ...]]
+    path: Path
+
+
+def argument_slots(lowered: Lowered) -> dict[str, int]:
+    """The place of every argument of any stage in the array that stages are called with."""
+    found: list[str] = []
+    for stage in lowered.stages:
+        found += [n for n in arguments(stage.body) if n not in found]
+    return {name: i for i, name in enumerate(sorted(found))}
+
+
+def source(lowered: Lowered) -> str:
+    """The generated module."""
+    from autosched.codegen.printer import print_kernel
+
+    return print_kernel(lowered, argument_slots(lowered))
+
+
+def build(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) -> Built:
+    """Lower, print, compile or load from the cache."""
+    lowered = lower(pipeline, schedule, layout)
+    text = source(lowered)
+    with _LOCK:
+        module = _load(text)
+    stages = tuple(getattr(module, f"stage_{_identifier(s.func)}") for s in lowered.stages)
+    assert module.__file__ is not None
+    return Built(lowered, argument_slots(lowered), stages, module.plan, Path(module.__file__))
+
+
+def _identifier(name: str) -> str:
+    from autosched.codegen.host import identifier
+
+    return identifier(name)
+
+
+@cache
+def environment_key() -> str:
+    """What besides its source decides the machine code of a kernel: versions, the CPU, and the operations' own code."""
+    import llvmlite
+    import numba
+
+    from autosched import __version__
+    from autosched.codegen.simd.target import features
+
+    digest = hashlib.sha256()
+    for part in (__version__, numba.__version__, llvmlite.__version__, sys.version, *sorted(features())):
+        digest.update(part.encode())
+    here = Path(__file__).parent
+    for file in sorted([*here.glob("simd/*.py"), here / "support.py"]):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def cache_directory() -> Path:
+    """The private directory of compiled kernels: AUTOSCHED_CACHE_DIR, or the user's cache directory.
+
+    Raises CacheError where another user could write to it, since loading a kernel runs its code. Where it cannot be
+    written, warns and uses a directory of this process only.
+    """
+    import platformdirs
+
+    given = os.environ.get("AUTOSCHED_CACHE_DIR")
+    path = Path(given) if given else Path(platformdirs.user_cache_dir("autosched"))
+    path = path / "kernels"
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = path / f".probe-{os.getpid()}-{threading.get_ident()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        made = Path(tempfile.mkdtemp(prefix="autosched-"))
+        warnings.warn(
+            f"the cache directory {path} cannot be written ({error.strerror}): kernels are compiled anew in every process; "
+            "set AUTOSCHED_CACHE_DIR to a directory that you can write to",
+            stacklevel=2,
+        )
+        return made
+    info = path.stat()
+    if hasattr(os, "geteuid") and (info.st_uid != os.geteuid() or info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
+        raise CacheError(
+            f"the cache directory {path} can be written by other users, who could run code as you; "
+            f"run `chmod 700 {path}` as its owner, or set AUTOSCHED_CACHE_DIR to a directory of your own"
+        )
+    return path
+
+
+def _load(text: str) -> ModuleType:
+    key = hashlib.sha256((environment_key() + text).encode()).hexdigest()[:32]
+    name = f"autosched_kernel_{key}"
+    if name in sys.modules:
+        return sys.modules[name]
+    path = cache_directory() / f"{name}.py"
+    if not path.exists() or path.read_text() != text:
+        fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+        with os.fdopen(fd, "w") as file:
+            file.write(text)
+        os.replace(temporary, path)
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def show(pipeline: Pipeline, schedule: Schedule, level: str) -> str:
+    """The generated source, LLVM IR or assembly of a kernel for arrays of any strides."""
+    lowered = lower(pipeline, schedule)
+    if level == "source":
+        return source(lowered)
+    built = build(pipeline, schedule)
+    parts = []
+    for stage in built.stages:
+        dispatcher: Any = stage
+        texts = dispatcher.inspect_llvm() if level == "llvm" else dispatcher.inspect_asm()
+        parts += list(texts.values())
+    return "\n".join(parts)

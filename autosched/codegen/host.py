@@ -1,0 +1,109 @@
+"""Prints the plan of a call: plain Python that finds regions, extents and requirements from the sizes of arrays."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+
+from autosched.errors import CompileError
+from autosched.lang.types import i64
+from autosched.lower.ir import Access, Binary, Cast, Const, Expr, Name, Select, Unary, names
+from autosched.lower.lower import Lowered
+
+_TAKEN = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | {"njit", "reserve", "next_power_of_two", "INFINITY"}
+_SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "and": "&", "or": "|", "xor": "^", "shr": ">>", "shl": "<<"}
+_PREFIXES = (
+    "load_", "read_", "store_", "stream_", "gather_", "pick_", "scatter_", "permute64_", "permute128_", "dot2_",
+    "splat_", "iota_", "const_", "extract_", "insert_", "cast_", "sat_", "value_", "ramp_", "reduce_", "stage_",
+)  # fmt: skip
+_OPERATIONS = frozenset({
+    "vmin", "vmax", "vabs", "vsqrt", "vfloor", "vceil", "vrint", "vtrunc", "select", "index", "allocate", "release",
+    "bool_", "plan",
+})  # fmt: skip
+
+
+def identifier(name: str) -> str:
+    """`name` as a variable of generated code that hides nothing which the code uses."""
+    if name in _TAKEN or name in _OPERATIONS or name.startswith(_PREFIXES):
+        return f"{name}_"
+    return name
+
+
+def plan_inputs(lowered: Lowered) -> list[str]:
+    """The sizes that `plan` takes, in order: all that its expressions mention and do not define."""
+    defined: list[str] = []
+    wanted: list[str] = []
+    for name, expr in _definitions(lowered):
+        wanted += sorted(n for n in names(expr) if n not in defined and n not in wanted)
+        defined.append(name)
+    return wanted
+
+
+def plan_outputs(lowered: Lowered) -> list[str]:
+    """The names of what `plan` returns, in order."""
+    return [name for name, _ in _definitions(lowered)]
+
+
+def _definitions(lowered: Lowered) -> list[tuple[str, Expr]]:
+    out: list[tuple[str, Expr]] = []
+    for root in lowered.nests.roots:
+        for arg, (lo, hi) in zip(root.args, root.box, strict=True):
+            out += [(f"{root.name}_{arg}_lo", lo), (f"{root.name}_{arg}_hi", hi)]
+        for dim, extent in enumerate(root.extents):
+            out.append((f"_{root.name}_extent{dim}", extent))
+    for stage in lowered.stages:
+        out.append((f"_{stage.func}_iterations", stage.extent))
+    for name, box in lowered.nests.required.items():
+        for dim, (lo, hi) in enumerate(box):
+            out += [(f"_{name}_need{dim}_lo", lo), (f"_{name}_need{dim}_hi", hi)]
+    for i, window in enumerate(lowered.windows):
+        out.append((f"_window{i}", window.window))
+    return out
+
+
+def host_plan(lowered: Lowered) -> str:
+    """The function `plan`: from sizes to regions, iterations of stages and what is read of inputs.
+
+    `_table(name, index)` reads an element of a table, or raises where there is none.
+    """
+    parameters = ["_table", *(identifier(n) for n in plan_inputs(lowered))]
+    lines = [f"def plan({', '.join(parameters)}):"]
+    for name, expr in _definitions(lowered):
+        lines.append(f"    {identifier(name)} = {host(expr)}")
+    outputs = [identifier(n) for n in plan_outputs(lowered)]
+    lines.append(f"    return ({', '.join(outputs)}{',' if len(outputs) == 1 else ''})")
+    return "\n".join(lines)
+
+
+def host(e: Expr) -> str:
+    """A coordinate as Python."""
+    match e:
+        case Const():
+            return repr(int(e.value)) if e.value >= 0 else f"({int(e.value)})"
+        case Name():
+            return identifier(e.name)
+        case Access(source=source, index=index):
+            return f"_table({source!r}, {', '.join(host(i) for i in index)})"
+        case Cast(to=to, a=a) if a.elem.is_int and to.is_int:
+            if to.min <= a.elem.min and a.elem.max <= to.max:
+                return host(a)
+            if e.saturating:
+                return f"min(max({host(a)}, {to.min}), {to.max})"
+        case Binary(op=op, a=a, b=b) if e.elem == i64 or op in ("min", "max"):
+            if op in ("min", "max"):
+                return f"{op}({host(a)}, {host(b)})"
+            if op in ("floordiv", "mod"):
+                symbol = "//" if op == "floordiv" else "%"
+                if isinstance(b, Const):
+                    return f"({host(a)} {symbol} {host(b)})" if b.value else "0"
+                return f"({host(a)} {symbol} {host(b)} if {host(b)} else 0)"
+            if op in _SYMBOLS:
+                return f"({host(a)} {_SYMBOLS[op]} {host(b)})"
+        case Binary(op="eq" | "ne" | "lt" | "le" as op, a=a, b=b):
+            return f"({host(a)} { {'eq': '==', 'ne': '!=', 'lt': '<', 'le': '<='}[op] } {host(b)})"
+        case Select(condition=c, a=a, b=b):
+            return f"({host(a)} if {host(c)} else {host(b)})"
+        case Unary(op="neg", a=a) if e.elem == i64:
+            return f"(-{host(a)})"
+    raise CompileError(f"the size of a region depends on a value that is not known before the kernel runs: {e}")
+

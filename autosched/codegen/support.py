@@ -1,0 +1,27 @@
+"""Small functions that generated kernels call."""
+
+from __future__ import annotations
+
+from numba import njit
+
+from autosched.codegen.simd.ops import allocate, release
+
+INFINITY = float("inf")
+
+
+@njit(inline="never", cache=True)
+def reserve(buffer, room, size):  # type: ignore[no-untyped-def]
+    """Scratch memory of at least `size` bytes: the same where it is large enough, else a new one (address, bytes)."""
+    if size <= room:
+        return buffer, room
+    release(buffer)
+    return allocate(size), size
+
+
+@njit(inline="never", cache=True)
+def next_power_of_two(n):  # type: ignore[no-untyped-def]
+    """The least power of two that is at least `n` (1 for n <= 1)."""
+    power = 1
+    while power < n:
+        power <<= 1
+    return power

@@ -1,0 +1,453 @@
+"""Loop IR: the small tree between a scheduled algorithm and Numba source.
+
+Expressions have an element type and a number of lanes. Coordinates and addresses are scalars of type i64. Before
+vectorization everything is a scalar and reads are Accesses at coordinates; after it, vectorized loops are gone and
+reads are Loads at byte addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Literal
+
+from autosched.lang.types import Type, b1, i64
+
+
+LoadKind = Literal["scalar", "dense", "pick", "gather", "permute64", "permute128"]
+
+
+@dataclass(frozen=True)
+class Expr:
+    """Base of expressions; equal when their structure is."""
+
+    @property
+    def elem(self) -> Type:
+        raise NotImplementedError
+
+    @property
+    def lanes(self) -> int:
+        return 1
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return ()
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        """The same node over other children."""
+        return self
+
+
+@dataclass(frozen=True)
+class Const(Expr):
+    value: int | float | bool
+    of: Type = i64
+
+    @property
+    def elem(self) -> Type:
+        return self.of
+
+    def __hash__(self) -> int:
+        return hash((self.value, self.of))
+
+    def __eq__(self, other: object) -> bool:
+        # 0.0 and -0.0 are different constants, and so are 1, 1.0 and True
+        return isinstance(other, Const) and self.of == other.of and repr(self.value) == repr(other.value)
+
+
+@dataclass(frozen=True)
+class Name(Expr):
+    """A variable of the generated code: a loop's, a Let's, an accumulator, or an argument of the kernel."""
+
+    name: str
+    of: Type = i64
+    width: int = 1
+
+    @property
+    def elem(self) -> Type:
+        return self.of
+
+    @property
+    def lanes(self) -> int:
+        return self.width
+
+
+@dataclass(frozen=True)
+class Binary(Expr):
+    op: str
+    a: Expr
+    b: Expr
+
+    @property
+    def elem(self) -> Type:
+        return b1 if self.op in ("eq", "ne", "lt", "le") else self.a.elem
+
+    @property
+    def lanes(self) -> int:
+        return self.a.lanes
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.a, self.b)
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        return Binary(self.op, *children)
+
+
+@dataclass(frozen=True)
+class Unary(Expr):
+    op: str
+    a: Expr
+
+    @property
+    def elem(self) -> Type:
+        return self.a.elem
+
+    @property
+    def lanes(self) -> int:
+        return 1 if self.op.startswith("reduce_") else self.a.lanes
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.a,)
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        return Unary(self.op, *children)
+
+
+@dataclass(frozen=True)
+class Cast(Expr):
+    to: Type
+    a: Expr
+    saturating: bool = False
+
+    @property
+    def elem(self) -> Type:
+        return self.to
+
+    @property
+    def lanes(self) -> int:
+        return self.a.lanes
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.a,)
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        return Cast(self.to, children[0], self.saturating)
+
+
+@dataclass(frozen=True)
+class Select(Expr):
+    condition: Expr
+    a: Expr
+    b: Expr
+
+    @property
+    def elem(self) -> Type:
+        return self.a.elem
+
+    @property
+    def lanes(self) -> int:
+        return self.a.lanes
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.condition, self.a, self.b)
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        return Select(*children)
+
+
+@dataclass(frozen=True)
+class Access(Expr):
+    """The value of an Input or a Func at coordinates: what a Load is before storage is decided.
+
+    `strategy` is how lanes read it where they are scattered.
+    """
+
+    source: str
+    index: tuple[Expr, ...]
+    of: Type
+    strategy: LoadKind = "pick"
+
+    @property
+    def elem(self) -> Type:
+        return self.of
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return self.index
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        return Access(self.source, children, self.of, self.strategy)
+
+
+@dataclass(frozen=True)
+class Opaque(Expr):
+    """A value of which bounds analysis only knows the type."""
+
+    of: Type
+
+    @property
+    def elem(self) -> Type:
+        return self.of
+
+
+@dataclass(frozen=True)
+class Broadcast(Expr):
+    a: Expr
+    width: int
+
+    @property
+    def elem(self) -> Type:
+        return self.a.elem
+
+    @property
+    def lanes(self) -> int:
+        return self.width
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.a,)
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        return Broadcast(children[0], self.width)
+
+
+@dataclass(frozen=True)
+class Iota(Expr):
+    """Lane numbers 0, 1, 2, ..."""
+
+    width: int
+    of: Type = i64
+
+    @property
+    def elem(self) -> Type:
+        return self.of
+
+    @property
+    def lanes(self) -> int:
+        return self.width
+
+
+@dataclass(frozen=True)
+class Load(Expr):
+    """Memory of `buffer` at a byte address.
+
+    dense: consecutive elements; pick, gather, permute: `offsets` bytes a lane from `address`. With `count`, only so
+    many lanes are read. `constant` memory is written by nobody while the kernel runs.
+    """
+
+    buffer: str
+    address: Expr
+    of: Type
+    width: int = 1
+    kind: LoadKind = "scalar"
+    offsets: Expr | None = None
+    count: Expr | None = None
+    constant: bool = False
+
+    @property
+    def elem(self) -> Type:
+        return self.of
+
+    @property
+    def lanes(self) -> int:
+        return self.width
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return tuple(e for e in (self.address, self.offsets, self.count) if e is not None)
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        rest = list(children)
+        return replace(
+            self,
+            address=rest.pop(0),
+            offsets=rest.pop(0) if self.offsets is not None else None,
+            count=rest.pop(0) if self.count is not None else None,
+        )
+
+
+@dataclass(frozen=True)
+class Dot2(Expr):
+    """acc + a * b + c * d in wrapping i32, the factors of at most 16 bits."""
+
+    acc: Expr
+    a: Expr
+    b: Expr
+    c: Expr
+    d: Expr
+
+    @property
+    def elem(self) -> Type:
+        return self.acc.elem
+
+    @property
+    def lanes(self) -> int:
+        return self.acc.lanes
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.acc, self.a, self.b, self.c, self.d)
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        return Dot2(*children)
+
+
+# Statements
+
+
+@dataclass(frozen=True)
+class Stmt:
+    """Base of statements."""
+
+
+Block = tuple[Stmt, ...]
+
+
+@dataclass(frozen=True)
+class Let(Stmt):
+    """A name for a value, never changed while it is in scope."""
+
+    name: str
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Assign(Stmt):
+    """A new value of an accumulator."""
+
+    name: str
+    value: Expr
+
+
+@dataclass(frozen=True)
+class For(Stmt):
+    """`name` runs over lo, lo + step, ... below lo + extent.
+
+    kind "vectorized": extent is at most `lanes`, and all iterations run at once. kind "reduction": the body updates
+    accumulators; `lanes` is how many iterations to combine, `unroll` how many to write out.
+    """
+
+    name: str
+    lo: Expr
+    extent: Expr
+    body: Block
+    kind: Literal["serial", "vectorized", "reduction"] = "serial"
+    lanes: int = 1
+    unroll: int = 1
+    step: int = 1
+
+
+@dataclass(frozen=True)
+class If(Stmt):
+    condition: Expr
+    then: Block
+    otherwise: Block = ()
+
+
+@dataclass(frozen=True)
+class Put(Stmt):
+    """The value of a Func at coordinates: what a Store is before storage is decided."""
+
+    target: str
+    index: tuple[Expr, ...]
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Store(Stmt):
+    """Write `value` to memory of `buffer`; dense, or scattered at `offsets` bytes a lane; `count` lanes of it."""
+
+    buffer: str
+    address: Expr
+    value: Expr
+    offsets: Expr | None = None
+    count: Expr | None = None
+
+
+@dataclass(frozen=True)
+class Reserve(Stmt):
+    """Scratch memory of at least `size` bytes for `buffer`, kept for the next time."""
+
+    buffer: str
+    size: Expr
+
+
+@dataclass(frozen=True)
+class Require(Stmt):
+    """Leave the kernel with status `code` unless the condition holds."""
+
+    condition: Expr
+    code: int
+
+
+@dataclass(frozen=True)
+class Comment(Stmt):
+    text: str
+
+
+def walk(expr: Expr) -> Iterator[Expr]:
+    """`expr` and all below it, parents first."""
+    yield expr
+    for child in expr.children:
+        yield from walk(child)
+
+
+def names(expr: Expr) -> frozenset[str]:
+    """The names that `expr` is computed from."""
+    return frozenset(e.name for e in walk(expr) if isinstance(e, Name))
+
+
+def transform(expr: Expr, rule: Callable[[Expr], Expr | None]) -> Expr:
+    """`expr` with every node for which `rule` gives another one replaced by it, from the top down."""
+    new = rule(expr)
+    if new is not None:
+        return new
+    if not expr.children:
+        return expr
+    children = tuple(transform(c, rule) for c in expr.children)
+    return expr if all(a is b for a, b in zip(children, expr.children, strict=True)) else expr.rebuilt(children)
+
+
+def expressions(stmt: Stmt) -> tuple[Expr, ...]:
+    """The expressions that stand directly in a statement."""
+    out: list[Expr] = []
+    for f in fields(stmt):
+        value = getattr(stmt, f.name)
+        if isinstance(value, Expr):
+            out.append(value)
+        elif isinstance(value, tuple):
+            out.extend(v for v in value if isinstance(v, Expr))
+    return tuple(out)
+
+
+def bodies(stmt: Stmt) -> tuple[Block, ...]:
+    """The blocks inside a statement."""
+    if isinstance(stmt, For):
+        return (stmt.body,)
+    if isinstance(stmt, If):
+        return (stmt.then, stmt.otherwise)
+    return ()
+
+
+def map_expressions(stmt: Stmt, fn: Callable[[Expr], Expr]) -> Stmt:
+    """The statement with `fn` applied to the expressions directly in it."""
+    changes: dict[str, object] = {}
+    for f in fields(stmt):
+        value = getattr(stmt, f.name)
+        if isinstance(value, Expr):
+            changes[f.name] = fn(value)
+        elif isinstance(value, tuple) and value and all(isinstance(v, Expr) for v in value):
+            changes[f.name] = tuple(fn(v) for v in value)
+    return replace(stmt, **changes) if changes else stmt  # type: ignore[arg-type]
+
+
+def statements(block: Block) -> Iterator[Stmt]:
+    """Every statement of a block, at any depth."""
+    for stmt in block:
+        yield stmt
+        for body in bodies(stmt):
+            yield from statements(body)

@@ -1,0 +1,99 @@
+"""All passes in order: from a pipeline and a schedule to stages ready to be printed, and the plan of a call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from autosched.lang.func import Pipeline
+from autosched.lower.ir import Block, Name, Unary, expressions, names, statements, walk
+from autosched.lower.loopnest import LoopNestBuilder, LoopNests, Stage
+from autosched.lower.optimize import Optimizer
+from autosched.lower.vectorize import Vectorizer, WindowRequirement
+from autosched.lower.verify import verify
+from autosched.schedule.nest import resolve
+from autosched.schedule.schedule import Schedule
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a kernel is built for: constant byte strides per input or output and dimension, and constant Params."""
+
+    strides: Mapping[str, Mapping[int, int]]
+    constants: Mapping[str, int]
+    picked: frozenset[str] = frozenset()  # sources whose permutes do not apply
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """Everything the printer and the runtime need to know of one kernel."""
+
+    pipeline: Pipeline
+    schedule: Schedule
+    layout: Layout
+    nests: LoopNests
+    stages: tuple[Stage, ...]
+    windows: tuple[WindowRequirement, ...]
+
+
+def lower(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) -> Lowered:
+    """Run all passes. Raises ScheduleError where the schedule is not legal."""
+    layout = layout or Layout({}, {})
+    nest = resolve(pipeline, schedule)
+    if layout.picked:
+        funcs = {
+            name: replace(f, loads={s: k for s, k in f.loads.items() if s not in layout.picked})
+            for name, f in nest.funcs.items()
+        }
+        nest = replace(nest, funcs=funcs)
+    builder = LoopNestBuilder(nest, {k: dict(v) for k, v in layout.strides.items()}, dict(layout.constants))
+    nests = builder.build()
+    checking = bool(os.environ.get("AUTOSCHED_VERIFY"))
+    stages: list[Stage] = []
+    windows: list[WindowRequirement] = []
+    for stage in nests.stages:
+        if checking:
+            verify(stage.body, arguments(stage.body), vectorized=False)
+        vectorizer = Vectorizer(stage.func, nests.storages, builder.bounds)
+        body = vectorizer.block(stage.body)
+        windows += vectorizer.requirements
+        if checking:
+            verify(body, arguments(body), vectorized=True)
+        body = Optimizer().run(body)
+        if checking:
+            verify(body, arguments(body), vectorized=True)
+        stages.append(replace(stage, body=body))
+    return Lowered(pipeline, schedule, layout, nests, tuple(stages), tuple(dict.fromkeys(windows)))
+
+
+def arguments(body: Block) -> dict[str, int]:
+    """The names that a stage's body takes from outside, all scalars."""
+    from autosched.lower.ir import Assign, For, Let, Reserve, Store
+
+    bound: set[str] = set()
+    used: dict[str, int] = {}
+    for stmt in statements(body):
+        if isinstance(stmt, (Let, Assign, For)):
+            bound.add(stmt.name)
+        if isinstance(stmt, Reserve):
+            bound.add(stmt.buffer)
+        if isinstance(stmt, Store):
+            used.setdefault(stmt.buffer, 1)
+        for e in expressions(stmt):
+            for name in names(e):
+                used.setdefault(name, 1)
+    return {n: 1 for n in used if n not in bound}
+
+
+def needs_power(body: Block) -> bool:
+    """Whether the body rounds to powers of two."""
+    return any(
+        isinstance(x, Unary) and x.op == "next_power_of_two"
+        for s in statements(body)
+        for e in expressions(s)
+        for x in walk(e)
+    )
+
+
+__all__ = ["Layout", "Lowered", "Name", "arguments", "lower", "needs_power"]

@@ -1,0 +1,117 @@
+"""From the language to IR expressions, with inlined Funcs substituted.
+
+Several instances of one definition (the copies of an unrolled loop) are translated together, so that their
+reductions share loops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from autosched.errors import CompileError
+from autosched.lang import expr as lang
+from autosched.lang.func import Func, Input
+from autosched.lang.types import i64
+from autosched.lower import algebra
+from autosched.lower.ir import Access, Binary, Cast, Const, Expr, LoadKind, Name, Select, Unary
+
+#: Coordinates of one instance: Vars by name, RVars by identity.
+Env = dict[str | int, Expr]
+#: Emits a reduction for all instances; gives for each the coordinates of the best value and the reduced value.
+OnReduce = Callable[[lang.Reduce, list[Env], Func], list[list[Expr]]]
+
+
+def extent_name(source: str, dim: int) -> str:
+    """The name of the extent of an input in generated code."""
+    return f"{source}_n{dim}"
+
+
+class Translator:
+    """Translates definitions; `constants` are the Params fixed by specialization."""
+
+    def __init__(self, inlined: set[str], constants: dict[str, int]) -> None:
+        self.inlined = inlined
+        self.constants = constants
+        #: How scattered lanes read each source, in the Func that is being translated.
+        self.strategies: dict[str, LoadKind] = {}
+
+    def scalar(self, expr: lang.Expr) -> Expr:
+        """An expression of constants, Params and extents only."""
+        return self.translate(expr, [{}], None, None)[0]
+
+    def translate(
+        self, expr: lang.Expr, envs: Sequence[Env], func: Func | None, on_reduce: OnReduce | None
+    ) -> list[Expr]:
+        """`expr` of `func` for each instance."""
+        memo: dict[int, list[Expr]] = {}
+        reductions: dict[int, list[list[Expr]]] = {}
+        instances = list(envs)
+
+        def reduced(node: lang.Reduce) -> list[list[Expr]]:
+            if id(node) not in reductions:
+                assert func is not None and on_reduce is not None
+                reductions[id(node)] = on_reduce(node, instances, func)
+            return reductions[id(node)]
+
+        def visit(node: lang.Expr) -> list[Expr]:
+            if id(node) not in memo:
+                memo[id(node)] = compute(node)
+            return memo[id(node)]
+
+        def compute(node: lang.Expr) -> list[Expr]:
+            match node:
+                case lang.Const():
+                    return [Const(node.value, node.of)] * len(instances)
+                case lang.Var():
+                    return [env[node.name] for env in instances]
+                case lang.RVar():
+                    return [env[id(node)] for env in instances]
+                case lang.Param():
+                    known = self.constants.get(node.name)
+                    made: Expr = Name(node.name, node.of) if known is None else Const(known, node.of)
+                    return [made] * len(instances)
+                case lang.Extent():
+                    return [Name(extent_name(node.source.name, node.dim))] * len(instances)
+                case lang.Binary():
+                    return [_binary(node.op, a, b) for a, b in zip(visit(node.a), visit(node.b), strict=True)]
+                case lang.Unary():
+                    return [_unary(node.op, a) for a in visit(node.a)]
+                case lang.Cast():
+                    return [_cast(node, a) for a in visit(node.a)]
+                case lang.Select():
+                    parts = (visit(node.condition), visit(node.a), visit(node.b))
+                    return [Select(c, a, b) for c, a, b in zip(*parts, strict=True)]
+                case lang.Reduce():
+                    return [found[-1] for found in reduced(node)]
+                case lang.ArgIndex():
+                    return [found[node.part] for found in reduced(node.reduction)]
+                case lang.Read(source=source):
+                    columns = [visit(i) for i in node.index]
+                    indices = [tuple(column[n] for column in columns) for n in range(len(instances))]
+                    if isinstance(source, Input) or source.name not in self.inlined:
+                        strategy = self.strategies.get(source.name, "pick")
+                        return [Access(source.name, index, source.type, strategy) for index in indices]
+                    assert source.value is not None
+                    inner: list[Env] = [
+                        {arg.name: i for arg, i in zip(source.args, index, strict=True)} for index in indices
+                    ]
+                    return self.translate(source.value, inner, source, on_reduce)
+            raise CompileError(f"cannot translate {type(node).__name__}")
+
+        return visit(expr)
+
+
+def _binary(op: str, a: Expr, b: Expr) -> Expr:
+    return algebra.make(op, a, b) if a.elem == i64 else Binary(op, a, b)
+
+
+def _unary(op: str, a: Expr) -> Expr:
+    if op == "neg" and a.elem == i64:
+        return algebra.sub(algebra.ZERO, a)
+    return Unary(op, a)
+
+
+def _cast(node: lang.Cast, a: Expr) -> Expr:
+    if isinstance(a, Const) and a.elem.is_int and node.to.is_int and node.to.min <= a.value <= node.to.max:
+        return Const(a.value, node.to)
+    return Cast(node.to, a, node.saturating)

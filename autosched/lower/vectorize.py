@@ -1,0 +1,494 @@
+"""Vectorized loops become vector statements, and accesses become loads and stores at addresses.
+
+Within a vectorized loop every expression that depends on its variable gets lanes. How memory is read follows from how
+the address depends on the variable: not at all (one scalar load), by the element size (a dense vector), otherwise lane
+by lane, in the way that the schedule chose. A loop that may be shorter than its lanes is written twice: whole, and
+with the number of lanes that count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from autosched.errors import CompileError
+from autosched.lang.types import i32, i64
+from autosched.lower import algebra
+from autosched.lower.algebra import ONE, ZERO, add, const, maximum, minimum, mul, sub
+from autosched.lower.bounds import Bounds
+from autosched.lower.ir import (
+    Access,
+    Assign,
+    Binary,
+    Block,
+    Broadcast,
+    Cast,
+    Const,
+    Dot2,
+    Expr,
+    For,
+    If,
+    Iota,
+    Let,
+    Load,
+    Name,
+    Put,
+    Select,
+    Stmt,
+    Store,
+    Unary,
+    bodies,
+    map_expressions,
+    names,
+    statements,
+    walk,
+)
+from autosched.lower.loopnest import Storage
+
+#: Bytes of the window that each permute strategy reads.
+WINDOWS = {"permute64": 64, "permute128": 128}
+
+
+@dataclass(frozen=True)
+class WindowRequirement:
+    """What must hold for a permute: `width` bytes at most are `window`, and the source has that many."""
+
+    source: str
+    width: int
+    window: Expr
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """The vectorized loop around a statement: its variable, lanes, and how many of them count (None: all)."""
+
+    var: str
+    lanes: int
+    count: Expr | None
+    vectors: frozenset[str]
+
+
+def step_name(table: str, distance: int) -> str:
+    """The name of the most that `table` grows over `distance` elements."""
+    return f"{table}_step{distance}"
+
+
+def end_name(source: str) -> str:
+    """The name of the address just behind the last byte of an input."""
+    return f"{source}_end"
+
+
+class Vectorizer:
+    """Vectorizes the statements of one stage."""
+
+    def __init__(self, func: str, storages: Mapping[str, Storage], bounds: Bounds) -> None:
+        self.func = func
+        self.storages = storages
+        self.bounds = bounds
+        self.requirements: list[WindowRequirement] = []
+
+    def block(self, block: Block, ctx: Lanes | None = None) -> Block:
+        """`block` with its vectorized loops done and its accesses turned into loads and stores."""
+        out: list[Stmt] = []
+        for stmt in block:
+            out += self.statement(stmt, ctx)
+        return tuple(out)
+
+    def statement(self, stmt: Stmt, ctx: Lanes | None) -> list[Stmt]:
+        match stmt:
+            case For(kind="vectorized"):
+                if ctx is not None:
+                    raise CompileError(f"loop {stmt.name} is vectorized inside a vectorized loop")
+                return self._vectorized(stmt)
+            case For(kind="reduction"):
+                return self._reduction(stmt, ctx)
+            case For():
+                lo, extent = self.scalar(stmt.lo), self.scalar(stmt.extent)
+                return [replace(stmt, lo=lo, extent=extent, body=self.block(stmt.body, ctx))]
+            case If():
+                return [If(self.scalar(stmt.condition), self.block(stmt.then, ctx), self.block(stmt.otherwise, ctx))]
+            case Let() | Assign():
+                value = self.value(stmt.value, ctx)
+                if ctx is not None and stmt.name in ctx.vectors:
+                    value = _spread(value, ctx.lanes)
+                return [replace(stmt, value=value)]
+            case Put():
+                return [self._put(stmt, ctx)]
+        return [map_expressions(stmt, self.scalar)]
+
+    # loops
+
+    def _vectorized(self, loop: For) -> list[Stmt]:
+        vectors = _vector_names(loop.body, loop.name)
+        extent = algebra.value_of(loop.extent)
+
+        def body(count: Expr | None) -> Block:
+            return self.block(loop.body, Lanes(loop.name, loop.lanes, count, vectors))
+
+        if extent is not None:
+            return list(body(None if extent == loop.lanes else loop.extent))
+        count = self.scalar(loop.extent)
+        left = count
+        if isinstance(count, Binary) and count.op == "min" and count.b == const(loop.lanes):
+            left = count.a
+        return [If(Binary("le", const(loop.lanes), left), body(None), body(count))]
+
+    def _reduction(self, loop: For, ctx: Lanes | None) -> list[Stmt]:
+        """A reduction whose iterations are combined `lanes` at a time, and the rest one by one."""
+        n = loop.lanes
+        lo, extent = self.scalar(loop.lo), self.scalar(loop.extent)
+        whole = mul(algebra.floordiv(extent, const(n)), const(n))
+        rest = replace(loop, lo=add(lo, whole), extent=sub(extent, whole), kind="serial", lanes=1)
+        if ctx is None:
+            partial = self._partial_sums(loop, lo, whole)
+            if partial is not None:
+                return [*partial, *self.statement(rest, None)]
+        copies: list[Stmt] = []
+        dots = _dot_terms(loop) if n == 2 and ctx is not None else None
+        if dots is not None:
+            for name, a, b in dots:
+                later = {loop.name: add(Name(loop.name), ONE)}
+                factors = [a, b, algebra.substitute(a, later), algebra.substitute(b, later)]
+                wide = [_spread(self.value(f, ctx), ctx.lanes) for f in factors]
+                acc = Name(name.name, i32, ctx.lanes)
+                copies.append(Assign(name.name, Dot2(acc, *wide)))
+        else:
+            for k in range(n):
+                shift = {loop.name: add(Name(loop.name), const(k))}
+                for stmt in loop.body:
+                    copies += self.statement(_substitute(stmt, shift), ctx)
+        main = For(loop.name, lo, whole, tuple(copies), step=n)
+        return [main, *self.statement(rest, ctx)]
+
+    def _partial_sums(self, loop: For, lo: Expr, whole: Expr) -> list[Stmt] | None:
+        """Lanes of partial results, combined after the loop; None where the body is not of that form."""
+        n = loop.lanes
+        names_: list[tuple[Assign, Binary]] = []
+        for stmt in loop.body:
+            match stmt:
+                case Assign(name=name, value=Binary(op="add" | "mul" | "min" | "max", a=Name() as acc) as value) if (
+                    acc.name == name and value.elem.is_int and name not in names(value.b)
+                ):
+                    names_.append((stmt, value))
+                case _:
+                    return None
+        ctx = Lanes(loop.name, n, None, frozenset())
+        before: list[Stmt] = []
+        inside: list[Stmt] = []
+        after: list[Stmt] = []
+        lane = Name(f"{loop.name}_lane")
+        ctx = replace(ctx, var=lane.name)
+        for stmt, value in names_:
+            neutral = {"add": 0, "mul": 1, "min": value.elem.max, "max": value.elem.min}[value.op]
+            wide = Name(f"{stmt.name}_lanes", value.elem, n)
+            before.append(Assign(wide.name, Broadcast(Const(neutral, value.elem), n)))
+            term = algebra.substitute(value.b, {loop.name: add(Name(loop.name), lane)})
+            inside.append(Assign(wide.name, Binary(value.op, wide, _spread(self.value(term, ctx), n))))
+            after.append(Assign(stmt.name, Binary(value.op, value.a, Unary(f"reduce_{value.op}", wide))))
+        return [*before, For(loop.name, lo, whole, tuple(inside), step=n), *after]
+
+    # values
+
+    def scalar(self, expr: Expr) -> Expr:
+        """`expr` outside any vectorized loop."""
+        return self.value(expr, None)
+
+    def value(self, expr: Expr, ctx: Lanes | None) -> Expr:
+        """`expr` with lanes where it depends on the vectorized loop, without them where it does not."""
+        if ctx is None or not _depends(expr, ctx):
+            return self._scalar(expr)
+        if isinstance(expr, Name):
+            if expr.name == ctx.var:
+                return Iota(ctx.lanes)
+            return Name(expr.name, expr.of, ctx.lanes)
+        if isinstance(expr, Access):
+            return self._load(expr, ctx)
+        if expr.elem == i64 and isinstance(expr, Binary):
+            split = _affine(expr, ctx)
+            if split is not None:
+                base, coefficient = split
+                steps: Expr = Iota(ctx.lanes)
+                if coefficient != 1:
+                    steps = Binary("mul", steps, Broadcast(const(coefficient), ctx.lanes))
+                base = self._scalar(base)
+                return steps if base == ZERO else Binary("add", Broadcast(base, ctx.lanes), steps)
+        children = tuple(_spread(self.value(c, ctx), ctx.lanes) for c in expr.children)
+        return expr.rebuilt(children)
+
+    def _scalar(self, expr: Expr) -> Expr:
+        if isinstance(expr, Access):
+            storage = self.storages[expr.source]
+            index = tuple(self._scalar(i) for i in expr.index)
+            return Load(expr.source, _address(storage, index), expr.of, constant=self._is_constant(expr.source))
+        if not expr.children:
+            return expr
+        children = tuple(self._scalar(c) for c in expr.children)
+        if isinstance(expr, Binary) and expr.elem == i64:
+            return algebra.make(expr.op, *children)
+        return expr.rebuilt(children)
+
+    def _is_constant(self, source: str) -> bool:
+        """Whether nobody writes `source` while this stage runs: inputs, and what earlier stages computed."""
+        storage = self.storages[source]
+        return storage.constant or (storage.root and source != self.func)
+
+    # memory
+
+    def _split_index(self, storage: Storage, index: tuple[Expr, ...], ctx: Lanes) -> tuple[Expr, int | None, list[int]]:
+        """Address of lane 0 in bytes, bytes from lane to lane where they are constant, and the irregular coordinates."""
+        address: Expr = Name(storage.buffer)
+        step: int | None = 0
+        irregular: list[int] = []
+        for dim, offset in enumerate(storage.offsets(index)):
+            split = (offset, 0) if not _depends(offset, ctx) else _affine(offset, ctx)
+            if split is None:
+                irregular.append(dim)
+                continue
+            base, coefficient = split
+            address = add(address, mul(self._scalar(base), storage.strides[dim]))
+            if coefficient:
+                stride = algebra.value_of(storage.strides[dim])
+                if stride is None:
+                    irregular.append(dim)
+                    address = sub(address, mul(self._scalar(base), storage.strides[dim]))
+                elif step is not None:
+                    step += coefficient * stride
+        return address, step, irregular
+
+    def _lane_offsets(self, storage: Storage, index: tuple[Expr, ...], ctx: Lanes, dims: list[int], step: int) -> Expr:
+        """Bytes from the regular address, per lane; lanes that do not count repeat the last one that does."""
+        lane: Expr = Iota(ctx.lanes)
+        if ctx.count is not None:
+            last = Broadcast(maximum(sub(ctx.count, ONE), ZERO), ctx.lanes)
+            lane = Binary("min", lane, last)
+        clamped = _Clamped(self, ctx, lane)
+        out: Expr | None = None
+        if step:
+            out = Binary("mul", lane, Broadcast(const(step), ctx.lanes)) if step != 1 else lane
+        offsets = storage.offsets(index)
+        for dim in dims:
+            part = clamped.value(offsets[dim])
+            stride = storage.strides[dim]
+            if algebra.value_of(stride) != 1:
+                part = Binary("mul", part, Broadcast(stride, ctx.lanes))
+            out = part if out is None else Binary("add", out, part)
+        return Broadcast(ZERO, ctx.lanes) if out is None else out
+
+    def _load(self, access: Access, ctx: Lanes) -> Expr:
+        storage = self.storages[access.source]
+        address, step, irregular = self._split_index(storage, access.index, ctx)
+        size = access.of.bytes
+        constant = self._is_constant(access.source)
+        if not irregular and step == 0:
+            return Load(access.source, address, access.of, constant=constant)
+        if not irregular and step == size:
+            count = None if storage.owned else ctx.count
+            return Load(access.source, address, access.of, ctx.lanes, "dense", count=count, constant=constant)
+        strategy = access.strategy
+        if strategy in WINDOWS:
+            permuted = self._permute(access, storage, address, step or 0, irregular, ctx)
+            if permuted is not None:
+                return permuted
+            strategy = "pick"
+        offsets = self._lane_offsets(storage, access.index, ctx, irregular, step or 0)
+        return Load(access.source, address, access.of, ctx.lanes, strategy, offsets, constant=constant)
+
+    def _permute(
+        self, access: Access, storage: Storage, address: Expr, step: int, dims: list[int], ctx: Lanes
+    ) -> Expr | None:
+        """A byte permute of the window that begins at lane 0; None where no window can be bounded."""
+        if ctx.count is not None or access.of.bytes > 2 or not storage.constant or step < 0:
+            return None
+        width = WINDOWS[access.strategy]
+        window: Expr = const(step * (ctx.lanes - 1) + access.of.bytes)
+        start = address
+        offsets = storage.offsets(access.index)
+        for dim in dims:
+            growth = self._growth(offsets[dim], ctx)
+            if growth is None:
+                return None
+            window = add(window, mul(growth, storage.strides[dim]))
+            first = self._scalar(algebra.substitute(offsets[dim], {ctx.var: ZERO}))
+            start = add(start, mul(first, storage.strides[dim]))
+        self.requirements.append(WindowRequirement(access.source, width, window))
+        inside = minimum(start, sub(Name(end_name(access.source)), const(width)))
+        # lane 0 may lie behind the window's start, where the source ends within the window
+        relative: Expr = Broadcast(Cast(i32, sub(start, inside)), ctx.lanes)
+        if step:
+            relative = Binary("add", relative, Binary("mul", Iota(ctx.lanes, i32), _const32(step, ctx.lanes)))
+        for dim in dims:
+            narrow = self._narrow(offsets[dim], ctx)
+            first = Broadcast(Cast(i32, self._scalar(algebra.substitute(offsets[dim], {ctx.var: ZERO}))), ctx.lanes)
+            part: Expr = Binary("sub", narrow, first)
+            if algebra.value_of(storage.strides[dim]) != 1:
+                part = Binary("mul", part, Broadcast(Cast(i32, storage.strides[dim]), ctx.lanes))
+            relative = Binary("add", relative, part)
+        return Load(access.source, inside, access.of, ctx.lanes, access.strategy, relative, constant=True)
+
+    def _growth(self, index: Expr, ctx: Lanes) -> Expr | None:
+        """How much `index` grows at most from lane 0 to the last, if it never shrinks."""
+        terms, _ = algebra.linear(index)
+        total: Expr = ZERO
+        for term, k in terms.items():
+            if not _depends(term, ctx):
+                continue
+            if k < 0:
+                return None
+            if term == Name(ctx.var):
+                total = add(total, const(k * (ctx.lanes - 1)))
+                continue
+            access = term.a if isinstance(term, Cast) and term.to == i64 else term
+            if not isinstance(access, Access) or len(access.index) != 1:
+                return None
+            table = self.bounds.inputs.get(access.source)
+            split = _affine(access.index[0], ctx)
+            if table is None or not table.monotone or split is None or split[1] < 0:
+                return None
+            total = add(total, mul(Name(step_name(access.source, split[1] * (ctx.lanes - 1))), const(k)))
+        return total
+
+    def _narrow(self, index: Expr, ctx: Lanes) -> Expr:
+        """`index` per lane in i32 arithmetic, exact modulo 2^32: only sums and multiples of table reads and lanes."""
+        terms, c = algebra.linear(index)
+        out: Expr | None = None
+        fixed: Expr = const(c)
+        for term, k in terms.items():
+            if not _depends(term, ctx):
+                fixed = add(fixed, mul(self._scalar(term), const(k)))
+                continue
+            if term == Name(ctx.var):
+                part: Expr = Iota(ctx.lanes, i32)
+            else:
+                access = term.a if isinstance(term, Cast) else term
+                part = self.value(access, ctx)
+                part = part if part.elem == i32 else Cast(i32, part)
+            if k != 1:
+                part = Binary("mul", part, _const32(k, ctx.lanes))
+            out = part if out is None else Binary("add", out, part)
+        assert out is not None
+        if fixed == ZERO:
+            return out
+        return Binary("add", out, Broadcast(Cast(i32, fixed), ctx.lanes))
+
+    def _put(self, put: Put, ctx: Lanes | None) -> Stmt:
+        storage = self.storages[put.target]
+        value = self.value(put.value, ctx)
+        if ctx is None or not any(_depends(i, ctx) for i in put.index):
+            address = _address(storage, tuple(self._scalar(i) for i in put.index))
+            if value.lanes > 1:
+                raise CompileError(f"a vector of {put.target} has one place")
+            return Store(put.target, address, value)
+        value = _spread(value, ctx.lanes)
+        address, step, irregular = self._split_index(storage, put.index, ctx)
+        if not irregular and step == value.elem.bytes:
+            return Store(put.target, address, value, None, ctx.count)
+        whole = replace(ctx, count=None)
+        offsets = self._lane_offsets(storage, put.index, whole, irregular, step or 0)
+        return Store(put.target, address, value, offsets, ctx.count or const(ctx.lanes))
+
+
+@dataclass(frozen=True)
+class _Clamped:
+    """Evaluates coordinates with given lane numbers."""
+
+    vectorizer: Vectorizer
+    ctx: Lanes
+    lane: Expr
+
+    def value(self, expr: Expr) -> Expr:
+        ctx = self.ctx
+        if isinstance(self.lane, Iota):
+            return _spread(self.vectorizer.value(expr, ctx), ctx.lanes)
+        if not _depends(expr, ctx):
+            return _spread(self.vectorizer.scalar(expr), ctx.lanes)
+        if isinstance(expr, Name):
+            return self.lane if expr.name == ctx.var else Name(expr.name, expr.of, ctx.lanes)
+        if isinstance(expr, Access):
+            storage = self.vectorizer.storages[expr.source]
+            offset: Expr | None = None
+            for o, stride in zip(storage.offsets(expr.index), storage.strides, strict=True):
+                part = Binary("mul", self.value(o), Broadcast(stride, ctx.lanes))
+                offset = part if offset is None else Binary("add", offset, part)
+            return Load(expr.source, Name(storage.buffer), expr.of, ctx.lanes, "pick", offset)
+        return expr.rebuilt(tuple(self.value(c) for c in expr.children))
+
+
+def _const32(value: int, lanes: int) -> Expr:
+    return Broadcast(Const(value, i32), lanes)
+
+
+def _address(storage: Storage, index: tuple[Expr, ...]) -> Expr:
+    out: Expr = Name(storage.buffer)
+    for offset, stride in zip(storage.offsets(index), storage.strides, strict=True):
+        out = add(out, mul(offset, stride))
+    return out
+
+
+def _depends(expr: Expr, ctx: Lanes) -> bool:
+    found = names(expr)
+    return ctx.var in found or bool(found & ctx.vectors)
+
+
+def _affine(expr: Expr, ctx: Lanes) -> tuple[Expr, int] | None:
+    """`expr` as (value at lane 0, growth per lane), if it is so."""
+    terms, c = algebra.linear(expr)
+    coefficient = terms.pop(Name(ctx.var), 0) if Name(ctx.var) in terms else 0
+    if any(_depends(t, ctx) for t in terms):
+        return None
+    return algebra.from_linear(terms, c), coefficient
+
+
+def _spread(value: Expr, lanes: int) -> Expr:
+    return value if value.lanes == lanes else Broadcast(value, lanes)
+
+
+def _vector_names(block: Block, var: str) -> frozenset[str]:
+    """The names that get a value that depends on the vectorized loop."""
+    found: set[str] = {var}
+    while True:
+        before = len(found)
+        for stmt in statements(block):
+            if isinstance(stmt, (Let, Assign)) and names(stmt.value) & found:
+                found.add(stmt.name)
+        if len(found) == before:
+            return frozenset(found - {var})
+
+
+def _dot_terms(loop: For) -> list[tuple[Name, Expr, Expr]] | None:
+    """The accumulators and factors of a body made of acc = acc + i32(a) * i32(b) only."""
+    out: list[tuple[Name, Expr, Expr]] = []
+    for stmt in loop.body:
+        match stmt:
+            case Assign(name=name, value=Binary(op="add", a=Name() as acc, b=Binary(op="mul", a=a, b=b))) if (
+                acc.name == name and acc.of == i32
+            ):
+                factors = [_narrow_factor(a), _narrow_factor(b)]
+                if None in factors:
+                    return None
+                out.append((acc, factors[0], factors[1]))  # type: ignore[arg-type]
+            case _:
+                return None
+    return out
+
+
+def _narrow_factor(e: Expr) -> Expr | None:
+    """What is widened to i32 in a factor, if it fits 16 signed bits."""
+    if isinstance(e, Cast) and e.to == i32 and e.a.elem.is_int and (e.a.elem.bits == 8 or e.a.elem.name == "i16"):
+        return e.a
+    return None
+
+
+def _substitute(stmt: Stmt, env: dict[str, Expr]) -> Stmt:
+    changed = map_expressions(stmt, lambda e: algebra.substitute(e, env))
+    if isinstance(changed, For):
+        return replace(changed, body=tuple(_substitute(s, env) for s in changed.body))
+    if isinstance(changed, If):
+        return replace(
+            changed,
+            then=tuple(_substitute(s, env) for s in changed.then),
+            otherwise=tuple(_substitute(s, env) for s in changed.otherwise),
+        )
+    return changed
+
+
+__all__ = ["Lanes", "Select", "Vectorizer", "WindowRequirement", "bodies", "end_name", "step_name", "walk"]

@@ -1,0 +1,21 @@
+"""Compiled pipelines in use: Kernel binds arrays and runs ranges on threads; the CPU's fingerprint.
+
+`compile` is the way in. Knows how to run what codegen built, not what it computes.
+"""
+
+from autosched.lang.func import Pipeline
+from autosched.runtime.kernel import Call, Kernel, run_calls
+from autosched.runtime.threads import default_threads
+from autosched.schedule.schedule import Schedule
+
+
+def compile(pipeline: Pipeline, schedule: Schedule | None = None) -> Kernel:
+    """A Kernel of `pipeline` under `schedule`, the default schedule where None is given.
+
+    Raises ScheduleError where the schedule is not legal. Machine code is made, or loaded from the cache, when arrays
+    are first bound, because it depends on their strides.
+    """
+    return Kernel(pipeline, schedule)
+
+
+__all__ = ["Call", "Kernel", "compile", "default_threads", "run_calls"]

@@ -1,0 +1,97 @@
+"""The thread pool: ranges of parallel loops are dealt to at most as many threads as the caller allows."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from autosched.errors import BindError
+
+#: Ranges a thread gets on average, so that an unlucky one does not keep the others waiting.
+RANGES_PER_THREAD = 4
+
+_lock = threading.Lock()
+_pool: ThreadPoolExecutor | None = None
+_size = 0
+
+
+def default_threads() -> int:
+    """AUTOSCHED_NUM_THREADS, or the number of CPUs that this process may use."""
+    given = os.environ.get("AUTOSCHED_NUM_THREADS")
+    if given is not None:
+        if not given.isdigit() or int(given) < 1:
+            raise BindError(f"AUTOSCHED_NUM_THREADS is {given!r}; it must be a number of threads, at least 1")
+        return int(given)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _executor(helpers: int) -> ThreadPoolExecutor:
+    """The shared pool, large enough for `helpers`. Its threads idle between calls."""
+    global _pool, _size
+    with _lock:
+        if _pool is None or _size < helpers:
+            old, _size = _pool, max(helpers, _size)
+            _pool = ThreadPoolExecutor(_size, thread_name_prefix="autosched")
+            if old is not None:
+                old.shutdown(wait=False)
+        return _pool
+
+
+def _forget() -> None:
+    """A forked child has no threads of its parent's pool."""
+    global _pool, _size, _lock
+    _pool, _size, _lock = None, 0, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+Task = Callable[[], None]
+
+
+def run_tasks(tasks: Sequence[Task], threads: int) -> None:
+    """Run all tasks on at most `threads` threads, the caller's included; the first error is raised when all have ended."""
+    if threads == 1 or len(tasks) <= 1:
+        for task in tasks:
+            task()
+        return
+    queue = deque(tasks)
+
+    def work() -> None:
+        while True:
+            try:
+                task = queue.popleft()
+            except IndexError:
+                return
+            try:
+                task()
+            except BaseException:
+                queue.clear()
+                raise
+
+    helpers = min(threads, len(tasks)) - 1
+    futures: list[Future[None]] = []
+    executor = _executor(helpers)
+    for _ in range(helpers):
+        try:
+            futures.append(executor.submit(work))
+        except RuntimeError:  # the pool was replaced by a larger one in between
+            executor = _executor(helpers)
+            futures.append(executor.submit(work))
+    try:
+        work()
+    finally:
+        errors = []
+        for future in futures:
+            # a helper that has not begun has nothing to do any more
+            if not future.cancel():
+                error = future.exception()
+                if error is not None:
+                    errors.append(error)
+    if errors:
+        raise errors[0]
