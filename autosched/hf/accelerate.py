@@ -22,17 +22,18 @@ def accelerate(processor: Processor, *, threads: int | None = None) -> Processor
     """Returns a processor that gives the same results, computed by autosched's kernels.
 
     Takes an image processor of transformers 4.57 or 5.x, or a processor that holds one (it is copied shallowly and its
-    ``image_processor`` replaced). The result is an instance of a subclass of the original's class with the same name and
-    the same attributes, so that isinstance, saving, pickling and everything else work as before. The original stays as it
-    is. Calls that the kernels do not cover run Hugging Face's own code: ``processor.autosched_explain()`` tells what the
-    latest call did. Calling it twice changes nothing.
+    ``image_processor`` replaced). The result is an instance of a subclass of the original's class with the same name
+    and the same attributes, so that isinstance, saving, pickling and everything else work as before. The original stays
+    as it is. Calls that the kernels do not cover run Hugging Face's own code: ``processor.autosched_explain()`` tells
+    what the latest call did. Accelerating twice changes nothing.
 
     Args:
         processor: the processor to accelerate.
         threads: upper bound of the threads that one call uses; None leaves it to autosched.
 
     Raises:
-        UnsupportedProcessorError: there is no drop-in for this class, or it overrides a method that the kernels replace.
+        UnsupportedProcessorError: there is no drop-in for this class, or it overrides a method that the kernels
+            replace.
         ArgumentError: ``threads`` is below 1.
     """
     if threads is not None and threads < 1:
@@ -48,7 +49,7 @@ def accelerate(processor: Processor, *, threads: int | None = None) -> Processor
         original = processor.autosched_original_class
     else:
         original = type(processor)
-        find_support(original, vars(processor))
+        find_support(original, getattr(processor, "__dict__", {}))
     return rebuild(original, dict(vars(processor)), threads)  # type: ignore[return-value]
 
 
@@ -77,7 +78,7 @@ def _make_class(original: type) -> type[DropIn]:
         "__doc__": original.__doc__,
         "autosched_original_class": original,
     }
-    for name in ("preprocess", "_preprocess_image_like_inputs"):
+    for name in ("preprocess", "_preprocess_image_like_inputs", "_preprocess"):
         if hasattr(mixin, name):
             namespace[name] = _with_signature_of(getattr(original, name), getattr(mixin, name))
     return type(original)(original.__name__, (mixin, original), namespace)

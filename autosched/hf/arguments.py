@@ -1,7 +1,7 @@
 """Reads the arguments of a Hugging Face preprocess call, and says which of them the kernels do not cover.
 
 Arguments arrive resolved and validated by transformers. A value that is fine for transformers but that no kernel
-reproduces raises `NotCovered`; the caller then runs Hugging Face's own code.
+reproduces raises `NotCoveredError`; the caller then runs Hugging Face's own code.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _FILTERS_BY_NAME: Final[dict[str, Filter]] = {name: name for name in _FILTERS_BY
 _FIRST_TORCHVISION_WITH_LANCZOS: Final = (0, 27)
 
 
-class NotCovered(Exception):
+class NotCoveredError(Exception):
     """The kernels do not cover a call; the message says why. Never leaves the package."""
 
 
@@ -28,7 +28,7 @@ def positive_int(arguments: Mapping[str, Any], name: str) -> int:
     """An argument that must be a positive int (not a bool) for the kernels."""
     value = arguments.get(name)
     if type(value) is not int or value < 1:
-        raise NotCovered(f"{name} is {value!r}")
+        raise NotCoveredError(f"{name} is {value!r}")
     return value
 
 
@@ -36,9 +36,9 @@ def channel_values(arguments: Mapping[str, Any], name: str) -> tuple[float, ...]
     """A mean or standard deviation with one finite number per channel."""
     value = arguments.get(name)
     if not isinstance(value, (tuple, list)) or len(value) != CHANNELS:
-        raise NotCovered(f"{name} is {value!r}")
+        raise NotCoveredError(f"{name} is {value!r}")
     if not all(isinstance(item, (int, float)) and math.isfinite(item) for item in value):
-        raise NotCovered(f"{name} is {value!r}")
+        raise NotCoveredError(f"{name} is {value!r}")
     return tuple(float(item) for item in value)
 
 
@@ -46,36 +46,34 @@ def byte_steps(arguments: Mapping[str, Any], reference: Reference) -> dict[str, 
     """What happens to a byte after the resize: the fields of that name of `QwenVL`."""
     do_rescale, do_normalize = bool(arguments.get("do_rescale")), bool(arguments.get("do_normalize"))
     if reference == "torchvision" and not (do_rescale or do_normalize):
-        raise NotCovered("neither do_rescale nor do_normalize is set, so the result is uint8")
+        raise NotCoveredError("neither do_rescale nor do_normalize is set, so the result is uint8")
     steps: dict[str, Any] = {"do_rescale": do_rescale, "do_normalize": do_normalize}
     if do_rescale:
         factor = arguments.get("rescale_factor")
         # torch keeps bytes when they are multiplied by an int, and fused normalisation divides by the factor.
         if not isinstance(factor, float) or not math.isfinite(factor) or factor == 0.0:
-            raise NotCovered(f"rescale_factor is {factor!r}")
+            raise NotCoveredError(f"rescale_factor is {factor!r}")
         steps["rescale_factor"] = float(factor)
     if do_normalize:
         steps["mean"] = channel_values(arguments, "image_mean")
         steps["std"] = channel_values(arguments, "image_std")
         if 0.0 in steps["std"]:
-            raise NotCovered("image_std has a zero")
+            raise NotCoveredError("image_std has a zero")
     return steps
 
 
 def resampling_filter(resample: Any, reference: Reference) -> Filter:
     """The filter of a PIL resampling (enum or number) or of a torchvision interpolation mode."""
-    filter: Filter | None
+    known: Filter | None = None
     if isinstance(resample, int):
-        filter = _FILTERS_BY_PIL_NUMBER.get(int(resample))
+        known = _FILTERS_BY_PIL_NUMBER.get(int(resample))
     elif reference == "torchvision":
-        filter = _FILTERS_BY_NAME.get(getattr(resample, "value", ""))
-    else:
-        filter = None
-    if filter is None:
-        raise NotCovered(f"resample is {resample!r}")
+        known = _FILTERS_BY_NAME.get(getattr(resample, "value", ""))
+    if known is None:
+        raise NotCoveredError(f"resample is {resample!r}")
     if reference == "torchvision":
-        _require_native_resize(filter)
-    return filter
+        _require_native_resize(known)
+    return known
 
 
 def _require_native_resize(filter: Filter) -> None:
@@ -86,24 +84,24 @@ def _require_native_resize(filter: Filter) -> None:
     if filter == "bilinear":
         capability = torch.backends.cpu.get_cpu_capability()
         if capability not in ("AVX2", "AVX512") and platform.machine() not in ("aarch64", "arm64"):
-            raise NotCovered(f"torchvision resizes bilinearly in float32 on CPU capability {capability}")
+            raise NotCoveredError(f"torchvision resizes bilinearly in float32 on CPU capability {capability}")
     if filter == "lanczos":
         version = tuple(int(part) for part in torchvision.__version__.split(".")[:2])
         if version < _FIRST_TORCHVISION_WITH_LANCZOS:
-            raise NotCovered(f"torchvision {torchvision.__version__} has no lanczos for tensors")
+            raise NotCoveredError(f"torchvision {torchvision.__version__} has no lanczos for tensors")
 
 
 def require_cpu(device: Any) -> None:
     """Refuses an explicit device other than the CPU."""
     if device is not None and str(device) != "cpu":
-        raise NotCovered(f"device is {device}")
+        raise NotCoveredError(f"device is {device}")
 
 
 def require_known_tensors(return_tensors: Any) -> None:
     """Refuses return types other than None, numpy and torch."""
     name = getattr(return_tensors, "value", return_tensors)
     if name not in (None, "np", "pt"):
-        raise NotCovered(f"return_tensors is {return_tensors!r}")
+        raise NotCoveredError(f"return_tensors is {return_tensors!r}")
 
 
 def require_float32_default() -> None:
@@ -111,4 +109,4 @@ def require_float32_default() -> None:
     import torch
 
     if torch.get_default_dtype() != torch.float32:
-        raise NotCovered(f"torch's default dtype is {torch.get_default_dtype()}")
+        raise NotCoveredError(f"torch's default dtype is {torch.get_default_dtype()}")

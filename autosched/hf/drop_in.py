@@ -26,11 +26,13 @@ class State:
 class DropIn:
     """Mixin placed before a Hugging Face image processor class; see `autosched.hf.accelerate`.
 
-    Its state lives in a slot, so that ``vars(processor)``, from which transformers saves and prints a processor, holds the
-    original's attributes and nothing else.
+    Its state lives in a slot, so that ``vars(processor)``, from which transformers saves and prints a processor, holds
+    the original's attributes and nothing else.
     """
 
     __slots__ = ("_autosched_slot",)
+
+    _autosched_slot: State
 
     autosched_original_class: ClassVar[type]
     """The Hugging Face class that this class was made from."""
@@ -42,10 +44,10 @@ class DropIn:
     @property
     def _autosched_state(self) -> State:
         try:
-            state: State = self._autosched_slot
+            return self._autosched_slot
         except AttributeError:  # made by the class's own constructor, as from_pretrained does
-            state = self._autosched_slot = State()
-        return state
+            self._autosched_slot = State()
+            return self._autosched_slot
 
     def _autosched_record(self, explanation: Explanation) -> None:
         self._autosched_state.local.explanation = explanation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,6 @@ from autosched.errors import ArgumentError
 
 if TYPE_CHECKING:
     import PIL.Image
-    import torch
-
-    Image: TypeAlias = PIL.Image.Image | npt.NDArray[np.uint8] | torch.Tensor
 
 CHANNELS: Final = 3
 """Channels that are read; a view may have more (Pillow stores a fourth, unused byte)."""
@@ -24,7 +21,7 @@ _PILLOW_PIXEL_BYTES: Final = 4
 """Bytes of one RGB pixel in Pillow's own memory."""
 
 
-def as_hwc(image: Image) -> npt.NDArray[np.uint8]:
+def as_hwc(image: Any) -> npt.NDArray[np.uint8]:
     """Returns the pixels of an RGB image as a uint8 view ``[H, W, C]`` with C >= 3, of any strides, to be read only.
 
     - PIL, mode RGB: Pillow's own memory (C = 4) where the image is one block, otherwise a copy (C = 3). A lazily opened
@@ -51,7 +48,7 @@ def as_hwc(image: Image) -> npt.NDArray[np.uint8]:
     raise ArgumentError(f"Cannot read pixels from {describe(image)}; an axis at either end must have 3 channels.")
 
 
-def is_pil(image: object) -> bool:
+def is_pil(image: object) -> TypeGuard[PIL.Image.Image]:
     """Whether this is a PIL image, without importing Pillow."""
     module = sys.modules.get("PIL.Image")
     return module is not None and isinstance(image, module.Image)
@@ -63,14 +60,14 @@ def is_tensor(image: object) -> bool:
     return module is not None and isinstance(image, module.Tensor)
 
 
-def is_plain(image: object) -> bool:
+def is_plain(image: Any) -> bool:
     """Whether every reference reads this image as it is: RGB, uint8, on the CPU, channels at an unambiguous end.
 
     Subclasses of tensors and arrays are not plain (they may change what operations mean), nor are arrays with negative
     strides (torch refuses them).
     """
     if is_pil(image):
-        return image.mode == "RGB" and image.info.get("transparency") is None  # type: ignore[attr-defined]
+        return image.mode == "RGB" and image.info.get("transparency") is None
     if is_tensor(image):
         import torch
 
@@ -81,25 +78,25 @@ def is_plain(image: object) -> bool:
             or image.layout != torch.strided
         ):
             return False
-    elif not (type(image) in (np.ndarray, np.memmap) and image.dtype == np.uint8):  # type: ignore[attr-defined]
+    elif not (type(image) in (np.ndarray, np.memmap) and image.dtype == np.uint8) or any(
+        stride < 0 for stride in image.strides
+    ):
         return False
-    elif any(stride < 0 for stride in image.strides):  # type: ignore[attr-defined]
-        return False
-    shape = tuple(image.shape)  # type: ignore[attr-defined]
+    shape = tuple(image.shape)
     if len(shape) != 3 or 0 in shape:
         return False
     ends = (shape[0], shape[2])
     return CHANNELS in ends and sum(end in (1, 3, 4) for end in ends) == 1
 
 
-def describe(image: object) -> str:
+def describe(image: Any) -> str:
     """A short name of an image for messages."""
     if is_pil(image):
-        return f"a PIL image of mode {image.mode}"  # type: ignore[attr-defined]
+        return f"a PIL image of mode {image.mode}"
     shape = getattr(image, "shape", None)
     if shape is None:
         return f"a value of type {type(image).__name__}"
-    return f"{type(image).__module__}.{type(image).__name__} of {image.dtype} {list(shape)}"  # type: ignore[attr-defined]
+    return f"{type(image).__module__}.{type(image).__name__} of {image.dtype} {list(shape)}"
 
 
 def _pil_pixels(image: PIL.Image.Image) -> npt.NDArray[np.uint8]:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autosched.hf import arguments as read
-from autosched.hf.arguments import NotCovered
+from autosched.hf.arguments import NotCoveredError
 from autosched.hf.drop_in import DropIn
 from autosched.hf.explanation import Explanation
 from autosched.hf.images import CHANNELS, as_hwc, describe, is_pil, is_plain, is_tensor
@@ -39,24 +39,26 @@ class Settings:
     max_pixels: int
 
     def resized(self, image: Pixels) -> tuple[int, int]:
-        """The size that an image is resized to; `NotCovered` where the size rule has none, so that HF raises."""
+        """The size that an image is resized to; `NotCoveredError` where the size rule has none, so that HF raises."""
         height, width = image.shape[:2]
         try:
             size = self.kernel.smart_resize(height, width, self.min_pixels, self.max_pixels)
         except (ValueError, ArithmeticError) as error:
-            raise NotCovered(f"an image of {width}x{height} pixels has no size: {error}") from error
+            raise NotCoveredError(f"an image of {width}x{height} pixels has no size: {error}") from error
         if min(size) < self.kernel.factor:
-            raise NotCovered(f"an image of {width}x{height} pixels would be resized to {size}")
+            raise NotCoveredError(f"an image of {width}x{height} pixels would be resized to {size}")
         return size
 
 
 def read_settings(arguments: Mapping[str, Any], resample: Any, reference: Reference) -> Settings:
-    """Turns resolved Hugging Face arguments into settings, or raises `NotCovered`."""
+    """Turns resolved Hugging Face arguments into settings, or raises `NotCoveredError`."""
     if not arguments.get("do_resize"):
-        raise NotCovered("do_resize is off")
+        raise NotCoveredError("do_resize is off")
     size = arguments.get("size")
     # A dict in 4.57's slow processor, a dataclass elsewhere.
-    limits = size if isinstance(size, dict) else {key: getattr(size, key, None) for key in ("shortest_edge", "longest_edge")}
+    limits = (
+        size if isinstance(size, dict) else {key: getattr(size, key, None) for key in ("shortest_edge", "longest_edge")}
+    )
     if reference == "torchvision":
         read.require_float32_default()
     read.require_known_tensors(arguments.get("return_tensors"))
@@ -90,7 +92,7 @@ class _QwenDropIn(DropIn):
         )
         return out, [[1, *kernel.grid(size)] for size in sizes]
 
-    def _autosched_give_up(self, reason: NotCovered) -> None:
+    def _autosched_give_up(self, reason: NotCoveredError) -> None:
         self._autosched_record(Explanation("huggingface", str(reason)))
 
 
@@ -102,16 +104,16 @@ class _PreparedDropIn(_QwenDropIn):
     def _autosched_preprocess(
         self, images: Any, settings: Settings, conversion: Mapping[str, Any], return_tensors: Any
     ) -> Any:
-        """Converts and computes all images, or raises `NotCovered`.
+        """Converts and computes all images, or raises `NotCoveredError`.
 
         ``conversion`` holds the arguments of Hugging Face's own conversion of one image, which is used for every image
         that is not plain.
         """
-        from transformers.image_processing_utils import BatchFeature
+        from transformers.image_processing_base import BatchFeature
 
         flat = self._prepare_images_structure(images)  # type: ignore[attr-defined]
         if len(flat) == 0:
-            raise NotCovered("there are no images")
+            raise NotCoveredError("there are no images")
         for image in flat:
             _require_bytes(image, bool(conversion.get("do_convert_rgb")))
         pixels = [self._autosched_pixels(image, conversion) for image in flat]
@@ -135,7 +137,7 @@ class _PreparedDropIn(_QwenDropIn):
         converted = self._autosched_convert(image, conversion)
         array = converted.numpy() if is_tensor(converted) else converted
         if array.ndim != 3 or array.shape[0] != CHANNELS or array.dtype != np.uint8 or 0 in array.shape:
-            raise NotCovered(f"{describe(image)} was converted to {array.dtype} {list(array.shape)}")
+            raise NotCoveredError(f"{describe(image)} was converted to {array.dtype} {list(array.shape)}")
         return as_hwc(array)
 
     def _autosched_convert(self, image: Any, conversion: Mapping[str, Any]) -> Any:
@@ -152,11 +154,11 @@ class Qwen5DropIn(_PreparedDropIn):
         images = self.fetch_images(images)  # type: ignore[attr-defined]
         try:
             if args:
-                raise NotCovered("there are positional arguments after the images")
+                raise NotCoveredError("there are positional arguments after the images")
             read.require_cpu(kwargs.get("device"))
             settings = read_settings(kwargs, kwargs.get("resample"), self._autosched_reference)
             return self._autosched_preprocess(images, settings, kwargs, kwargs.get("return_tensors"))
-        except NotCovered as reason:
+        except NotCoveredError as reason:
             self._autosched_give_up(reason)
         return super()._preprocess_image_like_inputs(images, *args, **kwargs)  # type: ignore[misc]
 
@@ -189,13 +191,13 @@ class Qwen4FastDropIn(_PreparedDropIn):
             images = self.fetch_images(images)  # type: ignore[attr-defined]
         try:
             if images is None or videos is not None:
-                raise NotCovered("there are videos")
+                raise NotCoveredError("there are videos")
             if kwargs.get("input_data_format") is not None:
-                raise NotCovered(f"input_data_format is {kwargs['input_data_format']!r}")
+                raise NotCoveredError(f"input_data_format is {kwargs['input_data_format']!r}")
             read.require_cpu(kwargs.get("device"))
             settings = read_settings(kwargs, kwargs.get("interpolation"), self._autosched_reference)
             return self._autosched_preprocess(images, settings, kwargs, kwargs.get("return_tensors"))
-        except NotCovered as reason:
+        except NotCoveredError as reason:
             self._autosched_give_up(reason)
         return super()._preprocess_image_like_inputs(images, videos, **kwargs)  # type: ignore[misc]
 
@@ -221,23 +223,17 @@ class Qwen4SlowDropIn(_QwenDropIn):
     _autosched_reference = "pil"
 
     def preprocess(self, images: Any, *args: Any, **kwargs: Any) -> Any:
-        local = self._autosched_state.local
         if images is not None:
             images = self.fetch_images(images)  # type: ignore[attr-defined]
-        recording = local.recording = _Recording()
         try:
             if args or kwargs.get("videos") is not None:
-                raise NotCovered("there are videos or other positional arguments")
+                raise NotCoveredError("there are videos or other positional arguments")
             read.require_known_tensors(kwargs.get("return_tensors"))
-            batch = super().preprocess(images, **kwargs)  # type: ignore[misc]
+            batch, recording = self._autosched_record_images(images, kwargs)
             if recording.settings is None:
-                raise NotCovered("there are no images")
-        except NotCovered as reason:
+                raise NotCoveredError("there are no images")
+        except NotCoveredError as reason:
             self._autosched_give_up(reason)
-            batch = None
-        finally:
-            local.recording = None
-        if batch is None:
             return super().preprocess(images, *args, **kwargs)  # type: ignore[misc]
         patches, _ = self._autosched_compute(recording.settings, recording.images, recording.sizes)
         # HF computed everything but the patches: the grid is there and of the type that was asked for.
@@ -249,16 +245,25 @@ class Qwen4SlowDropIn(_QwenDropIn):
             batch["pixel_values"] = patches
         return batch
 
+    def _autosched_record_images(self, images: Any, kwargs: Mapping[str, Any]) -> tuple[Any, _Recording]:
+        """Runs Hugging Face's ``preprocess`` while ``_preprocess`` records; the result lacks the patches."""
+        local = self._autosched_state.local
+        recording = local.recording = _Recording()
+        try:
+            return super().preprocess(images, **kwargs), recording  # type: ignore[misc]
+        finally:
+            local.recording = None
+
     def _preprocess(self, images: Any, *args: Any, **kwargs: Any) -> Any:
         recording: _Recording | None = self._autosched_state.local.recording
         if recording is None:
             return super()._preprocess(images, *args, **kwargs)  # type: ignore[misc]
         if args or kwargs.get("input_data_format") is not None:
-            raise NotCovered("input_data_format is given")
+            raise NotCoveredError("input_data_format is given")
         if kwargs.get("data_format") not in ("channels_first", "channels_last"):
-            raise NotCovered(f"data_format is {kwargs.get('data_format')!r}")
+            raise NotCoveredError(f"data_format is {kwargs.get('data_format')!r}")
         if not (kwargs.get("do_rescale") or kwargs.get("do_normalize")):
-            raise NotCovered("neither do_rescale nor do_normalize is set, so the result is uint8")
+            raise NotCoveredError("neither do_rescale nor do_normalize is set, so the result is uint8")
         if recording.settings is None:
             recording.settings = read_settings(kwargs, kwargs.get("resample"), self._autosched_reference)
         if is_pil(images) and kwargs.get("do_convert_rgb"):
@@ -266,10 +271,10 @@ class Qwen4SlowDropIn(_QwenDropIn):
 
             images = convert_to_rgb(images)
         if not (is_plain(images) or (is_pil(images) and images.mode == "RGB")):
-            raise NotCovered(f"{describe(images)} is not plain RGB")
+            raise NotCoveredError(f"{describe(images)} is not plain RGB")
         if is_pil(images) and images.height in (1, CHANNELS):
             # The slow processor guesses the layout of PIL images too, and takes these rows for channels.
-            raise NotCovered(f"the image has {images.height} rows, which are read as channels")
+            raise NotCoveredError(f"the image has {images.height} rows, which are read as channels")
         pixels = as_hwc(images)
         size = recording.settings.resized(pixels)
         recording.images.append(pixels)
@@ -281,17 +286,17 @@ def _require_bytes(image: Any, do_convert_rgb: bool) -> None:
     """Refuses, before any conversion, images that cannot become three channels of bytes on the CPU."""
     if is_pil(image):
         if image.mode != "RGB" and not do_convert_rgb:
-            raise NotCovered(f"{describe(image)} stays as it is without do_convert_rgb")
+            raise NotCoveredError(f"{describe(image)} stays as it is without do_convert_rgb")
         if 0 in image.size:
-            raise NotCovered("an image has no pixels")
+            raise NotCoveredError("an image has no pixels")
         return
     if is_tensor(image):
         import torch
 
         if type(image) is not torch.Tensor or image.device.type != "cpu" or image.dtype != torch.uint8:
-            raise NotCovered(f"{describe(image)} on {image.device} is not a plain tensor of bytes on the CPU")
+            raise NotCoveredError(f"{describe(image)} on {image.device} is not a plain tensor of bytes on the CPU")
     elif not isinstance(image, np.ndarray) or image.dtype != np.uint8:
-        raise NotCovered(f"{describe(image)} does not hold bytes")
+        raise NotCoveredError(f"{describe(image)} does not hold bytes")
 
 
 _MODULE: Final = "transformers.models.qwen2_vl.image_processing_qwen2_vl"

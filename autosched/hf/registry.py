@@ -50,8 +50,8 @@ def find_support(cls: type, attributes: Mapping[str, Any]) -> Support:
                 return support
     known = ", ".join(sorted({support.name for support in SUPPORT}))
     raise UnsupportedProcessorError(
-        f"There is no drop-in for {cls.__module__}.{cls.__qualname__}; autosched accelerates {known} of transformers 4.57 "
-        "and 5.x. Use the processor as it is."
+        f"There is no drop-in for {cls.__module__}.{cls.__qualname__}; autosched accelerates {known} of transformers "
+        "4.57 and 5.x. Use the processor as it is."
     )
 
 
@@ -65,5 +65,6 @@ def _require_unchanged(cls: type, base: type, support: Support, attributes: Mapp
             )
         if name in attributes or inspect.getattr_static(cls, name) is not ours:
             raise UnsupportedProcessorError(
-                f"{cls.__qualname__} overrides {name}, which autosched's kernels would replace. Use the processor as it is."
+                f"{cls.__qualname__} overrides {name}, which autosched's kernels would replace. Use the processor as "
+                "it is."
             )

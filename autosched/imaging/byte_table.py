@@ -25,8 +25,8 @@ def normalize_table(
 ) -> npt.NDArray[np.float32]:
     """Returns float32 ``[3, 256]``: what the reference makes of byte ``b`` of channel ``c`` after the last resize.
 
-    ``torchvision`` folds the rescale into mean and std, all in float32; ``pillow`` rescales in float64, rounds to float32
-    and normalises in float32. With neither step the table holds the bytes themselves as float32 (Hugging Face's
+    ``torchvision`` folds the rescale into mean and std, all in float32; ``pillow`` rescales in float64, rounds to
+    float32 and normalises in float32. With neither step the table holds the bytes themselves as float32 (Hugging Face's
     torchvision backend returns uint8 there, so its callers must not use a table). The array is read-only and shared.
 
     Raises:

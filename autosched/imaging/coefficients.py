@@ -43,9 +43,9 @@ _FILTER_CODES: Final[dict[str, int]] = {"bilinear": 1, "bicubic": 2, "lanczos": 
 class AxisTable:
     """Source windows and fixed-point weights that resize one axis.
 
-    ``0 <= begin[i]`` and ``begin[i] + taps <= in_size`` hold for every output ``i`` and ``begin`` never decreases. Every
-    window has ``taps`` entries: one that is naturally shorter, or would pass the end of the axis, starts further left and
-    its weights are padded with zeros, which leaves each sum as it was.
+    ``0 <= begin[i]`` and ``begin[i] + taps <= in_size`` hold for every output ``i`` and ``begin`` never decreases.
+    Every window has ``taps`` entries: one that is naturally shorter, or would pass the end of the axis, starts further
+    left and its weights are padded with zeros, which leaves each sum as it was.
 
     Attributes:
         begin: int32 ``[out_size]``, first source index of each window.
@@ -80,8 +80,9 @@ def clear_axis_tables() -> None:
 def vertical_first(in_height: int, in_width: int, out_height: int, out_width: int) -> bool:
     """Whether the running Pillow resizes the vertical axis before the horizontal one.
 
-    Up to Pillow 12 the horizontal pass always comes first. Since Pillow 13 the vertical pass comes first where it shrinks
-    the image more than twice as much (in pixels). The order shows in the result because each pass rounds to uint8.
+    Up to Pillow 12 the horizontal pass always comes first. Since Pillow 13 the vertical pass comes first where it
+    shrinks the image more than twice as much (in pixels). The order shows in the result because each pass rounds to
+    uint8.
     """
     if pillow_major() < 13:
         return False

@@ -26,9 +26,10 @@ _FLAVOURS: Final[dict[str, Flavour]] = {"torchvision": "torchvision", "pil": "pi
 def smart_resize(height: int, width: int, factor: int, min_pixels: int, max_pixels: int) -> tuple[int, int]:
     """Returns the size ``(height, width)`` that an image is resized to.
 
-    Both sides are multiples of ``factor``, the area lies between ``min_pixels`` and ``max_pixels`` where that is possible,
-    and the aspect ratio changes little. The rounding is that of the models' published code: each side to the nearest
-    multiple (ties to even), then both down by the same ratio if the area is too large, or both up if it is too small.
+    Both sides are multiples of ``factor``, the area lies between ``min_pixels`` and ``max_pixels`` where that is
+    possible, and the aspect ratio changes little. The rounding is that of the models' published code: each side to the
+    nearest multiple (ties to even), then both down by the same ratio if the area is too large, or both up if it is too
+    small.
 
     Raises:
         ValueError: one side is more than 200 times the other, in the words that transformers uses.
@@ -156,7 +157,11 @@ class QwenVL:
 
     def _resize(self, image: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
         flavour = _FLAVOURS[self.reference]
-        axes = (0, 1) if flavour == "pillow" and vertical_first(*image.shape[:2], *size) else (1, 0)
+        axes = (
+            (0, 1)
+            if flavour == "pillow" and vertical_first(image.shape[0], image.shape[1], size[0], size[1])
+            else (1, 0)
+        )
         for axis in axes:
             if image.shape[axis] != size[axis]:
                 image = _resize_axis(image, axis, size[axis], self.filter, flavour)
@@ -164,9 +169,7 @@ class QwenVL:
 
     def _patchify(self, image: npt.NDArray[np.uint8], out: npt.NDArray[np.float32]) -> None:
         flavour = _FLAVOURS[self.reference]
-        table = normalize_table(
-            self.mean, self.std, self.rescale_factor, self.do_rescale, self.do_normalize, flavour
-        )
+        table = normalize_table(self.mean, self.std, self.rescale_factor, self.do_rescale, self.do_normalize, flavour)
         p, m = self.patch_size, self.merge_size
         grid_h, grid_w = self.grid((image.shape[0], image.shape[1]))
         channels = np.arange(CHANNELS)
@@ -186,4 +189,5 @@ def _resize_axis(
     for tap in range(table.taps):
         weights = table.weights[tap].astype(np.int32)[:, None, None]
         total += source[table.begin + tap] * weights
-    return np.clip(total >> table.precision, 0, 255).astype(np.uint8).swapaxes(0, axis)
+    resized: npt.NDArray[np.uint8] = np.clip(total >> table.precision, 0, 255).astype(np.uint8)
+    return resized.swapaxes(0, axis)

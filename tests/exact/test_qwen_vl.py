@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import platform
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +38,13 @@ def torch_of(array: np.ndarray) -> Any:
     import torch
 
     return torch.from_numpy(array)
+
+
+def native_bilinear() -> bool:
+    """Whether torchvision resizes bytes bilinearly without going through float32 on this CPU."""
+    import torch
+
+    return torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512") or platform.machine() in ("aarch64", "arm64")
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -310,7 +318,8 @@ OTHER_ARGUMENTS: dict[str, dict[str, Any]] = {
     "resample 9": {"resample": 9},
     "no patches": {"patch_size": 0},
     "unknown": {"unknown": 1},
-    "device": {"device": "meta"},
+    "device": {"device": "cpu:0"},
+    "no device": {"device": "nowhere"},
     "data format": {"data_format": "channels_last"},
     "bad data format": {"data_format": "sideways"},
 }
@@ -322,6 +331,9 @@ OTHER_ARGUMENTS: dict[str, dict[str, Any]] = {
 def test_call_arguments(oracle: Oracle, case: str) -> None:
     arguments = ACCELERATED_ARGUMENTS[case]
     processor = oracle.build(**SETTINGS["small"])
+    if case == "bilinear" and oracle.backend == "torchvision" and not native_bilinear():
+        check_fallback(processor, lambda: rgb(90, 110), "float32", **arguments)
+        return
     drop_in = check_outcome(processor, lambda: [rgb(90, 110), rgb(220, 130)], **arguments)
     if outcome(lambda: processor(rgb(90, 110), **arguments)).error is None:
         assert drop_in.autosched_explain().accelerated, str(drop_in.autosched_explain())
@@ -357,8 +369,8 @@ def test_other_tensor_kinds_give_the_same(oracle: Oracle) -> None:
     with torch.inference_mode():
         check_outcome(processor, lambda: torch_of(noise(50, 64)).permute(2, 0, 1))
     torch.set_default_dtype(torch.float64)
-    try:
-        check_outcome(processor, lambda: rgb(50, 64))
+    try:  # a new processor, because Hugging Face's caches mean and std
+        check_outcome(oracle.build(), lambda: rgb(50, 64))
     finally:
         torch.set_default_dtype(torch.float32)
 
@@ -448,7 +460,7 @@ def test_fallbacks_say_why(oracle: Oracle) -> None:
     check_fallback(processor, lambda: rgb(84, 56), "do_resize is off", do_resize=False)
     check_fallback(processor, lambda: rgb(84, 56), "resample is", resample=Image.Resampling.BOX)
     check_fallback(processor, lambda: [noise(50, 64).astype(np.float32)], "float32")
-    check_fallback(processor, lambda: rgb(1, 300), "has no size")
+    check_fallback(processor, lambda: rgb(300, 1), "has no size")
 
 
 @every_oracle
@@ -466,6 +478,6 @@ def test_inputs_are_not_modified(oracle: Oracle) -> None:
     np.testing.assert_array_equal(array, before[0])
     np.testing.assert_array_equal(np.array(image), before[1])
     first = drop_in([array])["pixel_values"]
-    kept = np.array(first)
+    kept = np.asarray(first).copy()
     drop_in([noise(50, 64, 9)])
     np.testing.assert_array_equal(np.asarray(first), kept)
