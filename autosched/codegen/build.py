@@ -20,6 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from autosched.codegen.host import identifier, plan_inputs, plan_outputs
 from autosched.errors import CacheError
 from autosched.lang.func import Pipeline
 from autosched.lower.lower import Layout, Lowered, arguments, lower
@@ -30,12 +31,14 @@ _LOCK = threading.RLock()
 
 @dataclass(frozen=True)
 class Built:
-    """A kernel in memory: `stages` in order, `plan`, and the place of each argument."""
+    """A kernel in memory: `stages` in order, the place of each argument, `plan` and the names that it takes and gives."""
 
     lowered: Lowered
     slots: dict[str, int]
     stages: tuple[Callable[..., int], ...]
     plan: Callable[..., tuple[int, ...]]
+    plan_inputs: tuple[str, ...]
+    plan_outputs: tuple[str, ...]
     path: Path
 
 
@@ -60,15 +63,10 @@ def build(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) 
     text = source(lowered)
     with _LOCK:
         module = _load(text)
-    stages = tuple(getattr(module, f"stage_{_identifier(s.func)}") for s in lowered.stages)
+    stages = tuple(getattr(module, f"stage_{identifier(s.func)}") for s in lowered.stages)
     assert module.__file__ is not None
-    return Built(lowered, argument_slots(lowered), stages, module.plan, Path(module.__file__))
-
-
-def _identifier(name: str) -> str:
-    from autosched.codegen.host import identifier
-
-    return identifier(name)
+    inputs, outputs = tuple(plan_inputs(lowered)), tuple(plan_outputs(lowered))
+    return Built(lowered, argument_slots(lowered), stages, module.plan, inputs, outputs, Path(module.__file__))
 
 
 @cache

@@ -23,10 +23,16 @@ _OPERATIONS = frozenset({
 
 
 def identifier(name: str) -> str:
-    """`name` as a variable of generated code that hides nothing which the code uses."""
+    """`name` as a variable of generated code: different names stay different, and hide nothing which the code uses.
+
+    Names of the user's have no `__` and no `_` at either end; the compiler's own have a dot between their parts, or
+    a colon in front of what they say of an array.
+    """
+    if ":" in name:
+        return name.replace(":", "_") + "_"
     if name in _TAKEN or name in _OPERATIONS or name.startswith(_PREFIXES):
-        return f"{name}_"
-    return name
+        return f"{name}__"
+    return name[:1].replace(".", "_") + name[1:].replace(".", "__")
 
 
 def plan_inputs(lowered: Lowered) -> list[str]:
@@ -48,16 +54,18 @@ def _definitions(lowered: Lowered) -> list[tuple[str, Expr]]:
     out: list[tuple[str, Expr]] = []
     for root in lowered.nests.roots:
         for arg, (lo, hi) in zip(root.args, root.box, strict=True):
-            out += [(f"{root.name}_{arg}_lo", lo), (f"{root.name}_{arg}_hi", hi)]
+            out += [(f"{root.name}.{arg}.lo", lo), (f"{root.name}.{arg}.hi", hi)]
         for dim, extent in enumerate(root.extents):
-            out.append((f"_{root.name}_extent{dim}", extent))
+            out.append((f"{root.name}:extent{dim}", extent))
     for stage in lowered.stages:
-        out.append((f"_{stage.func}_iterations", stage.extent))
+        out.append((f"{stage.func}:iterations", stage.extent))
     for name, box in lowered.nests.required.items():
         for dim, (lo, hi) in enumerate(box):
-            out += [(f"_{name}_need{dim}_lo", lo), (f"_{name}_need{dim}_hi", hi)]
+            out += [(f"{name}:need{dim}_lo", lo), (f"{name}:need{dim}_hi", hi)]
+    for name, (lo, hi) in lowered.nests.table_bounds.items():
+        out += [(f"{name}:least", lo), (f"{name}:most", hi)]
     for i, window in enumerate(lowered.windows):
-        out.append((f"_window{i}", window.window))
+        out.append((f".window{i}", window.window))
     return out
 
 

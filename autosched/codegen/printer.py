@@ -92,7 +92,7 @@ class _Printer:
         for name in sorted(arguments(stage.body), key=lambda n: self.slots.get(n, -1)):
             lines.append(f"    {identifier(name)} = {self._argument(name)}")
         for name in reserved:
-            lines.append(f"    {identifier(name)} = {identifier(name)}_room = 0")
+            lines.append(f"    {identifier(name)} = {_room(name)} = 0")
         dealt = [s for s in stage.body if isinstance(s, For) and s.name == stage.loop][-1:]
         for stmt in stage.body:
             lines += self.statement(stmt, 1, bool(dealt) and stmt is dealt[0])
@@ -138,7 +138,8 @@ class _Printer:
             case Reserve():
                 self.support.add("reserve")
                 name = identifier(stmt.buffer)
-                return [f"{pad}{name}, {name}_room = reserve({name}, {name}_room, {self.expr(stmt.size)})"]
+                room = _room(stmt.buffer)
+                return [f"{pad}{name}, {room} = reserve({name}, {room}, {self.expr(stmt.size)})"]
             case Require():
                 return [f"{pad}if not ({self.condition(stmt.condition)}):", *self._leave(depth + 1, stmt.code)]
         raise CompileError(f"cannot print {type(stmt).__name__}")
@@ -290,6 +291,11 @@ class _Printer:
             kind = "pick" if e.kind == "gather" and e.of.bytes < 4 else e.kind
             text = f"{self.op(f'{kind}_{name}')}({address}, {_bare(self.expr(e.offsets))})"
         return f"{self.op('index')}({text})" if _native(e) else text
+
+
+def _room(buffer: str) -> str:
+    """The name of how many bytes a buffer has."""
+    return identifier(f"{buffer}:room")
 
 
 def _native(e: Expr) -> bool:

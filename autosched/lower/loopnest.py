@@ -38,7 +38,7 @@ from autosched.lower.ir import (
     Unary,
     names,
 )
-from autosched.lower.translate import Env, Translator
+from autosched.lower.translate import Env, Translator, extent_name
 from autosched.schedule import directives as d
 from autosched.schedule.nest import ROOT, FuncNest, Level, Loop, Nest
 
@@ -105,6 +105,7 @@ class LoopNests:
     required: dict[str, Box]
     storages: dict[str, Storage]
     statuses: tuple[str, ...]
+    table_bounds: dict[str, Interval]
 
 
 @dataclass
@@ -161,17 +162,17 @@ class LoopNestBuilder:
             for env in envs:
                 made: Env = dict(env)
                 for var in node.domain:
-                    name = f"{owner.name}.{var.name}"
+                    name = f"{owner.name}@{var.name}"
                     lo = self.translator.scalar(var.lo)
                     ranges[name] = (lo, maximum(lo, sub(add(lo, self.translator.scalar(var.extent)), ONE)))
                     made[id(var)] = Name(name)
                 inner.append(made)
             for value in self.translator.translate(node.value, inner, owner, on_reduce):
                 collect(value)
-            parts: list[Expr] = [Name(f"{owner.name}.{var.name}") for var in node.domain]
+            parts: list[Expr] = [Name(f"{owner.name}@{var.name}") for var in node.domain]
             return [[*parts, Opaque(node.type)] for _ in envs]
 
-        env: Env = {a.name: Name(f"{func.name}.{a.name}") for a in func.args}
+        env: Env = {a.name: Name(f"{func.name}@{a.name}") for a in func.args}
         collect(self.translator.translate(func.value, [env], func, on_reduce)[0])
         return list(dict.fromkeys(found)), ranges
 
@@ -183,7 +184,7 @@ class LoopNestBuilder:
             box = self._box_at(consumer, level)
             env = dict(ranges)
             for arg, interval in zip(self.nest.funcs[consumer].func.args, box, strict=True):
-                env[f"{consumer}.{arg.name}"] = interval
+                env[f"{consumer}@{arg.name}"] = interval
             for access in accesses:
                 if access.source == name:
                     for dim, index in enumerate(access.index):
@@ -251,14 +252,14 @@ class LoopNestBuilder:
                 continue
             if f.func is output:
                 self.boxes[name] = tuple(
-                    (ZERO, const(output.bounds[a.name] - 1) if a.name in output.bounds else sub(Name(f"{name}_n{i}"), ONE))
+                    (ZERO, const(output.bounds[a.name] - 1) if a.name in output.bounds else sub(Name(extent_name(name, i)), ONE))
                     for i, a in enumerate(output.args)
                 )
                 self.storages[name] = self._external(name, f.func.type, f.func.ndim)
             else:
                 box = self.region(name, ROOT)
                 known = tuple(
-                    (Name(f"{name}_{a.name}_lo"), Name(f"{name}_{a.name}_hi")) for a in f.func.args
+                    (Name(f"{name}.{a.name}.lo"), Name(f"{name}.{a.name}.hi")) for a in f.func.args
                 )
                 self.boxes[name] = known
                 roots.append(self._root(f, box))
@@ -269,11 +270,12 @@ class LoopNestBuilder:
         for name in self.order:
             if self.nest.funcs[name].compute == ROOT:
                 stages.append(self._stage(name))
-        return LoopNests(tuple(stages), tuple(roots), required, self.storages, tuple(self.statuses))
+        return LoopNests(tuple(stages), tuple(roots), required, self.storages, tuple(self.statuses),
+                         dict(self.bounds.table_bounds))  # fmt: skip
 
     def _external(self, name: str, elem: Type, ndim: int, constant: bool = False) -> Storage:
         known = self.strides.get(name, {})
-        strides = tuple(const(known[i]) if i in known else Name(f"{name}_s{i}") for i in range(ndim))
+        strides = tuple(const(known[i]) if i in known else Name(f"{name}:s{i}") for i in range(ndim))
         return Storage(name, elem, strides, (ZERO,) * ndim, constant=constant)
 
     def _aligned(self, f: FuncNest, box: Box) -> tuple[Expr, ...]:
@@ -290,7 +292,7 @@ class LoopNestBuilder:
     def _root(self, f: FuncNest, box: Box) -> Root:
         order = self._storage_order(f)
         size = f.func.type.bytes
-        strides = tuple(const(size) if i == order[-1] else Name(f"{f.name}_s{i}") for i in range(f.func.ndim))
+        strides = tuple(const(size) if i == order[-1] else Name(f"{f.name}:s{i}") for i in range(f.func.ndim))
         origin = tuple(lo for lo, _ in self.boxes[f.name])
         self.storages[f.name] = Storage(f.name, f.func.type, strides, origin, owned=True, root=True)
         return Root(f.name, f.func.type, tuple(a.name for a in f.func.args), box, self._aligned(f, box), order)
@@ -302,7 +304,7 @@ class LoopNestBuilder:
             accesses, ranges = self.reads[name]
             env = dict(ranges)
             for arg, interval in zip(self.nest.funcs[name].func.args, self._box_at(name, ROOT), strict=True):
-                env[f"{name}.{arg.name}"] = interval
+                env[f"{name}@{arg.name}"] = interval
             for access in accesses:
                 if access.source in self.pipeline.inputs:
                     box = found.setdefault(access.source, [None] * len(access.index))
@@ -422,7 +424,7 @@ class LoopNestBuilder:
             out += self._loops(g, 0)
             slide = self.slides.get(name)
             if slide is not None:
-                done = Name(f"{name}_done")
+                done = Name(f"{name}:done")
                 out.append(Assign(done.name, maximum(done, self.boxes[name][slide][1])))
         return out
 
@@ -436,16 +438,16 @@ class LoopNestBuilder:
                 if isinstance(value, Const):
                     made.append(value)
                 else:
-                    out.append(Let(f"{g.name}_{arg.name}_{end}", value))
-                    made.append(Name(f"{g.name}_{arg.name}_{end}"))
+                    out.append(Let(f"{g.name}.{arg.name}.{end}", value))
+                    made.append(Name(f"{g.name}.{arg.name}.{end}"))
             box.append((made[0], made[1]))
         self.boxes[g.name] = tuple(box)
         fresh = list(box)
         self.slides[g.name] = slide = self._slide(g, level)
         if slide is not None:
             lo, hi = box[slide]
-            start = Name(f"{g.name}_{g.func.args[slide].name}_from")
-            done = Name(f"{g.name}_done")
+            start = Name(f"{g.name}.{g.func.args[slide].name}.from")
+            done = Name(f"{g.name}:done")
             out.append(Let(start.name, minimum(maximum(lo, add(done, ONE)), add(hi, ONE))))
             fresh[slide] = (start, hi)
         self._derive(g, tuple(fresh))
@@ -478,8 +480,8 @@ class LoopNestBuilder:
             if g.store == g.compute or isinstance(lo, Const):
                 named.append((lo, hi))
             else:
-                out.append(Let(f"{g.name}_{arg}_origin", lo))
-                named.append((Name(f"{g.name}_{arg}_origin"), hi))
+                out.append(Let(f"{g.name}.{arg}.origin", lo))
+                named.append((Name(f"{g.name}.{arg}.origin"), hi))
         extents = list(self._aligned(g, tuple(named)))
         fold = None
         if g.folds:
@@ -495,15 +497,15 @@ class LoopNestBuilder:
             if isinstance(step, (Const, Name)):
                 strides[dim] = step
             else:
-                out.append(Let(f"{g.name}_s_{args[dim]}", step))
-                strides[dim] = Name(f"{g.name}_s_{args[dim]}")
+                out.append(Let(f"{g.name}.{args[dim]}.step", step))
+                strides[dim] = Name(f"{g.name}.{args[dim]}.step")
             step = mul(strides[dim], maximum(extents[dim], ONE))
         out.append(Reserve(g.name, add(step, const(SLACK))))
         self.storages[g.name] = Storage(
             g.name, g.func.type, tuple(strides), tuple(lo for lo, _ in named), fold, owned=True
         )
         if g.store != g.compute:
-            out.append(Assign(f"{g.name}_done", const(-(1 << 62))))
+            out.append(Assign(f"{g.name}:done", const(-(1 << 62))))
         return out
 
     def _fold(self, g: FuncNest, x: d.FoldStorage, dim: int) -> tuple[Expr, list[Stmt]]:
@@ -518,7 +520,7 @@ class LoopNestBuilder:
         loop = _loop_name(g.compute.func, g.compute.var)
         lo, hi = self.region(g.name, g.compute)[dim]
         window = add(sub(hi, lo), ONE)
-        need = Name(f"{g.name}_{x.var}_window")
+        need = Name(f"{g.name}.{x.var}.window")
         out: list[Stmt] = []
         if loop in names(window):
             extent = self.derived[g.compute.func].extents[g.compute.var]
@@ -532,7 +534,7 @@ class LoopNestBuilder:
             )
             out.append(Require(Binary("le", need, const(x.factor)), len(self.statuses)))
             return const(x.factor), out
-        factor = Name(f"{g.name}_{x.var}_fold")
+        factor = Name(f"{g.name}.{x.var}.fold")
         out.append(Let(factor.name, Unary("next_power_of_two", need)))
         return factor, out
 
@@ -581,7 +583,7 @@ class LoopNestBuilder:
     def fresh(self, hint: str) -> str:
         """A name that nothing else has."""
         self.counter += 1
-        return f"{hint}_{self.counter}"
+        return f".{hint}{self.counter}"
 
 
 class _Reducer:
@@ -605,7 +607,7 @@ class _Reducer:
             lo, extent = self.builder.translator.scalar(var.lo), self.builder.translator.scalar(var.extent)
             loops.append((var, lo, extent))
         # the terms, translated once to see which instances share an accumulator
-        inner = [self._bound(env, {id(v): Name(f"{owner.name}_{v.name}") for v in order}) for env in envs]
+        inner = [self._bound(env, {id(v): Name(_loop_name(owner.name, v.name)) for v in order}) for env in envs]
         probe: list[Stmt] = []
         terms = self.builder.translator.translate(node.value, inner, owner, _Reducer(self.builder, f, probe).emit)
         slots: list[int] = []
@@ -644,7 +646,7 @@ class _Reducer:
         if i == len(loops):
             return self._body(node, envs, owner, at, made)
         var, lo, extent = loops[i]
-        name = f"{owner.name}_{var.name}"
+        name = _loop_name(owner.name, var.name)
         unroll = self.f.reduction_unroll.get(var.name, 1)
         lanes = self.f.reduction_lanes.get(var.name, 1)
 
@@ -691,7 +693,7 @@ class _Reducer:
 
 
 def _loop_name(func: str, loop: str) -> str:
-    return f"{func}_{loop}"
+    return f"{func}.{loop}"
 
 
 def _reserves(body: list[Stmt]) -> bool:

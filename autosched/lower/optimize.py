@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from autosched.lang.types import i64
+from autosched.lang.types import b1, i64
 from autosched.lower.ir import (
     Assign,
     Block,
@@ -49,7 +49,7 @@ class Optimizer:
 
     def _fresh(self, value: Expr) -> Name:
         self.counter += 1
-        return Name(f"t{self.counter}", value.elem, value.lanes)
+        return Name(f".t{self.counter}", value.elem, value.lanes)
 
     # common subexpressions
 
@@ -131,7 +131,7 @@ class Optimizer:
             return not (names(e) & changing) and not any(b in written for b in _buffers(e))
 
         def rule(e: Expr) -> Expr | None:
-            if trivial(e) or not invariant(e):
+            if trivial(e) or not invariant(e) or (e.elem == b1 and e.lanes == 1):
                 return None
             if e not in moved:
                 moved[e] = self._fresh(e)

@@ -23,7 +23,7 @@ OnReduce = Callable[[lang.Reduce, list[Env], Func], list[list[Expr]]]
 
 def extent_name(source: str, dim: int) -> str:
     """The name of the extent of an input in generated code."""
-    return f"{source}_n{dim}"
+    return f"{source}:n{dim}"
 
 
 class Translator:

@@ -70,12 +70,12 @@ class Lanes:
 
 def step_name(table: str, distance: int) -> str:
     """The name of the most that `table` grows over `distance` elements."""
-    return f"{table}_step{distance}"
+    return f"{table}:step{distance}"
 
 
 def end_name(source: str) -> str:
     """The name of the address just behind the last byte of an input."""
-    return f"{source}_end"
+    return f"{source}:end"
 
 
 class Vectorizer:
@@ -102,6 +102,8 @@ class Vectorizer:
                 return self._vectorized(stmt)
             case For(kind="reduction"):
                 return self._reduction(stmt, ctx)
+            case For(extent=Const(value=1)):
+                return [x for s in stmt.body for x in self.statement(_substitute(s, {stmt.name: stmt.lo}), ctx)]
             case For():
                 lo, extent = self.scalar(stmt.lo), self.scalar(stmt.extent)
                 return [replace(stmt, lo=lo, extent=extent, body=self.block(stmt.body, ctx))]
@@ -176,11 +178,11 @@ class Vectorizer:
         before: list[Stmt] = []
         inside: list[Stmt] = []
         after: list[Stmt] = []
-        lane = Name(f"{loop.name}_lane")
+        lane = Name(f"{loop.name}.lane")
         ctx = replace(ctx, var=lane.name)
         for stmt, value in names_:
             neutral = {"add": 0, "mul": 1, "min": value.elem.max, "max": value.elem.min}[value.op]
-            wide = Name(f"{stmt.name}_lanes", value.elem, n)
+            wide = Name(f"{stmt.name}.lanes", value.elem, n)
             before.append(Assign(wide.name, Broadcast(Const(neutral, value.elem), n)))
             term = algebra.substitute(value.b, {loop.name: add(Name(loop.name), lane)})
             inside.append(Assign(wide.name, Binary(value.op, wide, _spread(self.value(term, ctx), n))))
@@ -297,7 +299,7 @@ class Vectorizer:
         self, access: Access, storage: Storage, address: Expr, step: int, dims: list[int], ctx: Lanes
     ) -> Expr | None:
         """A byte permute of the window that begins at lane 0; None where no window can be bounded."""
-        if ctx.count is not None or access.of.bytes > 2 or not storage.constant or step < 0:
+        if ctx.count is not None or access.of.bytes > 2 or storage.fold or step < 0:
             return None
         width = WINDOWS[access.strategy]
         window: Expr = const(step * (ctx.lanes - 1) + access.of.bytes)
@@ -305,25 +307,30 @@ class Vectorizer:
         offsets = storage.offsets(access.index)
         for dim in dims:
             growth = self._growth(offsets[dim], ctx)
-            if growth is None:
+            if growth is None or (storage.owned and algebra.value_of(storage.strides[dim]) is None):
                 return None
             window = add(window, mul(growth, storage.strides[dim]))
             first = self._scalar(algebra.substitute(offsets[dim], {ctx.var: ZERO}))
             start = add(start, mul(first, storage.strides[dim]))
+        inside = start
         self.requirements.append(WindowRequirement(access.source, width, window))
-        inside = minimum(start, sub(Name(end_name(access.source)), const(width)))
-        # lane 0 may lie behind the window's start, where the source ends within the window
-        relative: Expr = Broadcast(Cast(i32, sub(start, inside)), ctx.lanes)
+        if not storage.owned:
+            # lane 0 may lie behind the window's start, where the source ends within the window
+            inside = minimum(start, sub(Name(end_name(access.source)), const(width)))
+        relative: Expr | None = None
+        if inside != start:
+            relative = Broadcast(Cast(i32, sub(start, inside)), ctx.lanes)
         if step:
-            relative = Binary("add", relative, Binary("mul", Iota(ctx.lanes, i32), _const32(step, ctx.lanes)))
+            steps = Binary("mul", Iota(ctx.lanes, i32), _const32(step, ctx.lanes))
+            relative = steps if relative is None else Binary("add", steps, relative)
         for dim in dims:
-            narrow = self._narrow(offsets[dim], ctx)
-            first = Broadcast(Cast(i32, self._scalar(algebra.substitute(offsets[dim], {ctx.var: ZERO}))), ctx.lanes)
-            part: Expr = Binary("sub", narrow, first)
+            part = self._narrow(offsets[dim], ctx)
             if algebra.value_of(storage.strides[dim]) != 1:
                 part = Binary("mul", part, Broadcast(Cast(i32, storage.strides[dim]), ctx.lanes))
-            relative = Binary("add", relative, part)
-        return Load(access.source, inside, access.of, ctx.lanes, access.strategy, relative, constant=True)
+            relative = part if relative is None else Binary("add", part, relative)
+        assert relative is not None
+        constant = self._is_constant(access.source)
+        return Load(access.source, inside, access.of, ctx.lanes, access.strategy, relative, constant=constant)
 
     def _growth(self, index: Expr, ctx: Lanes) -> Expr | None:
         """How much `index` grows at most from lane 0 to the last, if it never shrinks."""
@@ -348,27 +355,29 @@ class Vectorizer:
         return total
 
     def _narrow(self, index: Expr, ctx: Lanes) -> Expr:
-        """`index` per lane in i32 arithmetic, exact modulo 2^32: only sums and multiples of table reads and lanes."""
-        terms, c = algebra.linear(index)
+        """How far `index` of each lane is from that of lane 0, in i32.
+
+        Exact, because only sums and multiples of table reads and lanes come here, whose i32 arithmetic is right modulo
+        2^32, and the result is small. What is the same in all lanes cancels.
+        """
+        terms, _ = algebra.linear(index)
         out: Expr | None = None
-        fixed: Expr = const(c)
         for term, k in terms.items():
             if not _depends(term, ctx):
-                fixed = add(fixed, mul(self._scalar(term), const(k)))
                 continue
             if term == Name(ctx.var):
                 part: Expr = Iota(ctx.lanes, i32)
             else:
                 access = term.a if isinstance(term, Cast) else term
-                part = self.value(access, ctx)
-                part = part if part.elem == i32 else Cast(i32, part)
+                lanes, first = self.value(access, ctx), self._scalar(algebra.substitute(access, {ctx.var: ZERO}))
+                if lanes.elem != i32:
+                    lanes, first = Cast(i32, lanes), Cast(i32, first)
+                part = Binary("sub", lanes, Broadcast(first, ctx.lanes))
             if k != 1:
                 part = Binary("mul", part, _const32(k, ctx.lanes))
             out = part if out is None else Binary("add", out, part)
         assert out is not None
-        if fixed == ZERO:
-            return out
-        return Binary("add", out, Broadcast(Cast(i32, fixed), ctx.lanes))
+        return out
 
     def _put(self, put: Put, ctx: Lanes | None) -> Stmt:
         storage = self.storages[put.target]

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from autosched.codegen.build import Built, build
-from autosched.codegen.host import plan_inputs, plan_outputs
 from autosched.errors import BindError, ScheduleError
 from autosched.lang.func import Pipeline
 from autosched.lang.types import Type
 from autosched.lower.loopnest import SLACK
 from autosched.lower.lower import Layout
+from autosched.lower.translate import extent_name
+from autosched.lower.vectorize import end_name
 from autosched.runtime.threads import RANGES_PER_THREAD, default_threads, run_tasks
 from autosched.schedule.schedule import Schedule
 
@@ -128,7 +129,7 @@ class Kernel:
             if not misfits:
                 break
             picked |= misfits
-        self._check_tables(arrays, params, sizes)
+        self._check_tables(plan, arrays)
         _check_regions(built, plan, arrays)
         return _call(built, plan, sizes, arrays, params, out)
 
@@ -141,20 +142,17 @@ class Kernel:
             what += [f"unknown {', '.join(extra)}"] if extra else []
             raise BindError(f"{self.pipeline.name}: {'; '.join(what)}; it takes {', '.join(wanted) or 'nothing'}")
 
-    def _check_tables(self, arrays: Mapping[str, Array], params: Mapping[str, Any], sizes: Mapping[str, int]) -> None:
-        from autosched.lang.interpret import interpret_scalar
-
+    def _check_tables(self, plan: Mapping[str, int], arrays: Mapping[str, Array]) -> None:
         for name, table in self.pipeline.inputs.items():
             a = arrays[name]
-            if not a.size:
+            if not a.size or not (table.monotone or table.bounds):
                 continue
             if table.monotone and a.size > 1 and bool((a[1:] < a[:-1]).any()):
                 at = int(np.argmax(a[1:] < a[:-1]))
                 raise BindError(f"table {name} is declared monotone, but element {at + 1} is less than element {at}")
-            if table.bounds is not None:
-                shapes = {n: x.shape for n, x in arrays.items()}
-                lo, hi = (interpret_scalar(b, shapes, params) for b in table.bounds)
-                least, most = int(a.min()), int(a.max())
+            if table.bounds:
+                lo, hi = plan[f"{name}:least"], plan[f"{name}:most"]
+                least, most = (int(a[0]), int(a[-1])) if table.monotone else (int(a.min()), int(a.max()))
                 if least < lo or most > hi:
                     raise BindError(f"table {name} is declared to hold {lo}..{hi}, but it holds {least}..{most}")
 
@@ -221,8 +219,8 @@ def _sizes(arrays: Mapping[str, Array], params: Mapping[str, Any]) -> dict[str, 
     sizes: dict[str, int] = {}
     for name, a in arrays.items():
         for dim in range(a.ndim):
-            sizes[f"{name}_n{dim}"] = a.shape[dim]
-            sizes[f"{name}_s{dim}"] = a.strides[dim]
+            sizes[extent_name(name, dim)] = a.shape[dim]
+            sizes[f"{name}:s{dim}"] = a.strides[dim]
     sizes.update({n: v for n, v in params.items() if isinstance(v, int)})
     return sizes
 
@@ -240,13 +238,13 @@ def _plan(built: Built, sizes: dict[str, int], arrays: Mapping[str, Array]) -> d
         return int(a[index])
 
     values = []
-    for name in plan_inputs(built.lowered):
+    for name in built.plan_inputs:
         if name in sizes:
             values.append(sizes[name])
         else:
-            source, _, distance = name.rpartition("_step")
+            source, _, distance = name.rpartition(":step")
             values.append(_step(arrays[source], int(distance)))
-    return dict(zip(plan_outputs(built.lowered), built.plan(table, *values), strict=True))
+    return dict(zip(built.plan_outputs, built.plan(table, *values), strict=True))
 
 
 def _step(table: Array, distance: int) -> int:
@@ -268,8 +266,11 @@ def _misfits(built: Built, plan: Mapping[str, int], arrays: Mapping[str, Array])
     """The sources whose windows are too large for the permutes that the schedule asks for."""
     found = set()
     for i, window in enumerate(built.lowered.windows):
-        lo, hi = _span(arrays[window.source])
-        if plan[f"_window{i}"] > window.width or hi - lo < window.width:
+        too_small = False
+        if window.source in arrays:
+            lo, hi = _span(arrays[window.source])
+            too_small = hi - lo < window.width
+        if too_small or plan[f".window{i}"] > window.width:
             found.add(window.source)
     return frozenset(found)
 
@@ -277,7 +278,7 @@ def _misfits(built: Built, plan: Mapping[str, int], arrays: Mapping[str, Array])
 def _check_regions(built: Built, plan: Mapping[str, int], arrays: Mapping[str, Array]) -> None:
     for name, box in built.lowered.nests.required.items():
         for dim in range(len(box)):
-            lo, hi = plan[f"_{name}_need{dim}_lo"], plan[f"_{name}_need{dim}_hi"]
+            lo, hi = plan[f"{name}:need{dim}_lo"], plan[f"{name}:need{dim}_hi"]
             if lo <= hi and (lo < 0 or hi >= arrays[name].shape[dim]):
                 raise BindError(
                     f"{built.lowered.pipeline.name} reads {name} at {lo}..{hi} in dimension {dim}, "
@@ -293,12 +294,12 @@ def _call(
     keep: list[Any] = [out, *arrays.values()]
     for name, a in {**arrays, built.lowered.pipeline.output.name: out}.items():
         values[name] = a.ctypes.data
-        values[f"{name}_end"] = _span(a)[1]
+        values[end_name(name)] = _span(a)[1]
     for root in built.lowered.nests.roots:
         step = root.elem.bytes
         for dim in reversed(root.storage):
-            values[f"{root.name}_s{dim}"] = step
-            step *= max(plan[f"_{root.name}_extent{dim}"], 1)
+            values[f"{root.name}:s{dim}"] = step
+            step *= max(plan[f"{root.name}:extent{dim}"], 1)
         memory = np.empty(step + SLACK + 64, np.uint8)
         keep.append(memory)
         values[root.name] = memory.ctypes.data + (-memory.ctypes.data % 64)
@@ -308,7 +309,7 @@ def _call(
             arguments[slot : slot + 1].view(np.uint8)[:] = _bytes(params[name], built.lowered.pipeline.params[name].of)
         else:
             arguments[slot] = values[name]
-    iterations = tuple(max(plan[f"_{s.func}_iterations"], 0) for s in built.lowered.stages)
+    iterations = tuple(max(plan[f"{s.func}:iterations"], 0) for s in built.lowered.stages)
     return Call(built, arguments, iterations, out, tuple(keep))
 
 

@@ -11,8 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from autosched.errors import ArgumentError, BindError
-from autosched.imaging.byte_table import CHANNELS, normalize_table
-from autosched.imaging.coefficients import Filter, Flavour, axis_table, vertical_first
+from autosched.imaging.byte_table import CHANNELS
+from autosched.imaging.coefficients import Filter, Flavour
+from autosched.runtime import Call, run_calls
+from autosched.schedule import Schedule
+from autosched.vlm.patches import PatchSettings, default_schedule
 
 Reference: TypeAlias = Literal["torchvision", "pil"]
 
@@ -86,6 +89,22 @@ class QwenVL:
             raise ArgumentError("Without do_rescale and do_normalize the torchvision reference is uint8; enable one.")
 
     @property
+    def settings(self) -> PatchSettings:
+        """What the pixels depend on."""
+        return PatchSettings(
+            _FLAVOURS[self.reference],
+            self.patch_size,
+            self.merge_size,
+            self.temporal_patch_size,
+            self.filter,
+            self.mean,
+            self.std,
+            self.rescale_factor,
+            self.do_rescale,
+            self.do_normalize,
+        )
+
+    @property
     def factor(self) -> int:
         """What both sides of a resized image are a multiple of, in pixels."""
         return self.patch_size * self.merge_size
@@ -127,11 +146,28 @@ class QwenVL:
             BindError: an array or a size does not fit.
         """
         self._check(images, sizes, out)
+        run_calls(self.calls(images, sizes, out), threads)
+
+    def calls(
+        self,
+        images: Sequence[npt.NDArray[np.uint8]],
+        sizes: Sequence[tuple[int, int]],
+        out: npt.NDArray[np.float32],
+        schedule: Schedule | None = None,
+    ) -> list[Call]:
+        """One bound call an image, under `schedule` or the best that is known for each image."""
+        settings = self.settings
+        calls: list[Call] = []
         first = 0
         for image, size in zip(images, sizes, strict=True):
             last = first + self.rows([size])
-            self._patchify(self._resize(image[:, :, :CHANNELS], size), out[first:last])
+            chosen = schedule
+            if chosen is None:
+                algorithm = settings.algorithm(*image.shape[:2], size)
+                chosen = default_schedule(algorithm, image.shape[1], size[1])
+            calls.append(settings.bind(image[:, :, :CHANNELS], size, out[first:last], chosen))
             first = last
+        return calls
 
     def _check(
         self,
@@ -154,40 +190,3 @@ class QwenVL:
             raise BindError(
                 f"The output is {out.dtype} {list(out.shape)}; give a writable C-contiguous float32 {list(shape)}."
             )
-
-    def _resize(self, image: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-        flavour = _FLAVOURS[self.reference]
-        axes = (
-            (0, 1)
-            if flavour == "pillow" and vertical_first(image.shape[0], image.shape[1], size[0], size[1])
-            else (1, 0)
-        )
-        for axis in axes:
-            if image.shape[axis] != size[axis]:
-                image = _resize_axis(image, axis, size[axis], self.filter, flavour)
-        return image
-
-    def _patchify(self, image: npt.NDArray[np.uint8], out: npt.NDArray[np.float32]) -> None:
-        flavour = _FLAVOURS[self.reference]
-        table = normalize_table(self.mean, self.std, self.rescale_factor, self.do_rescale, self.do_normalize, flavour)
-        p, m = self.patch_size, self.merge_size
-        grid_h, grid_w = self.grid((image.shape[0], image.shape[1]))
-        channels = np.arange(CHANNELS)
-        values = table[channels, image]
-        # [gh/m, m, p, gw/m, m, p, C] -> [gh/m, gw/m, m, m, C, p, p], then the frame is repeated.
-        patches = values.reshape(grid_h // m, m, p, grid_w // m, m, p, CHANNELS).transpose(0, 3, 1, 4, 6, 2, 5)
-        rows = out.reshape(grid_h // m, grid_w // m, m, m, CHANNELS, self.temporal_patch_size, p, p)
-        rows[...] = patches[:, :, :, :, :, None]
-
-
-def _resize_axis(
-    image: npt.NDArray[np.uint8], axis: int, out_size: int, filter: Filter, flavour: Flavour
-) -> npt.NDArray[np.uint8]:
-    table = axis_table(image.shape[axis], out_size, filter, flavour)
-    source = image.swapaxes(0, axis)
-    total = np.full((out_size, *source.shape[1:]), 1 << (table.precision - 1), np.int32)
-    for tap in range(table.taps):
-        weights = table.weights[tap].astype(np.int32)[:, None, None]
-        total += source[table.begin + tap] * weights
-    resized: npt.NDArray[np.uint8] = np.clip(total >> table.precision, 0, 255).astype(np.uint8)
-    return resized.swapaxes(0, axis)

@@ -1,0 +1,202 @@
+"""Images to patches: resize, rescale, normalise and cut, as one algorithm with named schedules.
+
+What the Qwen-VL families (and every family that flattens patches of a resized image) have in common. The algorithm
+does not depend on the sizes; a family adds its size rule and its settings.
+"""
+
+from __future__ import annotations
+
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from autosched.imaging.byte_table import CHANNELS, normalize_table
+from autosched.imaging.coefficients import Filter, Flavour, axis_table, vertical_first
+from autosched.imaging.normalize import agrees, constants, normalized
+from autosched.imaging.patchify import patchify
+from autosched.imaging.resample import AxisPass, axis_pass
+from autosched.lang import Func, Input, Pipeline, f32, f64, u8, variables
+from autosched.runtime import Call, Kernel
+from autosched.schedule import Schedule
+
+Bucket = Literal["upscale", "downscale_2", "downscale_4", "downscale_8"]
+
+#: The largest horizontal scale (source pixels per output pixel) of each bucket: what decides how wide the window of
+#: source bytes is that some output pixels read.
+BUCKETS: dict[Bucket, float] = {"upscale": 1.3, "downscale_2": 2.6, "downscale_4": 6.0, "downscale_8": float("inf")}
+
+
+@dataclass(frozen=True)
+class PatchAlgorithm:
+    """What the pipeline is built for.
+
+    Attributes:
+        flavour: whose resize and whose normalisation.
+        patch, merge, frames: patch side in pixels, side of a square of patches, copies of the frame.
+        vertical_first: order of the two passes.
+        table: values come from a table of bytes [3, 256] instead of arithmetic.
+    """
+
+    flavour: Flavour = "torchvision"
+    patch: int = 14
+    merge: int = 2
+    frames: int = 2
+    vertical_first: bool = False
+    table: bool = False
+
+    def pipeline(self) -> Pipeline:
+        """The algorithm: Funcs `first`, `resized` [c, y, x], `normalized` and `patches`."""
+        return _build(self)[0]
+
+
+@lru_cache(maxsize=64)
+def _build(a: PatchAlgorithm) -> tuple[Pipeline, AxisPass, AxisPass]:
+    c, y, x = variables("c y x")
+    src = Input("src", u8, 3)
+    horizontal = axis_pass("x", src.extent(1), a.flavour)
+    vertical = axis_pass("y", src.extent(0), a.flavour)
+    first, resized, values = Func("first"), Func("resized"), Func("normalized")
+    if a.vertical_first:
+        first[c, y, x] = vertical.at(y, lambda j: src[j, x, c])
+        resized[c, y, x] = horizontal.at(x, lambda j: first[c, y, j])
+    else:
+        first[c, y, x] = horizontal.at(x, lambda j: src[y, j, c])
+        resized[c, y, x] = vertical.at(y, lambda j: first[c, j, x])
+    if a.table:
+        values[c, y, x] = Input("values", f32, 2)[c, resized[c, y, x]]
+    else:
+        mean, std, rescale = Input("mean", f32, 1), Input("std", f32, 1), Input("rescale", f64, 1)
+        values[c, y, x] = normalized(resized[c, y, x], c, mean, std, a.flavour, rescale)
+    out = patchify(values, "patches", a.patch, a.merge, a.frames)
+    return Pipeline(out, "patches"), horizontal, vertical
+
+
+def naive(a: PatchAlgorithm) -> Schedule:
+    """v1: every stage computed at the root, in parallel rows, vectorised along x."""
+    s = Schedule()
+    for name in ("first", "resized", "normalized"):
+        s = s.compute_root(name).reorder(name, "y", "c", "x").parallel(name, "y").vectorize(name, "x", 16)
+    return s.parallel("patches", "gy").vectorize("patches", "px", 16)
+
+
+def pointwise_fused(a: PatchAlgorithm) -> Schedule:
+    """v2: as v1, with normalisation computed where patches are written."""
+    s = Schedule()
+    for name in ("first", "resized"):
+        s = s.compute_root(name).reorder(name, "y", "c", "x").parallel(name, "y").vectorize(name, "x", 16)
+    return s.inline("normalized").parallel("patches", "gy").vectorize("patches", "px", 16)
+
+
+def fused(a: PatchAlgorithm, bucket: Bucket = "downscale_2") -> Schedule:
+    """v3: the first pass one strip of patches at a time, everything else while patches are written to the output.
+
+    Both copies of the frame are stored from one computation.
+    """
+    s = Schedule().inline("resized").inline("normalized")
+    s = s.reorder("patches", "gy", "gx", "my", "mx", "c", "py", "px", "t").parallel("patches", "gy")
+    s = s.unroll("patches", "t", a.frames).vectorize("patches", "px", _lanes(a.patch))
+    s = s.compute_at("first", "patches", "gy").reorder("first", "y", "x", "c")
+    if a.vertical_first:
+        s = s.vectorize("first", "x", 16, "shift_inwards").unroll("first", "c", CHANNELS)
+        return s.loads("first", "src", "permute64").loads("patches", "first", "permute128")
+    lanes = {"upscale": 16, "downscale_2": 16, "downscale_4": 8, "downscale_8": 4}[bucket]
+    s = s.vectorize("first", "x", lanes, "shift_inwards").unroll("first", "c", CHANNELS)
+    return s.loads("first", "src", "permute64" if bucket == "upscale" else "permute128")
+
+
+def _lanes(patch: int) -> int:
+    """The least power of two of lanes that holds a row of a patch, 16 at most."""
+    return min(max(2, 1 << (patch - 1).bit_length()), 16)
+
+
+#: Schedules by name; each takes the algorithm and gives one schedule for all buckets but the last, which is per bucket.
+NAMED = {"v1": naive, "v2": pointwise_fused, "v3": fused}
+
+
+def bucket_of(in_width: int, out_width: int) -> Bucket:
+    """The bucket of an image of `in_width` pixels a row that becomes `out_width`."""
+    scale = in_width / out_width
+    return next(name for name, most in BUCKETS.items() if scale <= most)
+
+
+@lru_cache(maxsize=256)
+def kernel(algorithm: PatchAlgorithm, schedule: Schedule) -> Kernel:
+    """The compiled pipeline; kept, because building it anew costs more than running it."""
+    return Kernel(algorithm.pipeline(), schedule)
+
+
+@dataclass(frozen=True)
+class PatchSettings:
+    """The settings of a processor that its pixels depend on."""
+
+    flavour: Flavour
+    patch: int
+    merge: int
+    frames: int
+    filter: Filter
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    rescale_factor: float
+    do_rescale: bool
+    do_normalize: bool
+
+    def algorithm(self, height: int, width: int, size: tuple[int, int]) -> PatchAlgorithm:
+        """The algorithm for an image of height x width pixels that is resized to `size`."""
+        first = self.flavour == "pillow" and vertical_first(height, width, *size)
+        return PatchAlgorithm(self.flavour, self.patch, self.merge, self.frames, first, _values(self)[0])
+
+    def arguments(self, image: npt.NDArray[np.uint8], size: tuple[int, int]) -> dict[str, Any]:
+        """What the kernel of `algorithm` is bound to, the output excepted."""
+        height, width = image.shape[:2]
+        algorithm = self.algorithm(height, width, size)
+        _, horizontal, vertical = _build(algorithm)
+        flavour = self.flavour
+        return {
+            "src": image,
+            **horizontal.bind(axis_table(width, size[1], self.filter, flavour)),
+            **vertical.bind(axis_table(height, size[0], self.filter, flavour)),
+            **_values(self)[1],
+        }
+
+    def view(self, rows: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray[np.float32]:
+        """The rows of one image in the output, as the array that the pipeline writes."""
+        p, m = self.patch, self.merge
+        return rows.reshape(size[0] // (p * m), size[1] // (p * m), m, m, CHANNELS, self.frames, p, p)
+
+    def bind(
+        self, image: npt.NDArray[np.uint8], size: tuple[int, int], rows: npt.NDArray[np.float32], schedule: Schedule
+    ) -> Call:
+        """A call that computes the rows of one image."""
+        algorithm = self.algorithm(*image.shape[:2], size)
+        return kernel(algorithm, schedule).bind(out=self.view(rows, size), **self.arguments(image, size))
+
+
+@lru_cache(maxsize=64)
+def _values(s: PatchSettings) -> tuple[bool, dict[str, npt.NDArray[Any]]]:
+    """Whether values come from a table, and the arrays: arithmetic where it is proven to give the table's bits."""
+    table = normalize_table(s.mean, s.std, s.rescale_factor, s.do_rescale, s.do_normalize, s.flavour)
+    if s.do_rescale and s.do_normalize and agrees(table, s.mean, s.std, s.rescale_factor, s.flavour):
+        mean, std, rescale = constants(s.mean, s.std, s.rescale_factor, s.flavour)
+        arrays: dict[str, npt.NDArray[Any]] = {"mean": mean, "std": std}
+        if s.flavour == "pillow":
+            arrays["rescale"] = rescale
+        return False, arrays
+    return True, {"values": table}
+
+
+def default_schedule(algorithm: PatchAlgorithm, in_width: int, out_width: int) -> Schedule:
+    """The built-in schedule: fused, with the width of windows that the scale asks for."""
+    return _default(algorithm, bucket_of(in_width, out_width))
+
+
+@lru_cache(maxsize=256)
+def _default(algorithm: PatchAlgorithm, bucket: Bucket) -> Schedule:
+    return fused(algorithm, bucket)
+
+
+__all__ = ["BUCKETS", "NAMED", "Bucket", "PatchAlgorithm", "PatchSettings", "bucket_of", "default_schedule",
+           "fused", "kernel", "naive", "pointwise_fused"]  # fmt: skip
