@@ -1,0 +1,27 @@
+"""Tuned records: the JSON files in which the best schedules are kept, and how one is found for a machine.
+
+Written by tune, read by vlm. Uses schedules and the CPU's fingerprint; knows nothing of how either is made.
+"""
+
+from autosched.records.lookup import Answer, Located, lookup
+from autosched.records.merge import merge
+from autosched.records.model import SCHEMA, Key, Origin, Record, RecordFile, Search, Times
+from autosched.records.store import find, read, tuned_directories, write
+
+__all__ = [
+    "SCHEMA",
+    "Answer",
+    "Key",
+    "Located",
+    "Origin",
+    "Record",
+    "RecordFile",
+    "Search",
+    "Times",
+    "find",
+    "lookup",
+    "merge",
+    "read",
+    "tuned_directories",
+    "write",
+]

@@ -1,0 +1,29 @@
+"""Merging records: a pure function, so that files from many machines come together in any order to one result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from autosched.records.model import Record
+
+
+def merge(*groups: Iterable[Record]) -> tuple[Record, ...]:
+    """One record a key, in a stable order.
+
+    Of two with the same key the more rigorous search wins (more trials, then more rounds), then the greater speedup
+    over the default, then the newer. Commutative, associative and idempotent.
+    """
+    best: dict[str, Record] = {}
+    for group in groups:
+        for record in group:
+            key = record.key.model_dump_json()
+            if key not in best or rank(record) > rank(best[key]):
+                best[key] = record
+    return tuple(best[key] for key in sorted(best))
+
+
+def rank(record: Record) -> tuple[Any, ...]:
+    """What makes a record preferable to another with the same key; a total order of different records."""
+    s = record.search
+    return (s.trials, s.rounds, record.times.speedup.median, record.origin.when.timestamp(), record.model_dump_json())

@@ -1,0 +1,137 @@
+"""What a record says: the key it is found by, the schedule, how it was searched for and how fast it was."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, field_validator
+
+from autosched.errors import ScheduleError
+from autosched.runtime.cpu import CpuFingerprint
+from autosched.schedule import Schedule
+from autosched.workload import Bucket
+
+#: Version of the files. A reader refuses what it does not know.
+SCHEMA = 1
+
+
+def _schedule(data: Any) -> Schedule:
+    if isinstance(data, Schedule):
+        return data
+    try:
+        return Schedule.from_data(data)
+    except ScheduleError as error:
+        raise ValueError(str(error)) from None
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class BucketKey(_Model):
+    """The bucket that the record was tuned on; see `autosched.workload.Bucket`."""
+
+    name: str
+    measures: dict[str, Annotated[float, Field(gt=0)]] = {}
+
+    @field_validator("measures")
+    @classmethod
+    def _in_one_order(cls, measures: dict[str, float]) -> dict[str, float]:
+        return dict(sorted(measures.items()))
+
+    @classmethod
+    def of(cls, bucket: Bucket) -> BucketKey:
+        return cls(name=bucket.name, measures=dict(bucket.measures))
+
+    def bucket(self) -> Bucket:
+        return Bucket(self.name, self.measures)
+
+
+class CpuKey(_Model):
+    """The CPU; see `autosched.runtime.cpu.CpuFingerprint`. Sizes in bytes."""
+
+    architecture: str
+    vendor: str
+    family: int
+    model: int
+    features: tuple[str, ...]
+    l1d: int
+    l2: int
+    l3: int
+
+    @classmethod
+    def of(cls, cpu: CpuFingerprint) -> CpuKey:
+        return cls(**{name: getattr(cpu, name) for name in cls.model_fields})
+
+    def fingerprint(self) -> CpuFingerprint:
+        return CpuFingerprint(**self.model_dump(), cores=0)
+
+
+class Key(_Model):
+    """What must be equal for the record to be an exact answer."""
+
+    algorithm: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    autosched: str
+    cpu: CpuKey
+    threads: Annotated[int, Field(ge=1)]
+    bucket: BucketKey
+
+
+class Search(_Model):
+    """The rigor of the search. `trials` counts distinct schedules timed; `rounds` the paired rounds of the final."""
+
+    trials: Annotated[int, Field(ge=1)]
+    rounds: Annotated[int, Field(ge=1)]
+    seconds: Annotated[float, Field(ge=0)]
+    space: str
+    workload: str
+    conditions: str = "warm"
+
+
+class Interval(_Model):
+    """A median with the interval that holds the middle half of what was measured."""
+
+    median: float
+    low: float
+    high: float
+
+
+class Times(_Model):
+    """Milliseconds per item of the workload, and how many times faster than the built-in default, round by round.
+
+    `noise` is what the same schedule differed from itself by in this run, as a fraction: smaller speedups mean nothing.
+    """
+
+    schedule: Interval
+    default: Interval
+    speedup: Interval
+    noise: Annotated[float, Field(ge=0)]
+
+
+class Origin(_Model):
+    """What made the record. Not part of the key, for a schedule outlives it."""
+
+    when: AwareDatetime
+    python: str
+    numba: str
+    llvmlite: str
+
+
+class Record(_Model):
+    """One tuned schedule."""
+
+    key: Key
+    schedule: Annotated[
+        Schedule, PlainValidator(_schedule), PlainSerializer(lambda s: s.to_data(), return_type=dict[str, Any])
+    ]
+    search: Search
+    times: Times
+    origin: Origin
+
+
+class RecordFile(_Model):
+    """A file of records of one pipeline on one class of CPUs."""
+
+    schema_: Annotated[Literal[1], Field(alias="schema")] = 1
+    pipeline: str
+    records: tuple[Record, ...]

@@ -1,0 +1,199 @@
+"""Files of records: where they are, reading them leniently, writing them so that nothing is ever lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from autosched.errors import AutoschedWarning, RecordError
+from autosched.records.lookup import Answer, Located, lookup
+from autosched.records.merge import merge
+from autosched.records.model import SCHEMA, Key, Record, RecordFile
+from autosched.schedule import Schedule
+from autosched.shipped import checkout, shipped
+
+#: The variable that names the directory of the user's own records.
+VARIABLE = "AUTOSCHED_TUNED_DIR"
+#: Seconds that a writer waits for the others.
+PATIENCE = 60.0
+
+_warned: set[tuple[str, str]] = set()
+
+
+def user_directory() -> Path:
+    """Where `autosched tune` writes: AUTOSCHED_TUNED_DIR, tuned/ of a checkout, or the user's data directory."""
+    given = os.environ.get(VARIABLE)
+    if given:
+        return Path(given)
+    return shipped("tuned") if checkout() else Path(platformdirs.user_data_dir("autosched")) / "tuned"
+
+
+def tuned_directories() -> tuple[Path, ...]:
+    """Where records are looked for, the user's own first."""
+    return tuple(dict.fromkeys((user_directory(), shipped("tuned"))))
+
+
+def file_name(pipeline: str) -> str:
+    """The name of the file of a pipeline's records."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", pipeline).lstrip(".") + ".json"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a file held: the records that can be used, and what is wrong with the rest of it.
+
+    `newer` is set where a later version of autosched wrote it.
+    """
+
+    records: tuple[Record, ...] = ()
+    problem: str = ""
+    newer: bool = False
+
+
+def parse(text: str) -> Contents:
+    """The records in the text of a file; never raises."""
+    try:
+        data = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        return Contents(problem=f"it is not JSON ({error})")
+    if not isinstance(data, dict) or not {"schema", "pipeline", "records"} <= data.keys():
+        return Contents(problem="it is not a file of tuned records (it needs 'schema', 'pipeline' and 'records')")
+    if data["schema"] != SCHEMA:
+        newer = isinstance(data["schema"], int) and data["schema"] > SCHEMA
+        return Contents(problem=f"its schema is {data['schema']!r}, this version reads {SCHEMA}", newer=newer)
+    if not isinstance(data["records"], list):
+        return Contents(problem="its 'records' is not a list")
+    found: list[Record] = []
+    problem = ""
+    for i, item in enumerate(data["records"]):
+        try:
+            found.append(Record.model_validate(item))
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, ("records", i, *first["loc"])))
+            problem = problem or f"{place}: {first['msg']}"
+    return Contents(tuple(found), problem)
+
+
+def read(path: Path) -> tuple[Record, ...]:
+    """The records of a file that can be used. What cannot is passed over with one warning; a missing file is empty."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ()
+    except (OSError, UnicodeDecodeError) as error:
+        _warn(path, f"it cannot be read ({error})", newer=False)
+        return ()
+    contents = parse(text)
+    if contents.problem:
+        _warn(path, contents.problem, newer=contents.newer)
+    return contents.records
+
+
+def _warn(path: Path, problem: str, *, newer: bool) -> None:
+    if (str(path), problem) in _warned:
+        return
+    _warned.add((str(path), problem))
+    if newer:
+        way_out = "upgrade: `pip install --upgrade autosched`"
+    else:
+        way_out = f"`autosched tune {path.stem}` writes it anew and keeps this one beside it, or delete it"
+    warnings.warn(f"{path} is passed over: {problem}; {way_out}", AutoschedWarning, stacklevel=4)
+
+
+def write(records: Iterable[Record], pipeline: str, directory: Path) -> list[Path]:
+    """Merge `records` of a pipeline into the files of `directory`, one for each class of CPU. Returns the files.
+
+    Atomic, and safe against other writers: each merges under a lock. A file that is not valid is kept beside its
+    successor as `<name>.broken`. Raises RecordError where nothing can be written.
+    """
+    by_class: dict[str, list[Record]] = {}
+    for record in records:
+        by_class.setdefault(record.key.cpu.fingerprint().cpu_class, []).append(record)
+    return [
+        _merge_into(directory / cpu_class / file_name(pipeline), pipeline, group)
+        for cpu_class, group in sorted(by_class.items())
+    ]
+
+
+def _merge_into(path: Path, pipeline: str, records: list[Record]) -> Path:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f".{path.name}.lock"), timeout=PATIENCE):
+            old = parse(path.read_text(encoding="utf-8", errors="replace")) if path.exists() else Contents()
+            if old.newer:
+                raise RecordError(
+                    f"{path} was written by a newer autosched: {old.problem}; upgrade with `pip install --upgrade "
+                    "autosched`, or write elsewhere with --out DIR"
+                )
+            if old.problem:
+                _replace(path.with_name(path.name + ".broken"), path.read_bytes())
+            merged = RecordFile.model_validate(
+                {"schema": SCHEMA, "pipeline": pipeline, "records": merge(old.records, records)}
+            )
+            text = json.dumps(merged.model_dump(mode="json", by_alias=True), indent=1)
+            _replace(path, (text + "\n").encode())
+    except Timeout:
+        raise RecordError(
+            f"{path} is locked by another writer for {PATIENCE:.0f} s; end that one, then try again"
+        ) from None
+    except OSError as error:
+        raise RecordError(
+            f"{path} cannot be written: {error.strerror or error}; choose another place with --out DIR or {VARIABLE}"
+        ) from None
+    return path
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write a file so that a reader sees the old one or the new one whole, whatever happens in between."""
+    fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".writing")
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def find(
+    key: Key,
+    pipeline: str,
+    legal: Callable[[Schedule], str | None] = lambda _: None,
+    directories: Iterable[Path] | None = None,
+) -> Answer:
+    """The answer of the ladder from the files of `directories` (default: `tuned_directories()`).
+
+    Other classes of CPUs are only read where this one's folder has no answer.
+    """
+    places = list(directories if directories is not None else tuned_directories())
+    own = key.cpu.fingerprint().cpu_class
+    name = file_name(pipeline)
+    here = _located((place, d / own / name) for place, d in enumerate(places))
+    answer = lookup(key, here, legal)
+    if answer.located is not None:
+        return answer
+    others = ((place, path) for place, d in enumerate(places) for path in sorted(d.glob(f"*/{name}")))
+    return lookup(key, _located(others), legal)
+
+
+def _located(files: Iterable[tuple[int, Path]]) -> list[Located]:
+    return [Located(record, path, place) for place, path in files for record in read(path)]
+
+
+def forget_warnings() -> None:
+    """Warn again of files that were warned of: for tests and long-lived processes."""
+    _warned.clear()

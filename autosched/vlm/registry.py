@@ -1,0 +1,89 @@
+"""The names that `autosched.load` and the command line know, and what stands behind each: a kernel family."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from autosched.errors import ArgumentError
+from autosched.lang import Pipeline
+from autosched.schedule import Schedule
+from autosched.workload import Bucket, Workload
+
+#: A function that does a whole job once, the way its users would.
+Job = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class KernelFamily:
+    """A pipeline with its schedules and all that is needed to tune it and to time it.
+
+    Attributes:
+        name: as users write it, "qwen2.5-vl".
+        summary: one line of what it computes.
+        pipeline: makes the algorithm.
+        schedules: by name, in the order they are shown; "default" is what runs where nothing is tuned.
+        specimens: makes samples (images) from the `samples` table of a workload in the search space.
+        workload: the calls for samples under settings. The settings are those of `settings`, changed by a workload's
+            table in the search space.
+        settings: the defaults that `workload` is given.
+        buckets: the regions of workloads that are tuned on their own, the most common first.
+        space: file in search_spaces/, `<name>.toml` where it is empty.
+        peers: other ways to do the same job, by name: given samples and settings, a Job. One that is not installed
+            raises ImportError.
+    """
+
+    name: str
+    summary: str
+    pipeline: Callable[[], Pipeline]
+    schedules: Mapping[str, Callable[[], Schedule]]
+    specimens: Callable[[Mapping[str, Any]], Sequence[Any]]
+    workload: Callable[[Sequence[Any], Mapping[str, Any]], Workload]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    buckets: tuple[Bucket, ...] = (Bucket("any"),)
+    space: str = ""
+    peers: Mapping[str, Callable[[Sequence[Any], Mapping[str, Any]], Job]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if "default" not in self.schedules:
+            raise ArgumentError(f"kernel family {self.name}: its schedules {list(self.schedules)} need a 'default'")
+        if not self.buckets:
+            raise ArgumentError(f"kernel family {self.name}: it needs at least one bucket")
+
+    @property
+    def space_file(self) -> str:
+        """The name of its file in search_spaces/."""
+        return self.space or f"{self.name}.toml"
+
+
+#: The module that registers each name when it is imported.
+_HOMES: dict[str, str] = {}
+
+_families: dict[str, KernelFamily] = {}
+
+
+def register(family: KernelFamily) -> KernelFamily:
+    """Make `family` known by its name. Returns it."""
+    known = _families.setdefault(family.name, family)
+    if known is not family:
+        raise ArgumentError(f"two kernel families are called {family.name!r}; choose another name")
+    return family
+
+
+def names() -> list[str]:
+    """All names, sorted."""
+    return sorted({*_HOMES, *_families})
+
+
+def get(name: str) -> KernelFamily:
+    """The family called `name`. Raises ArgumentError, with near names, where there is none."""
+    if name not in _families and name in _HOMES:
+        import_module(_HOMES[name])
+    if name in _families:
+        return _families[name]
+    near = difflib.get_close_matches(name.lower(), names(), n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names()) or 'none'}."
+    raise ArgumentError(f"there is no kernel called {name!r}; {hint} `autosched list` shows them all")
