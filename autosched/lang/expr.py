@@ -403,12 +403,19 @@ _FLOAT_ONLY = frozenset({"sqrt", "floor", "ceil", "round", "trunc"})
 
 
 def check_name(name: str, what: str) -> None:
-    """Names end up in generated source: Python identifiers that do not begin with an underscore."""
-    if not isinstance(name, str) or not name.isidentifier() or name.startswith("_") or not name.isascii():
+    """Names end up in generated source, where leading, trailing and double underscores belong to the compiler."""
+    if not is_name(name):
         raise LanguageError(
-            f"{what} name {name!r} is not allowed ({caller()}): use letters, digits and underscores, "
-            "beginning with a letter"
+            f"{what} name {name!r} is not allowed ({caller()}): use letters, digits and single underscores between "
+            "them, beginning with a letter"
         )
+
+
+def is_name(name: object) -> bool:
+    """Whether `name` can be that of a Func, a Var, a loop and so on."""
+    if not isinstance(name, str) or not name.isidentifier() or not name.isascii():
+        return False
+    return not (name.startswith("_") or name.endswith("_") or "__" in name)
 
 
 def const(value: Any, to: Type) -> Expr:
@@ -433,7 +440,8 @@ def as_expr(value: Operand, like: Type | None = None) -> Expr:
     if isinstance(value, Expr):
         return value
     if isinstance(value, np.generic):
-        return const(value, TYPES[np.dtype(value.dtype).kind.replace("b", "b") + str(value.dtype.itemsize * 8)])
+        known = next((t for t in TYPES.values() if t.dtype == value.dtype), None)
+        return Fault(f"{value!r} has no type of the language") if known is None else const(value, known)
     if like is not None:
         return const(value, like)
     if isinstance(value, bool):

@@ -583,7 +583,7 @@ class LoopNestBuilder:
     def fresh(self, hint: str) -> str:
         """A name that nothing else has."""
         self.counter += 1
-        return f".{hint}{self.counter}"
+        return f".{hint}.{self.counter}"
 
 
 class _Reducer:
@@ -597,9 +597,8 @@ class _Reducer:
     def emit(self, node: lang.Reduce, envs: list[Env], owner: Func) -> list[list[Expr]]:
         """One loop nest that reduces `node` for all instances."""
         f = self.f
-        order = sorted(
-            node.domain.vars, key=lambda v: f.reduction_order.get(v.name, node.domain.vars.index(v))
-        )
+        places = {v.name: f.reduction_order.get(v.name, i) for i, v in enumerate(node.domain)}
+        order = sorted(node.domain.vars, key=lambda v: places[v.name])
         is_arg = node.op.startswith("arg")
         results: list[list[Expr]] = []
         loops: list[tuple[lang.RVar, Expr, Expr]] = []

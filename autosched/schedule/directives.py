@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, get_args
 
 from autosched.errors import ScheduleError
+from autosched.lang.expr import is_name
 
 Tail = Literal["guard", "round_up", "shift_inwards"]
 LoadStrategy = Literal["pick", "gather", "permute64", "permute128"]
@@ -244,8 +245,10 @@ def validate(directive: Directive, func: str) -> Directive:
                 raise ScheduleError(f"{place}: {f.name} is {value!r}; it must be one of {', '.join(_CHOICES[f.name])}")
         elif not (isinstance(value, str) and value.isidentifier() and value.isascii()):
             raise ScheduleError(f"{place}: {f.name} must be a name, not {value!r}")
-        elif f.name in ("outer", "inner", "fused", "outer_y", "outer_x", "inner_y", "inner_x") and value.startswith("_"):
-            raise ScheduleError(f"{place}: {f.name} is {value!r}; names of loops begin with a letter")
+        elif f.name in ("outer", "inner", "fused", "outer_y", "outer_x", "inner_y", "inner_x") and not is_name(value):
+            raise ScheduleError(
+                f"{place}: {f.name} is {value!r}; names of loops have letters, digits and single underscores between them"
+            )
     return directive
 
 
