@@ -15,9 +15,10 @@ plain form serves all CPUs. Tables are compiled code (tens of microseconds each)
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,7 @@ from autosched.errors import ArgumentError
 
 Filter: TypeAlias = Literal["bilinear", "bicubic", "lanczos"]
 Flavour: TypeAlias = Literal["torchvision", "pillow"]
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 PILLOW_PRECISION: Final = 32 - 8 - 2
 """Bits after the binary point of Pillow's fixed-point weights."""
@@ -133,7 +135,16 @@ def _torchvision_precision(largest: float) -> int:
     return precision
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+def _compiled(function: Function) -> Function:
+    """Compiles with numba, on disk too where numba finds a place to write."""
+    try:
+        compiled = njit(cache=True, error_model="numpy", nogil=True)(function)
+    except RuntimeError:  # neither the package nor the user's cache directory can be written
+        compiled = njit(error_model="numpy", nogil=True)(function)
+    return cast("Function", compiled)
+
+
+@_compiled
 def _filter_value(code: int, x: float) -> float:
     """The filter ``code`` at ``x``, in source pixels divided by the shrink factor."""
     if code == 3:
@@ -154,7 +165,7 @@ def _filter_value(code: int, x: float) -> float:
     return 0.0
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@_compiled
 def _windows(
     in_size: int, out_size: int, code: int
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float64], float]:
@@ -195,7 +206,7 @@ def _windows(
     return begin, lengths, weights, largest
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@_compiled
 def _quantize(
     in_size: int,
     begin: npt.NDArray[np.int32],
