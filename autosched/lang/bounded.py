@@ -63,6 +63,8 @@ def _binary(op: str, a: Expr, b: Expr, bits: int) -> tuple[bool, bool]:
         return mask is not None, mask is not None
     if op in ("floordiv", "shr") and isinstance(b, Const) and b.value >= 0:
         return alo, ahi
+    if op == "floordiv" and isinstance(b, Const) and bits == 64:
+        return ahi, alo
     if bits < 64:  # arithmetic of narrower integers may wrap, so its bounds say nothing
         return False, False
     if op == "add":

@@ -13,7 +13,7 @@ from autosched.lang.bounded import NARROW
 from autosched.lang.func import Input
 from autosched.lang.types import i64
 from autosched.lower import algebra
-from autosched.lower.algebra import ZERO, add, const, floordiv, maximum, minimum, mul, sub
+from autosched.lower.algebra import ONE, ZERO, add, const, floordiv, maximum, minimum, mul, sub
 from autosched.lower.ir import Access, Binary, Cast, Const, Expr, Name, Opaque, Select, Unary, names
 
 Interval = tuple[Expr, Expr]
@@ -66,6 +66,13 @@ class Bounds:
             return const(int(expr.elem.min)), const(int(expr.elem.max))
         raise CompileError(f"cannot bound {expr}; clamp it in the algorithm")
 
+    def most(self, expr: Expr, ranges: Ranges) -> Expr:
+        """An upper bound of `expr`, which need not have a lower one."""
+        _, hi = self._maybe(expr, ranges)
+        if hi is None:
+            raise CompileError(f"cannot bound {expr} above")
+        return hi
+
     def _read(self, access: Access, index: Expr) -> Expr:
         read = Access(access.source, (index,), access.of)
         return read if access.of == i64 else Cast(i64, read)
@@ -88,6 +95,11 @@ class Bounds:
             if n > 0:
                 return ZERO, const(n - 1)
             return const(min(n + 1, 0)), ZERO
+        # the parts of a fused loop: `b` is the extent of a loop, and where it is not positive nothing runs
+        if op == "mod" and n is None and expr.elem == i64:
+            return ZERO, sub(self.interval(b, ranges)[1], ONE)
+        if op == "floordiv" and n is None and expr.elem == i64:
+            return ZERO, self.interval(a, ranges)[1]
         if op == "and":
             mask = next((int(e.value) for e in (a, b) if isinstance(e, Const) and e.value >= 0), None)
             if mask is not None:
@@ -159,10 +171,26 @@ def _has_opaque(expr: Expr) -> bool:
 
 
 def _index_safe(expr: Expr, bounds: Bounds) -> bool:
-    """Whether `expr` may be evaluated outside the kernel: it reads inputs only."""
-    if isinstance(expr, Access):
-        table = bounds.inputs.get(expr.source)
-        if table is None or not (table.monotone or expr.source in bounds.table_bounds):
+    """Whether `expr` may be evaluated outside the kernel: arithmetic of coordinates and reads of tables only."""
+    match expr:
+        case Access(source=source):
+            table = bounds.inputs.get(source)
+            if table is None or not (table.monotone or source in bounds.table_bounds):
+                return False
+        case Cast(to=to, a=a, saturating=saturating):
+            exact = to.is_int and a.elem.is_int and to.min <= a.elem.min and a.elem.max <= to.max
+            if not exact and not (saturating and to.is_int and a.elem.is_int):
+                return False
+        case Binary(op=op, a=a):
+            compares = op in ("eq", "ne", "lt", "le") and a.elem.is_int
+            if not compares and expr.elem != i64 and not (op in ("min", "max") and expr.elem.is_int):
+                return False
+        case Unary(op=op):
+            if op != "neg" or expr.elem != i64:
+                return False
+        case Const() | Name():
+            return expr.elem.is_int
+        case Opaque():
             return False
     return all(_index_safe(c, bounds) for c in expr.children)
 

@@ -211,11 +211,10 @@ class LoopNestBuilder:
         loops = [x.name for x in f.loops]
         ranges: dict[str, Interval] = {}
         for inner in reversed(loops[loops.index(loop) + 1 :]):
-            _, most = self.bounds.interval(sub(derived.extents[inner], ONE), {})
-            ranges[_loop_name(name, inner)] = (ZERO, most)
+            ranges[_loop_name(name, inner)] = (ZERO, sub(derived.extents[inner], ONE))
         # an inner extent may depend on loops that run too: widen until only fixed names remain
         for _ in loops:
-            ranges = {k: (lo, self.bounds.interval(hi, ranges)[1]) for k, (lo, hi) in ranges.items()}
+            ranges = {k: (lo, self.bounds.most(hi, ranges)) for k, (lo, hi) in ranges.items()}
         box = []
         for arg in f.func.args:
             least, most = derived.box[arg.name]
@@ -230,15 +229,19 @@ class LoopNestBuilder:
 
     def _rounded(self, name: str, box: Box) -> Box:
         """`box` enlarged to whole blocks where a split rounds up."""
-        f = self.nest.funcs[name]
         out = list(box)
-        for x in f.derivations:
-            if isinstance(x, d.Split) and x.tail == "round_up":
-                dim = [a.name for a in f.func.args].index(x.var)
-                lo, hi = out[dim]
-                blocks = ceildiv(add(sub(hi, lo), ONE), x.factor)
-                out[dim] = (lo, sub(add(lo, mul(blocks, const(x.factor))), ONE))
+        for dim, factor in self._round_up(name).items():
+            lo, hi = out[dim]
+            blocks = ceildiv(add(sub(hi, lo), ONE), factor)
+            out[dim] = (lo, sub(add(lo, mul(blocks, const(factor))), ONE))
         return tuple(out)
+
+    def _round_up(self, name: str) -> dict[int, int]:
+        """The block size of coordinates that are computed in whole blocks."""
+        f = self.nest.funcs[name]
+        args = [a.name for a in f.func.args]
+        splits = (x for x in f.derivations if isinstance(x, d.Split) and x.tail == "round_up")
+        return {args.index(x.var): x.factor for x in splits if x.var in args}
 
     # loops
 
@@ -381,12 +384,18 @@ class LoopNestBuilder:
         """The extent of a loop may depend on loops around it only."""
         outside: set[str] = set()
         mine = {_loop_name(f.name, x.name) for x in f.loops}
+        lanes = {_loop_name(f.name, x.name) for x in f.loops if x.kind == "vectorized"}
         for loop in f.loops:
             inner = (names(self.derived[f.name].extents[loop.name]) & mine) - outside
             if inner:
                 raise ScheduleError(
                     f"loop {loop.name} of Func {f.name}: its extent depends on loop {sorted(inner)[0]} inside it, because "
                     "its split has tail guard; keep it inside, or use tail shift_inwards"
+                )
+            if names(self.derived[f.name].extents[loop.name]) & lanes:
+                raise ScheduleError(
+                    f"loop {loop.name} of Func {f.name}: its extent would differ from lane to lane, because the loop that "
+                    "its split made with tail guard is vectorized; vectorize another loop, or use tail shift_inwards"
                 )
             outside.add(_loop_name(f.name, loop.name))
 
@@ -448,7 +457,11 @@ class LoopNestBuilder:
             lo, hi = box[slide]
             start = Name(f"{g.name}.{g.func.args[slide].name}.from")
             done = Name(f"{g.name}:done")
-            out.append(Let(start.name, minimum(maximum(lo, add(done, ONE)), add(hi, ONE))))
+            new = minimum(maximum(lo, add(done, ONE)), add(hi, ONE))
+            factor = self._round_up(g.name).get(slide)
+            if factor is not None:  # whole blocks end with the box only if they begin at a multiple of them
+                new = add(lo, mul(algebra.floordiv(sub(new, lo), const(factor)), const(factor)))
+            out.append(Let(start.name, new))
             fresh[slide] = (start, hi)
         self._derive(g, tuple(fresh))
         return out
@@ -543,8 +556,9 @@ class LoopNestBuilder:
     def _jammed(self, f: FuncNest, loops: tuple[Loop, ...]) -> list[Stmt]:
         """The innermost body, once for each combination of the unrolled loops around it."""
         extents = [self.derived[f.name].extents[x.name] for x in loops]
+        ranges = {_loop_name(f.name, x.name): (ZERO, const(x.lanes - 1)) for x in loops}
         partial = [
-            Binary("le", const(x.lanes), e)
+            Binary("le", const(x.lanes), self.bounds.interval(e, ranges)[0])
             for x, e in zip(loops, extents, strict=True)
             if algebra.value_of(e) != x.lanes
         ]

@@ -158,8 +158,17 @@ class _Builder:
             raise self.fail(s, "outer and inner need names of their own")
         if s.tail == "round_up" and self.func is self.pipeline.output:
             raise self.fail(s, "an output cannot be computed beyond its extent; use tail guard or shift_inwards")
+        if s.tail == "round_up" and not self.rounds(s):
+            raise self.fail(s, f"{s.var} is a part of a coordinate, and only whole ones round up; use tail guard")
         self.loops[i : i + 1] = [Loop(s.outer), Loop(s.inner)]
         self.derivations.append(s)
+
+    def rounds(self, s: d.Split) -> bool:
+        """Whether rounding up stays within what the Func's box is rounded to."""
+        if s.var in {a.name for a in self.func.args}:
+            return True
+        whole = (x for x in self.derivations if isinstance(x, d.Split) and x.tail == "round_up" and x.inner == s.var)
+        return any(x.factor % s.factor == 0 for x in whole)
 
     def reorder(self, r: d.Reorder) -> None:
         places = sorted(self.position(r, name) for name in r.vars)
