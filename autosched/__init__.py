@@ -30,7 +30,7 @@ _HOMES = {
     "accelerate": "autosched.hf",
     "compile": "autosched.runtime",
     "interpret": "autosched.lang",
-    "load": "autosched.vlm",
+    "load": "autosched.vlm.load",
 }
 
 __all__ = [

@@ -3,6 +3,7 @@
 Written by tune, read by vlm. Uses schedules and the CPU's fingerprint; knows nothing of how either is made.
 """
 
+from autosched.records.here import key_here
 from autosched.records.lookup import Answer, Located, lookup
 from autosched.records.merge import merge
 from autosched.records.model import SCHEMA, Key, Origin, Record, RecordFile, Search, Times
@@ -19,6 +20,7 @@ __all__ = [
     "Search",
     "Times",
     "find",
+    "key_here",
     "lookup",
     "merge",
     "read",

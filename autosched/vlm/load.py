@@ -1,0 +1,83 @@
+"""`autosched.load`: the kernel of a name under the schedule that was tuned for this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from autosched.errors import ArgumentError, ScheduleError
+from autosched.lang import Pipeline
+from autosched.records import Answer, find, key_here
+from autosched.runtime import Kernel, default_threads
+from autosched.runtime import compile as compile_kernel
+from autosched.schedule import Schedule
+from autosched.vlm.registry import KernelFamily, get
+from autosched.workload import Bucket, nearest
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A kernel family on this machine: what was found for one bucket and number of threads.
+
+    >>> tuned = load("qwen2.5-vl")                                    # doctest: +SKIP
+    >>> print(tuned.explain())                                        # doctest: +SKIP
+    """
+
+    family: KernelFamily
+    pipeline: Pipeline
+    bucket: Bucket
+    threads: int
+    answer: Answer
+
+    @property
+    def schedule(self) -> Schedule:
+        """The tuned schedule, or the built-in default where no record answers."""
+        return self.answer.schedule or self.family.schedules["default"]()
+
+    @cached_property
+    def kernel(self) -> Kernel:
+        """The pipeline under the schedule. Machine code is made or loaded when arrays are first bound."""
+        return compile_kernel(self.pipeline, self.schedule)
+
+    def explain(self) -> str:
+        """Which rung of the lookup ladder answered, and which field of the key failed on the others."""
+        head = f"{self.family.name}, bucket {self.bucket.name}, {self.threads} thread{'s' if self.threads > 1 else ''}"
+        return f"{head}\n{self.answer.explain()}"
+
+    def at(self, measures: Mapping[str, float]) -> Tuned:
+        """The same for the bucket that `measures` fall into; itself where that is its own."""
+        bucket = nearest(measures, self.family.buckets) or self.bucket
+        return self if bucket == self.bucket else _found(self.family, self.pipeline, bucket, self.threads)
+
+
+def load(name: str, *, bucket: str | None = None, threads: int | None = None) -> Tuned:
+    """The kernel called `name`, with the schedule tuned for this CPU or, where there is none, the built-in default.
+
+    `bucket` is one of the family's, the most common where it is None; `threads` what the kernel will run on, by default
+    all CPUs that this process may use. Nothing is searched for and nothing timed.
+
+    Raises ArgumentError, with near names, where `name` or `bucket` is unknown.
+    """
+    family = get(name)
+    chosen = family.buckets[0]
+    if bucket is not None:
+        known = {b.name: b for b in family.buckets}
+        if bucket not in known:
+            raise ArgumentError(f"{name} has no bucket {bucket!r}; it has {', '.join(known)}")
+        chosen = known[bucket]
+    count = default_threads() if threads is None else threads
+    if count < 1:
+        raise ArgumentError(f"threads is {threads}; it must be at least 1")
+    return _found(family, family.pipeline(), chosen, count)
+
+
+def _found(family: KernelFamily, pipeline: Pipeline, bucket: Bucket, threads: int) -> Tuned:
+    def legal(schedule: Schedule) -> str | None:
+        try:
+            schedule.check(pipeline)
+        except ScheduleError as error:
+            return str(error)
+        return None
+
+    return Tuned(family, pipeline, bucket, threads, find(key_here(pipeline, bucket, threads), pipeline.name, legal))
