@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -17,6 +18,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 import numpy.typing as npt
 
+from autosched.errors import AutoschedWarning, CacheError, CompileError
 from autosched.hf import arguments as read
 from autosched.hf.arguments import NotCoveredError
 from autosched.hf.drop_in import DropIn
@@ -86,7 +88,12 @@ class _QwenDropIn(DropIn):
         kernel = settings.kernel
         # numpy asks for huge pages and torch does not, so the output is numpy's even where a tensor is returned.
         out = np.empty((kernel.rows(sizes), kernel.row_length), np.float32)
-        kernel.run(images, sizes, out, threads=self._autosched_state.threads)
+        try:
+            kernel.run(images, sizes, out, threads=self._autosched_state.threads)
+        except (CompileError, CacheError) as error:
+            message = f"autosched could not build its kernel, so Hugging Face's own code runs: {error}"
+            warnings.warn(message, AutoschedWarning, stacklevel=2)
+            raise NotCoveredError(message) from error
         self._autosched_record(
             Explanation("kernels", f"Qwen-VL patches, {kernel.reference} reference, {kernel.filter}", len(images))
         )
@@ -232,10 +239,10 @@ class Qwen4SlowDropIn(_QwenDropIn):
             batch, recording = self._autosched_record_images(images, kwargs)
             if recording.settings is None:
                 raise NotCoveredError("there are no images")
+            patches, _ = self._autosched_compute(recording.settings, recording.images, recording.sizes)
         except NotCoveredError as reason:
             self._autosched_give_up(reason)
             return super().preprocess(images, *args, **kwargs)  # type: ignore[misc]
-        patches, _ = self._autosched_compute(recording.settings, recording.images, recording.sizes)
         # HF computed everything but the patches: the grid is there and of the type that was asked for.
         if is_tensor(batch["image_grid_thw"]):
             import torch

@@ -18,8 +18,9 @@ import transformers
 from PIL import Image
 from references import ORACLES, SETTINGS, TRANSFORMERS_5, Oracle, assert_same_values
 
-from autosched.errors import ArgumentError, UnsupportedProcessorError
+from autosched.errors import ArgumentError, AutoschedWarning, CacheError, CompileError, UnsupportedProcessorError
 from autosched.hf import Explanation, accelerate
+from autosched.vlm.qwen_vl import QwenVL
 
 every_oracle = pytest.mark.parametrize("oracle", ORACLES)
 if TRANSFORMERS_5:
@@ -178,6 +179,24 @@ def test_explanations_belong_to_the_thread(oracle: Oracle) -> None:
     thread.join()
     assert seen == [None, "huggingface"]
     assert drop_in.autosched_explain() is explanation
+
+
+@every_oracle
+@pytest.mark.parametrize("error", [CacheError("the disk is full"), CompileError("no such instruction")])
+def test_a_kernel_that_cannot_be_built_costs_speed_and_a_warning(
+    oracle: Oracle, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(QwenVL, "run", fail)
+    processor = oracle.build(**SETTINGS["small"])
+    drop_in = accelerate(processor)
+    with pytest.warns(AutoschedWarning, match=f"Hugging Face's own code runs: {error}"):
+        actual = drop_in(image())
+    assert_same_values(dict(actual), dict(processor(image())))
+    assert not drop_in.autosched_explain().accelerated
+    assert str(error) in drop_in.autosched_explain().reason
 
 
 @every_oracle

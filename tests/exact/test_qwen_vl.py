@@ -425,6 +425,15 @@ def test_files_on_disk(oracle: Oracle, tmp_path: Any) -> None:
 
 
 @every_oracle
+@pytest.mark.skipif(TRANSFORMERS_5, reason="transformers 5 takes no videos here")
+def test_videos_give_the_same(oracle: Oracle) -> None:
+    video = [np.stack([noise(56, 84, seed) for seed in range(4)])]
+    processor = oracle.build(**SETTINGS["small"])
+    check_fallback(processor, lambda: rgb(50, 64), "videos", videos=video)
+    check_fallback(processor, lambda: None, "videos", videos=video)
+
+
+@every_oracle
 def test_bad_images_raise_the_same(oracle: Oracle) -> None:
     processor = oracle.build(**SETTINGS["qwen2-vl"])
     for images in (
