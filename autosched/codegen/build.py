@@ -23,6 +23,7 @@ from typing import Any
 from autosched.codegen.host import identifier, plan_inputs, plan_outputs
 from autosched.errors import CacheError
 from autosched.lang.func import Pipeline
+from autosched.lower.demands import Target
 from autosched.lower.lower import Layout, Lowered, arguments, lower
 from autosched.schedule.schedule import Schedule
 
@@ -67,6 +68,13 @@ def build(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) 
     assert module.__file__ is not None
     inputs, outputs = tuple(plan_inputs(lowered)), tuple(plan_outputs(lowered))
     return Built(lowered, argument_slots(lowered), stages, module.plan, inputs, outputs, Path(module.__file__))
+
+
+def target(excluded: frozenset[str] = frozenset()) -> Target:
+    """What the CPU that Numba compiles for has instructions for."""
+    from autosched.codegen.simd.target import has_byte_permute, has_quads
+
+    return Target(has_byte_permute(), has_quads(), excluded)
 
 
 @cache
@@ -146,7 +154,7 @@ def _load(text: str) -> ModuleType:
 
 def show(pipeline: Pipeline, schedule: Schedule, level: str) -> str:
     """The generated source, LLVM IR or assembly of a kernel for arrays of any strides."""
-    lowered = lower(pipeline, schedule)
+    lowered = lower(pipeline, schedule, Layout({}, {}, target()))
     if level == "source":
         return source(lowered)
     built = build(pipeline, schedule)

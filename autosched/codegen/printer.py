@@ -21,9 +21,10 @@ from autosched.lower.ir import (
     Cast,
     Comment,
     Const,
-    Dot2,
+    Dot,
     Expr,
     For,
+    Group,
     If,
     Iota,
     Let,
@@ -45,6 +46,7 @@ _SYMBOLS = {
     "add": "+", "sub": "-", "mul": "*", "div": "/", "floordiv": "//", "mod": "%", "and": "&", "or": "|", "xor": "^",
     "shl": "<<", "shr": ">>", "eq": "==", "ne": "!=", "lt": "<", "le": "<=",
 }  # fmt: skip
+_GROUPS = {2: "pairs", 4: "quads"}
 _UNARY = {"abs": "vabs", "sqrt": "vsqrt", "floor": "vfloor", "ceil": "vceil", "round": "vrint", "trunc": "vtrunc"}
 
 
@@ -219,9 +221,12 @@ class _Printer:
                 return f"{self.op(f'iota_{type_name(e.elem, e.lanes)}')}()"
             case Load():
                 return self._load(e)
-            case Dot2():
-                parts = ", ".join(self.value(p) for p in e.children)
-                return f"{self.op(f'dot2_{type_name(e.elem, e.lanes)}')}({parts})"
+            case Group(parts=parts):
+                made = ", ".join(_bare(self.value(p)) for p in parts)
+                return f"{self.op(f'{_GROUPS[len(parts)]}_{type_name(e.elem, e.lanes)}')}({made})"
+            case Dot():
+                made = ", ".join(_bare(self.value(p)) for p in e.children)
+                return f"{self.op(f'dot_{_GROUPS[e.group]}_{type_name(e.elem, e.lanes)}')}({made})"
             case Access():
                 raise CompileError(f"an Access of {e.source} reached the printer")
         raise CompileError(f"cannot print {type(e).__name__}")
@@ -289,6 +294,10 @@ class _Printer:
         else:
             assert e.offsets is not None
             kind = "pick" if e.kind == "gather" and e.of.bytes < 4 else e.kind
+            if e.group > 1:
+                assert e.tap is not None
+                operation = self.op(f"{kind}_{_GROUPS[e.group]}_{name}")
+                return f"{operation}({address}, {_bare(self.expr(e.offsets))}, {_bare(self.expr(e.tap))})"
             text = f"{self.op(f'{kind}_{name}')}({address}, {_bare(self.expr(e.offsets))})"
         return f"{self.op('index')}({text})" if _native(e) else text
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
-from autosched.lang.types import Type, b1, i64
+from autosched.lang.types import Type, b1, i32, i64
 
 
 LoadKind = Literal["scalar", "dense", "pick", "gather", "permute64", "permute128"]
@@ -236,7 +236,8 @@ class Load(Expr):
     """Memory of `buffer` at a byte address.
 
     dense: consecutive elements; pick, gather, permute: `offsets` bytes a lane from `address`. With `count`, only so
-    many lanes are read. `constant` memory is written by nobody while the kernel runs.
+    many lanes are read. `constant` memory is written by nobody while the kernel runs. A permute may read a `group` of
+    bytes, `tap` bytes apart, into each i32 lane.
     """
 
     buffer: str
@@ -247,6 +248,8 @@ class Load(Expr):
     offsets: Expr | None = None
     count: Expr | None = None
     constant: bool = False
+    tap: Expr | None = None
+    group: int = 1
 
     @property
     def elem(self) -> Type:
@@ -258,7 +261,7 @@ class Load(Expr):
 
     @property
     def children(self) -> tuple[Expr, ...]:
-        return tuple(e for e in (self.address, self.offsets, self.count) if e is not None)
+        return tuple(e for e in (self.address, self.offsets, self.count, self.tap) if e is not None)
 
     def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
         rest = list(children)
@@ -267,22 +270,44 @@ class Load(Expr):
             address=rest.pop(0),
             offsets=rest.pop(0) if self.offsets is not None else None,
             count=rest.pop(0) if self.count is not None else None,
+            tap=rest.pop(0) if self.tap is not None else None,
         )
 
 
 @dataclass(frozen=True)
-class Dot2(Expr):
-    """acc + a * b + c * d in wrapping i32, the factors of at most 16 bits."""
+class Group(Expr):
+    """i32 lanes that hold two 16-bit integers each, or four bytes: lane i of every part."""
 
-    acc: Expr
-    a: Expr
-    b: Expr
-    c: Expr
-    d: Expr
+    parts: tuple[Expr, ...]
 
     @property
     def elem(self) -> Type:
-        return self.acc.elem
+        return i32
+
+    @property
+    def lanes(self) -> int:
+        return self.parts[0].lanes
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return self.parts
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        return Group(children)
+
+
+@dataclass(frozen=True)
+class Dot(Expr):
+    """acc + the products of each lane's groups of `group` integers, in wrapping i32."""
+
+    acc: Expr
+    data: Expr
+    weights: Expr
+    group: int
+
+    @property
+    def elem(self) -> Type:
+        return i32
 
     @property
     def lanes(self) -> int:
@@ -290,10 +315,10 @@ class Dot2(Expr):
 
     @property
     def children(self) -> tuple[Expr, ...]:
-        return (self.acc, self.a, self.b, self.c, self.d)
+        return (self.acc, self.data, self.weights)
 
     def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
-        return Dot2(*children)
+        return Dot(*children, self.group)
 
 
 # Statements

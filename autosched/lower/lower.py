@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from autosched.lang.func import Pipeline
+from autosched.lower.demands import Pack, Target, WindowRequirement
 from autosched.lower.ir import Block, Name, Unary, expressions, names, statements, walk
 from autosched.lower.loopnest import LoopNestBuilder, LoopNests, Stage
 from autosched.lower.optimize import Optimizer
-from autosched.lower.vectorize import Vectorizer, WindowRequirement
+from autosched.lower.vectorize import Vectorizer
 from autosched.lower.verify import verify
 from autosched.schedule.nest import resolve
 from autosched.schedule.schedule import Schedule
@@ -22,7 +23,7 @@ class Layout:
 
     strides: Mapping[str, Mapping[int, int]]
     constants: Mapping[str, int]
-    picked: frozenset[str] = frozenset()  # sources whose permutes do not apply
+    target: Target = Target()
 
 
 @dataclass(frozen=True)
@@ -35,36 +36,34 @@ class Lowered:
     nests: LoopNests
     stages: tuple[Stage, ...]
     windows: tuple[WindowRequirement, ...]
+    packs: tuple[Pack, ...]
 
 
 def lower(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) -> Lowered:
     """Run all passes. Raises ScheduleError where the schedule is not legal."""
     layout = layout or Layout({}, {})
     nest = resolve(pipeline, schedule)
-    if layout.picked:
-        funcs = {
-            name: replace(f, loads={s: k for s, k in f.loads.items() if s not in layout.picked})
-            for name, f in nest.funcs.items()
-        }
-        nest = replace(nest, funcs=funcs)
     builder = LoopNestBuilder(nest, {k: dict(v) for k, v in layout.strides.items()}, dict(layout.constants))
     nests = builder.build()
     checking = bool(os.environ.get("AUTOSCHED_VERIFY"))
     stages: list[Stage] = []
     windows: list[WindowRequirement] = []
+    packs: list[Pack] = []
     for stage in nests.stages:
         if checking:
             verify(stage.body, arguments(stage.body), vectorized=False)
-        vectorizer = Vectorizer(stage.func, nests.storages, builder.bounds)
+        vectorizer = Vectorizer(stage.func, nests.storages, builder.bounds, layout.target)
         body = vectorizer.block(stage.body)
-        windows += vectorizer.requirements
+        windows += vectorizer.windows
+        packs += vectorizer.packs
         if checking:
             verify(body, arguments(body), vectorized=True)
         body = Optimizer().run(body)
         if checking:
             verify(body, arguments(body), vectorized=True)
         stages.append(replace(stage, body=body))
-    return Lowered(pipeline, schedule, layout, nests, tuple(stages), tuple(dict.fromkeys(windows)))
+    return Lowered(pipeline, schedule, layout, nests, tuple(stages), tuple(dict.fromkeys(windows)),
+                   tuple(dict.fromkeys(packs)))  # fmt: skip
 
 
 def arguments(body: Block) -> dict[str, int]:

@@ -16,6 +16,8 @@ from autosched.lang.types import i32, i64
 from autosched.lower import algebra
 from autosched.lower.algebra import ONE, ZERO, add, const, maximum, minimum, mul, sub
 from autosched.lower.bounds import Bounds
+from autosched.lower.demands import WINDOWS, Pack, Target, WindowRequirement, end_name, step_name
+from autosched.lower.dots import dot_products
 from autosched.lower.ir import (
     Access,
     Assign,
@@ -24,7 +26,6 @@ from autosched.lower.ir import (
     Broadcast,
     Cast,
     Const,
-    Dot2,
     Expr,
     For,
     If,
@@ -43,49 +44,19 @@ from autosched.lower.ir import (
     statements,
     walk,
 )
+from autosched.lower.lanes import Lanes, affine, depends, spread
 from autosched.lower.loopnest import Storage
-
-#: Bytes of the window that each permute strategy reads.
-WINDOWS = {"permute64": 64, "permute128": 128}
-
-
-@dataclass(frozen=True)
-class WindowRequirement:
-    """What must hold for a permute: `width` bytes at most are `window`, and the source has that many."""
-
-    source: str
-    width: int
-    window: Expr
-
-
-@dataclass(frozen=True)
-class Lanes:
-    """The vectorized loop around a statement: its variable, lanes, and how many of them count (None: all)."""
-
-    var: str
-    lanes: int
-    count: Expr | None
-    vectors: frozenset[str]
-
-
-def step_name(table: str, distance: int) -> str:
-    """The name of the most that `table` grows over `distance` elements."""
-    return f"{table}:step{distance}"
-
-
-def end_name(source: str) -> str:
-    """The name of the address just behind the last byte of an input."""
-    return f"{source}:end"
-
 
 class Vectorizer:
     """Vectorizes the statements of one stage."""
 
-    def __init__(self, func: str, storages: Mapping[str, Storage], bounds: Bounds) -> None:
+    def __init__(self, func: str, storages: Mapping[str, Storage], bounds: Bounds, target: Target) -> None:
         self.func = func
-        self.storages = storages
+        self.storages = dict(storages)
         self.bounds = bounds
-        self.requirements: list[WindowRequirement] = []
+        self.target = target
+        self.windows: list[WindowRequirement] = []
+        self.packs: list[Pack] = []
 
     def block(self, block: Block, ctx: Lanes | None = None) -> Block:
         """`block` with its vectorized loops done and its accesses turned into loads and stores."""
@@ -103,7 +74,7 @@ class Vectorizer:
             case For(kind="reduction"):
                 return self._reduction(stmt, ctx)
             case For(extent=Const(value=1)):
-                return [x for s in stmt.body for x in self.statement(_substitute(s, {stmt.name: stmt.lo}), ctx)]
+                return [x for s in stmt.body for x in self.statement(substitute_all(s, {stmt.name: stmt.lo}), ctx)]
             case For():
                 lo, extent = self.scalar(stmt.lo), self.scalar(stmt.extent)
                 return [replace(stmt, lo=lo, extent=extent, body=self.block(stmt.body, ctx))]
@@ -112,7 +83,7 @@ class Vectorizer:
             case Let() | Assign():
                 value = self.value(stmt.value, ctx)
                 if ctx is not None and stmt.name in ctx.vectors:
-                    value = _spread(value, ctx.lanes)
+                    value = spread(value, ctx.lanes)
                 return [replace(stmt, value=value)]
             case Put():
                 return [self._put(stmt, ctx)]
@@ -145,20 +116,15 @@ class Vectorizer:
             partial = self._partial_sums(loop, lo, whole)
             if partial is not None:
                 return [*partial, *self.statement(rest, None)]
-        copies: list[Stmt] = []
-        dots = _dot_terms(loop) if n == 2 and ctx is not None else None
-        if dots is not None:
-            for name, a, b in dots:
-                later = {loop.name: add(Name(loop.name), ONE)}
-                factors = [a, b, algebra.substitute(a, later), algebra.substitute(b, later)]
-                wide = [_spread(self.value(f, ctx), ctx.lanes) for f in factors]
-                acc = Name(name.name, i32, ctx.lanes)
-                copies.append(Assign(name.name, Dot2(acc, *wide)))
         else:
-            for k in range(n):
-                shift = {loop.name: add(Name(loop.name), const(k))}
-                for stmt in loop.body:
-                    copies += self.statement(_substitute(stmt, shift), ctx)
+            dots = dot_products(self, loop, ctx)
+            if dots is not None:
+                return dots
+        copies: list[Stmt] = []
+        for k in range(n):
+            shift = {loop.name: add(Name(loop.name), const(k))}
+            for stmt in loop.body:
+                copies += self.statement(substitute_all(stmt, shift), ctx)
         main = For(loop.name, lo, whole, tuple(copies), step=n)
         return [main, *self.statement(rest, ctx)]
 
@@ -185,7 +151,7 @@ class Vectorizer:
             wide = Name(f"{stmt.name}.lanes", value.elem, n)
             before.append(Assign(wide.name, Broadcast(Const(neutral, value.elem), n)))
             term = algebra.substitute(value.b, {loop.name: add(Name(loop.name), lane)})
-            inside.append(Assign(wide.name, Binary(value.op, wide, _spread(self.value(term, ctx), n))))
+            inside.append(Assign(wide.name, Binary(value.op, wide, spread(self.value(term, ctx), n))))
             after.append(Assign(stmt.name, Binary(value.op, value.a, Unary(f"reduce_{value.op}", wide))))
         return [*before, For(loop.name, lo, whole, tuple(inside), step=n), *after]
 
@@ -197,7 +163,7 @@ class Vectorizer:
 
     def value(self, expr: Expr, ctx: Lanes | None) -> Expr:
         """`expr` with lanes where it depends on the vectorized loop, without them where it does not."""
-        if ctx is None or not _depends(expr, ctx):
+        if ctx is None or not depends(expr, ctx):
             return self._scalar(expr)
         if isinstance(expr, Name):
             if expr.name == ctx.var:
@@ -206,7 +172,7 @@ class Vectorizer:
         if isinstance(expr, Access):
             return self._load(expr, ctx)
         if expr.elem == i64 and isinstance(expr, Binary):
-            split = _affine(expr, ctx)
+            split = affine(expr, ctx)
             if split is not None:
                 base, coefficient = split
                 steps: Expr = Iota(ctx.lanes)
@@ -214,7 +180,7 @@ class Vectorizer:
                     steps = Binary("mul", steps, Broadcast(const(coefficient), ctx.lanes))
                 base = self._scalar(base)
                 return steps if base == ZERO else Binary("add", Broadcast(base, ctx.lanes), steps)
-        children = tuple(_spread(self.value(c, ctx), ctx.lanes) for c in expr.children)
+        children = tuple(spread(self.value(c, ctx), ctx.lanes) for c in expr.children)
         return expr.rebuilt(children)
 
     def _scalar(self, expr: Expr) -> Expr:
@@ -242,7 +208,7 @@ class Vectorizer:
         step: int | None = 0
         irregular: list[int] = []
         for dim, offset in enumerate(storage.offsets(index)):
-            split = (offset, 0) if not _depends(offset, ctx) else _affine(offset, ctx)
+            split = (offset, 0) if not depends(offset, ctx) else affine(offset, ctx)
             if split is None:
                 irregular.append(dim)
                 continue
@@ -288,21 +254,29 @@ class Vectorizer:
             return Load(access.source, address, access.of, ctx.lanes, "dense", count=count, constant=constant)
         strategy = access.strategy
         if strategy in WINDOWS:
-            permuted = self._permute(access, storage, address, step or 0, irregular, ctx)
+            permuted = self.permute(access, ctx)
             if permuted is not None:
                 return permuted
             strategy = "pick"
         offsets = self._lane_offsets(storage, access.index, ctx, irregular, step or 0)
         return Load(access.source, address, access.of, ctx.lanes, strategy, offsets, constant=constant)
 
-    def _permute(
-        self, access: Access, storage: Storage, address: Expr, step: int, dims: list[int], ctx: Lanes
-    ) -> Expr | None:
-        """A byte permute of the window that begins at lane 0; None where no window can be bounded."""
+    def permute(self, access: Access, ctx: Lanes, group: int = 1, tap: Expr | None = None) -> Expr | None:
+        """A byte permute of the window that begins at lane 0; None where no window can be bounded.
+
+        With a `group`, each lane also reads group - 1 more bytes, `tap` bytes apart.
+        """
+        storage = self.storages[access.source]
+        address, found, dims = self._split_index(storage, access.index, ctx)
+        step = found or 0
+        if not self.target.permutes or access.strategy not in WINDOWS or access.source in self.target.excluded:
+            return None
         if ctx.count is not None or access.of.bytes > 2 or storage.fold or step < 0:
             return None
         width = WINDOWS[access.strategy]
         window: Expr = const(step * (ctx.lanes - 1) + access.of.bytes)
+        if tap is not None:
+            window = add(window, mul(tap, const(group - 1)))
         start = address
         offsets = storage.offsets(access.index)
         for dim in dims:
@@ -313,7 +287,7 @@ class Vectorizer:
             first = self._scalar(algebra.substitute(offsets[dim], {ctx.var: ZERO}))
             start = add(start, mul(first, storage.strides[dim]))
         inside = start
-        self.requirements.append(WindowRequirement(access.source, width, window))
+        self.windows.append(WindowRequirement(access.source, width, window))
         if not storage.owned:
             # lane 0 may lie behind the window's start, where the source ends within the window
             inside = minimum(start, sub(Name(end_name(access.source)), const(width)))
@@ -330,14 +304,17 @@ class Vectorizer:
             relative = part if relative is None else Binary("add", part, relative)
         assert relative is not None
         constant = self._is_constant(access.source)
-        return Load(access.source, inside, access.of, ctx.lanes, access.strategy, relative, constant=constant)
+        of = access.of if group == 1 else i32
+        return Load(
+            access.source, inside, of, ctx.lanes, access.strategy, relative, constant=constant, tap=tap, group=group
+        )
 
     def _growth(self, index: Expr, ctx: Lanes) -> Expr | None:
         """How much `index` grows at most from lane 0 to the last, if it never shrinks."""
         terms, _ = algebra.linear(index)
         total: Expr = ZERO
         for term, k in terms.items():
-            if not _depends(term, ctx):
+            if not depends(term, ctx):
                 continue
             if k < 0:
                 return None
@@ -348,7 +325,7 @@ class Vectorizer:
             if not isinstance(access, Access) or len(access.index) != 1:
                 return None
             table = self.bounds.inputs.get(access.source)
-            split = _affine(access.index[0], ctx)
+            split = affine(access.index[0], ctx)
             if table is None or not table.monotone or split is None or split[1] < 0:
                 return None
             total = add(total, mul(Name(step_name(access.source, split[1] * (ctx.lanes - 1))), const(k)))
@@ -363,7 +340,7 @@ class Vectorizer:
         terms, _ = algebra.linear(index)
         out: Expr | None = None
         for term, k in terms.items():
-            if not _depends(term, ctx):
+            if not depends(term, ctx):
                 continue
             if term == Name(ctx.var):
                 part: Expr = Iota(ctx.lanes, i32)
@@ -382,12 +359,12 @@ class Vectorizer:
     def _put(self, put: Put, ctx: Lanes | None) -> Stmt:
         storage = self.storages[put.target]
         value = self.value(put.value, ctx)
-        if ctx is None or not any(_depends(i, ctx) for i in put.index):
+        if ctx is None or not any(depends(i, ctx) for i in put.index):
             address = _address(storage, tuple(self._scalar(i) for i in put.index))
             if value.lanes > 1:
                 raise CompileError(f"a vector of {put.target} has one place")
             return Store(put.target, address, value)
-        value = _spread(value, ctx.lanes)
+        value = spread(value, ctx.lanes)
         address, step, irregular = self._split_index(storage, put.index, ctx)
         if not irregular and step == value.elem.bytes:
             return Store(put.target, address, value, None, ctx.count)
@@ -407,9 +384,9 @@ class _Clamped:
     def value(self, expr: Expr) -> Expr:
         ctx = self.ctx
         if isinstance(self.lane, Iota):
-            return _spread(self.vectorizer.value(expr, ctx), ctx.lanes)
-        if not _depends(expr, ctx):
-            return _spread(self.vectorizer.scalar(expr), ctx.lanes)
+            return spread(self.vectorizer.value(expr, ctx), ctx.lanes)
+        if not depends(expr, ctx):
+            return spread(self.vectorizer.scalar(expr), ctx.lanes)
         if isinstance(expr, Name):
             return self.lane if expr.name == ctx.var else Name(expr.name, expr.of, ctx.lanes)
         if isinstance(expr, Access):
@@ -433,24 +410,6 @@ def _address(storage: Storage, index: tuple[Expr, ...]) -> Expr:
     return out
 
 
-def _depends(expr: Expr, ctx: Lanes) -> bool:
-    found = names(expr)
-    return ctx.var in found or bool(found & ctx.vectors)
-
-
-def _affine(expr: Expr, ctx: Lanes) -> tuple[Expr, int] | None:
-    """`expr` as (value at lane 0, growth per lane), if it is so."""
-    terms, c = algebra.linear(expr)
-    coefficient = terms.pop(Name(ctx.var), 0) if Name(ctx.var) in terms else 0
-    if any(_depends(t, ctx) for t in terms):
-        return None
-    return algebra.from_linear(terms, c), coefficient
-
-
-def _spread(value: Expr, lanes: int) -> Expr:
-    return value if value.lanes == lanes else Broadcast(value, lanes)
-
-
 def _vector_names(block: Block, var: str) -> frozenset[str]:
     """The names that get a value that depends on the vectorized loop."""
     found: set[str] = {var}
@@ -463,41 +422,14 @@ def _vector_names(block: Block, var: str) -> frozenset[str]:
             return frozenset(found - {var})
 
 
-def _dot_terms(loop: For) -> list[tuple[Name, Expr, Expr]] | None:
-    """The accumulators and factors of a body made of acc = acc + i32(a) * i32(b) only."""
-    out: list[tuple[Name, Expr, Expr]] = []
-    for stmt in loop.body:
-        match stmt:
-            case Assign(name=name, value=Binary(op="add", a=Name() as acc, b=Binary(op="mul", a=a, b=b))) if (
-                acc.name == name and acc.of == i32
-            ):
-                factors = [_narrow_factor(a), _narrow_factor(b)]
-                if None in factors:
-                    return None
-                out.append((acc, factors[0], factors[1]))  # type: ignore[arg-type]
-            case _:
-                return None
-    return out
-
-
-def _narrow_factor(e: Expr) -> Expr | None:
-    """What is widened to i32 in a factor, if it fits 16 signed bits."""
-    if isinstance(e, Cast) and e.to == i32 and e.a.elem.is_int and (e.a.elem.bits == 8 or e.a.elem.name == "i16"):
-        return e.a
-    return None
-
-
-def _substitute(stmt: Stmt, env: dict[str, Expr]) -> Stmt:
+def substitute_all(stmt: Stmt, env: dict[str, Expr]) -> Stmt:
     changed = map_expressions(stmt, lambda e: algebra.substitute(e, env))
     if isinstance(changed, For):
-        return replace(changed, body=tuple(_substitute(s, env) for s in changed.body))
+        return replace(changed, body=tuple(substitute_all(s, env) for s in changed.body))
     if isinstance(changed, If):
         return replace(
             changed,
-            then=tuple(_substitute(s, env) for s in changed.then),
-            otherwise=tuple(_substitute(s, env) for s in changed.otherwise),
+            then=tuple(substitute_all(s, env) for s in changed.then),
+            otherwise=tuple(substitute_all(s, env) for s in changed.otherwise),
         )
     return changed
-
-
-__all__ = ["Lanes", "Select", "Vectorizer", "WindowRequirement", "bodies", "end_name", "step_name", "walk"]

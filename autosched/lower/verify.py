@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from autosched.errors import CompileError
-from autosched.lang.types import b1, i64
+from autosched.lang.types import b1, i32, i64
 from autosched.lower.ir import (
     Access,
     Assign,
     Binary,
     Block,
     Broadcast,
-    Cast,
+    Dot,
     Expr,
     For,
+    Group,
     If,
     Let,
     Load,
@@ -22,7 +23,6 @@ from autosched.lower.ir import (
     Reserve,
     Select,
     Store,
-    Unary,
     expressions,
     walk,
 )
@@ -103,9 +103,15 @@ def _expr(expr: Expr, scope: dict[str, int], vectorized: bool) -> None:
                 _index(address, "an address")
                 if not vectorized:
                     raise CompileError("a Load before vectorization")
+                if e.group > 1 and (e.tap is None or e.of != i32):
+                    raise CompileError("a group of bytes without a tap, or not in i32")
                 if offsets is not None and offsets.lanes != e.lanes:
                     raise CompileError(f"{offsets.lanes} offsets for {e.lanes} lanes")
             case Access() if vectorized:
                 raise CompileError(f"an Access of {e.source} is left after vectorization")
-            case Cast() | Unary():
-                pass
+            case Group(parts=parts) if len({(p.elem, p.lanes) for p in parts}) != 1 and any(p.elem.bits > 16 for p in parts):
+                raise CompileError(f"a group of {', '.join(f'{p.elem}x{p.lanes}' for p in parts)}")
+            case Dot(acc=acc, data=data, weights=weights) if {(x.elem, x.lanes) for x in (acc, data, weights)} != {
+                (i32, acc.lanes)
+            }:
+                raise CompileError(f"a dot product of {acc.elem}x{acc.lanes}, {data.elem}x{data.lanes}, {weights.elem}x{weights.lanes}")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autosched.codegen.build import Built, build
+from autosched.codegen.build import Built, build, target
 from autosched.errors import BindError, ScheduleError
 from autosched.lang.func import Pipeline
 from autosched.lang.types import Type
@@ -18,6 +18,7 @@ from autosched.lower.loopnest import SLACK
 from autosched.lower.lower import Layout
 from autosched.lower.translate import extent_name
 from autosched.lower.vectorize import end_name
+from autosched.runtime.packing import fits_planes, packed
 from autosched.runtime.threads import RANGES_PER_THREAD, default_threads, run_tasks
 from autosched.schedule.schedule import Schedule
 
@@ -119,16 +120,16 @@ class Kernel:
         strides = {name: _constant_strides(a) for name, a in arrays.items()}
         strides[output.name] = _output_strides(out, [output.bounds.get(a.name) for a in output.args])
         sizes = _sizes({**arrays, output.name: out}, params)
-        picked: frozenset[str] = frozenset()
+        excluded: frozenset[str] = frozenset()
         while True:
-            built = self._variant(strides, constants, picked)
+            built = self._variant(strides, constants, excluded)
             if out.size == 0:
                 return Call(built, np.empty(0, np.int64), (0,) * len(built.stages), out, ())
             plan = _plan(built, sizes, arrays)
             misfits = _misfits(built, plan, arrays)
             if not misfits:
                 break
-            picked |= misfits
+            excluded |= misfits
         self._check_tables(plan, arrays)
         _check_regions(built, plan, arrays)
         return _call(built, plan, sizes, arrays, params, out)
@@ -157,19 +158,19 @@ class Kernel:
                     raise BindError(f"table {name} is declared to hold {lo}..{hi}, but it holds {least}..{most}")
 
     def _variant(
-        self, strides: dict[str, dict[int, int]], constants: dict[str, int], picked: frozenset[str]
+        self, strides: dict[str, dict[int, int]], constants: dict[str, int], excluded: frozenset[str]
     ) -> Built:
         key = (
             tuple((n, tuple(s.items())) for n, s in strides.items()),
             tuple(sorted(constants.items())),
-            picked,
+            excluded,
         )
         found = self._variants.get(key)
         if found is None:
             with self._lock:
                 found = self._variants.get(key)
                 if found is None:
-                    found = build(self.pipeline, self.schedule, Layout(strides, constants, picked))
+                    found = build(self.pipeline, self.schedule, Layout(strides, constants, target(excluded)))
                     self._variants[key] = found
         return found
 
@@ -263,7 +264,7 @@ def _span(a: Array) -> tuple[int, int]:
 
 
 def _misfits(built: Built, plan: Mapping[str, int], arrays: Mapping[str, Array]) -> frozenset[str]:
-    """The sources whose windows are too large for the permutes that the schedule asks for."""
+    """The sources whose windows are too large for permutes, and the tables whose values do not fit their bytes."""
     found = set()
     for i, window in enumerate(built.lowered.windows):
         too_small = False
@@ -272,6 +273,9 @@ def _misfits(built: Built, plan: Mapping[str, int], arrays: Mapping[str, Array])
             too_small = hi - lo < window.width
         if too_small or plan[f".window{i}"] > window.width:
             found.add(window.source)
+    for pack in built.lowered.packs:
+        if pack.group == 4 and not fits_planes(arrays[pack.source], pack.planes):
+            found.add(pack.source)
     return frozenset(found)
 
 
@@ -303,6 +307,11 @@ def _call(
         memory = np.empty(step + SLACK + 64, np.uint8)
         keep.append(memory)
         values[root.name] = memory.ctypes.data + (-memory.ctypes.data % 64)
+    for pack in built.lowered.packs:
+        groups = packed(arrays[pack.source], pack)
+        keep.append(groups)
+        values[pack.name] = groups.ctypes.data
+        values.update({f"{pack.name}_s{d}": s for d, s in enumerate(groups.strides)})
     arguments = np.zeros(len(built.slots) + 1, np.int64)
     for name, slot in built.slots.items():
         if name in params:

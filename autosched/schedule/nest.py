@@ -108,7 +108,8 @@ def resolve(pipeline: Pipeline, schedule: Schedule) -> Nest:
     nests: dict[str, FuncNest] = {}
     special: list[d.Specialize] = []
     for func in pipeline.funcs:
-        nests[func.name] = _func_nest(pipeline, func, schedule.funcs.get(func.name, ()), special)
+        inlined = {name for name, nest in nests.items() if nest.inlined}
+        nests[func.name] = _func_nest(pipeline, func, schedule.funcs.get(func.name, ()), special, inlined)
     nest = Nest(pipeline, nests, tuple(special))
     for func in pipeline.funcs:
         _check_levels(nest, nests[func.name])
@@ -118,14 +119,15 @@ def resolve(pipeline: Pipeline, schedule: Schedule) -> Nest:
 class _Builder:
     """The loops of one Func while its directives are applied."""
 
-    def __init__(self, pipeline: Pipeline, func: Func) -> None:
+    def __init__(self, pipeline: Pipeline, func: Func, inlined: set[str]) -> None:
         self.pipeline = pipeline
         self.func = func
         self.loops = [Loop(a.name) for a in func.args]
         self.derivations: list[d.Split | d.Fuse] = []
         self.used = {a.name for a in func.args}
         assert func.value is not None
-        self.rvars = {v.name: node for node in walk(func.value) if isinstance(node, Reduce) for v in node.domain}
+        #: Coordinates of reductions, those of inlined Funcs included.
+        self.rvars = _reductions(func, inlined)
         self.used |= set(self.rvars)
 
     def fail(self, directive: d.Directive, why: str) -> ScheduleError:
@@ -216,10 +218,21 @@ class _Builder:
         return any(isinstance(x, d.Split) and x.inner == var and x.factor == size for x in self.derivations)
 
 
+def _reductions(func: Func, inlined: set[str]) -> dict[str, Reduce]:
+    """The reductions of a definition by the names of their coordinates; its own hide those of inlined Funcs."""
+    assert func.value is not None
+    found: dict[str, Reduce] = {}
+    for source in sources(func):
+        if isinstance(source, Func) and source.name in inlined:
+            found.update(_reductions(source, inlined))
+    found.update({v.name: node for node in walk(func.value) if isinstance(node, Reduce) for v in node.domain})
+    return found
+
+
 def _func_nest(
-    pipeline: Pipeline, func: Func, directives: tuple[d.Directive, ...], special: list[d.Specialize]
+    pipeline: Pipeline, func: Func, directives: tuple[d.Directive, ...], special: list[d.Specialize], inlined: set[str],
 ) -> FuncNest:
-    b = _Builder(pipeline, func)
+    b = _Builder(pipeline, func, inlined)
     compute: d.Directive | None = None
     store: d.Directive | None = None
     result = FuncNest(func, False, (), (), storage=tuple(a.name for a in func.args))

@@ -99,3 +99,18 @@ def pair_sum_intrinsic(lanes: int) -> str | None:
         16: ("avx512bw", "llvm.x86.avx512.pmaddw.d.512"),
     }.get(lanes, ("", ""))
     return name if needed in features() else None
+
+
+def quad_sum_intrinsic(lanes: int) -> str | None:
+    """The LLVM intrinsic that adds products of groups of four u8 and i8 into `lanes` i32, if any."""
+    needed, name = {
+        4: (("avx512vnni", "avx512vl"), "llvm.x86.avx512.vpdpbusd.128"),
+        8: (("avx512vnni", "avx512vl"), "llvm.x86.avx512.vpdpbusd.256"),
+        16: (("avx512vnni",), "llvm.x86.avx512.vpdpbusd.512"),
+    }.get(lanes, (("",), ""))
+    return name if set(needed) <= features() else None
+
+
+def has_quads() -> bool:
+    """Whether products of groups of four bytes are one instruction."""
+    return "avx512vnni" in features()

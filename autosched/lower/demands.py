@@ -1,0 +1,54 @@
+"""What lowering asks of the CPU, and of the arrays of each call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from autosched.lower.ir import Expr
+
+#: Bytes of the window that each permute strategy reads.
+WINDOWS = {"permute64": 64, "permute128": 128}
+
+
+@dataclass(frozen=True)
+class WindowRequirement:
+    """What must hold for a permute: `width` bytes at most are `window`, and the source has that many."""
+
+    source: str
+    width: int
+    window: Expr
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the CPU has single instructions for, and which tables and sources a call cannot use them on."""
+
+    permutes: bool = True
+    quads: bool = True
+    excluded: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A table in groups: integers `group` at a time along dimension `dim` make one i32, for `plane` of `planes`.
+
+    Pairs hold 16-bit integers. Quads hold signed bytes; plane p of a wider integer is its byte p, such that the integer
+    is the sum of its planes times 256^p.
+    """
+
+    name: str
+    source: str
+    dim: int
+    group: int
+    plane: int
+    planes: int
+
+
+def step_name(table: str, distance: int) -> str:
+    """The name of the most that `table` grows over `distance` elements."""
+    return f"{table}:step{distance}"
+
+
+def end_name(source: str) -> str:
+    """The name of the address just behind the last byte of an input."""
+    return f"{source}:end"

@@ -1,0 +1,193 @@
+"""Widening dot products: a reduction of products of narrow integers, several iterations in one instruction.
+
+`acc += i32(data) * i32(weight)` over a vectorized coordinate k of a reduction, within a vectorized loop. Iterations are
+taken two at a time (pairs of 16-bit integers) or four at a time (bytes). Where the weight is a table that k indexes
+alone in one dimension, the table is packed into groups when a call is bound, with zeros behind its end, so no
+iterations are left over; weights wider than a byte are split into signed bytes, one accumulator each. Integer sums wrap
+modulo 2^32, so every order of them has the same bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from autosched.lang.types import i32
+from autosched.lower import algebra
+from autosched.lower.algebra import ONE, ZERO, add, ceildiv, const, minimum, mul, sub
+from autosched.lower.demands import Pack
+from autosched.lower.ir import (
+    Access,
+    Assign,
+    Binary,
+    Broadcast,
+    Cast,
+    Const,
+    Dot,
+    Expr,
+    For,
+    Group,
+    Name,
+    Stmt,
+    names,
+)
+from autosched.lower.lanes import Lanes, spread
+from autosched.lower.loopnest import Storage
+
+if TYPE_CHECKING:
+    from autosched.lower.vectorize import Vectorizer
+
+#: Signed bytes that a weight of each type is split into; i16 needs its largest value below 32640.
+PLANES = {"i8": 1, "i16": 2, "i32": 3}
+
+
+@dataclass(frozen=True)
+class _Term:
+    """One accumulator: acc += data * weight."""
+
+    acc: str
+    data: Expr
+    weight: Expr
+    table: int | None  # the dimension of the weight that k indexes, if it can be packed
+
+
+def dot_products(v: Vectorizer, loop: For, ctx: Lanes) -> list[Stmt] | None:
+    """The loop with its iterations grouped, or None where it is not made of such products only."""
+    found = [_term(v, stmt, loop) for stmt in loop.body]
+    terms = [t for t in found if t is not None]
+    if not terms or len(terms) != len(found):
+        return None
+    if loop.lanes == 4 and v.target.quads and all(_quads_apply(v, t) for t in terms):
+        return _packed(v, loop, ctx, terms, 4)
+    if loop.lanes in (2, 4) and all(_is_short(t.data) and t.table is not None and _is_short(t.weight) for t in terms):
+        return _packed(v, loop, ctx, terms, 2)
+    if loop.lanes in (2, 4) and all(_is_short(t.data) and _is_short(t.weight) for t in terms):
+        return _unpacked(v, loop, ctx, terms)
+    return None
+
+
+def _term(v: Vectorizer, stmt: Stmt, loop: For) -> _Term | None:
+    match stmt:
+        case Assign(name=name, value=Binary(op="add", a=Name(name=acc, of=of), b=Binary(op="mul", a=a, b=b))) if (
+            acc == name and of == i32
+        ):
+            left, right = _narrow(a), _narrow(b)
+            for data, weight in ((left, right), (right, left)):
+                dim = _table_dim(v, weight, loop)
+                if dim is not None:
+                    return _Term(name, data, weight, dim)
+            return _Term(name, left, right, None)
+    return None
+
+
+def _narrow(e: Expr) -> Expr:
+    """What is widened to i32, if anything is."""
+    return e.a if isinstance(e, Cast) and e.to == i32 and not e.saturating and e.a.elem.is_int else e
+
+
+def _is_short(e: Expr) -> bool:
+    return e.elem.name in ("u8", "i8", "i16")
+
+
+def _table_dim(v: Vectorizer, e: Expr, loop: For) -> int | None:
+    """The dimension that the loop's variable indexes by itself, if `e` reads an Input so."""
+    if not isinstance(e, Access) or e.source not in v.bounds.inputs or loop.lo != ZERO or e.source in v.target.excluded:
+        return None
+    moving = [d for d, i in enumerate(e.index) if loop.name in names(i)]
+    if len(moving) != 1 or e.index[moving[0]] != Name(loop.name):
+        return None
+    return moving[0] if e.elem.name in ("u8", "i8", "i16", "i32") else None
+
+
+def _quads_apply(v: Vectorizer, t: _Term) -> bool:
+    return t.data.elem.name == "u8" and t.table is not None and t.weight.elem.name in PLANES
+
+
+def _packed(v: Vectorizer, loop: For, ctx: Lanes, terms: list[_Term], group: int) -> list[Stmt]:
+    """One loop over whole groups, against packed tables."""
+    extent = v.scalar(loop.extent)
+    at = mul(Name(loop.name), const(group))
+    before: list[Stmt] = []
+    body: list[Stmt] = []
+    after: list[Stmt] = []
+    for t in terms:
+        assert isinstance(t.weight, Access) and t.table is not None
+        planes = PLANES[t.weight.elem.name] if group == 4 else 1
+        data = _group_data(v, t.data, loop, ctx, at, group)
+        total: Expr = Name(t.acc, i32, ctx.lanes)
+        for plane in range(planes):
+            weights = _packed_weight(v, t, loop, ctx, group, plane, planes)
+            acc = t.acc if plane == 0 else f"{t.acc}_plane{plane}"
+            if plane:
+                before.append(Assign(acc, Broadcast(Const(0, i32), ctx.lanes)))
+                shift = Broadcast(Const(8 * plane, i32), ctx.lanes)
+                total = Binary("add", total, Binary("shl", Name(acc, i32, ctx.lanes), shift))
+            body.append(Assign(acc, Dot(Name(acc, i32, ctx.lanes), data, weights, group)))
+        if planes > 1:
+            after.append(Assign(t.acc, total))
+    groups = ceildiv(extent, group)
+    return [*before, For(loop.name, ZERO, groups, tuple(body)), *after]
+
+
+def _packed_weight(
+    v: Vectorizer, t: _Term, loop: For, ctx: Lanes, group: int, plane: int, planes: int
+) -> Expr:
+    assert isinstance(t.weight, Access) and t.table is not None
+    name = f"{t.weight.source}_{'pairs' if group == 2 else 'quads'}{t.table}" + (f"_plane{plane}" if planes > 1 else "")
+    pack = Pack(name, t.weight.source, t.table, group, plane, planes)
+    if pack not in v.packs:
+        v.packs.append(pack)
+    ndim = len(t.weight.index)
+    strides = tuple(const(4) if d == ndim - 1 else Name(f"{name}_s{d}") for d in range(ndim))
+    v.storages[name] = Storage(name, i32, strides, (ZERO,) * ndim, constant=True)
+    return spread(v.value(Access(name, t.weight.index, i32), ctx), ctx.lanes)
+
+
+def _group_data(v: Vectorizer, data: Expr, loop: For, ctx: Lanes, at: Expr, group: int) -> Expr:
+    """The data of `group` iterations from `at` on; behind the last iteration, anything that is safe to read."""
+    if isinstance(data, Access) and data.of.name == "u8" and ctx.lanes <= 16:
+        tap = _tap(v, data, loop)
+        if tap is not None:
+            first = algebra.substitute(data, {loop.name: at})
+            assert isinstance(first, Access)
+            permuted = v.permute(first, ctx, group, tap)
+            if permuted is not None:
+                return permuted
+    last = add(loop.lo, sub(v.scalar(loop.extent), ONE))
+    parts = []
+    for j in range(group):
+        k = at if j == 0 else minimum(add(at, const(j)), last)
+        parts.append(spread(v.value(algebra.substitute(data, {loop.name: k}), ctx), ctx.lanes))
+    return Group(tuple(parts))
+
+
+def _tap(v: Vectorizer, access: Access, loop: For) -> Expr | None:
+    """Bytes from one iteration's read to the next's, where they are the same for all."""
+    storage = v.storages[access.source]
+    out: Expr = ZERO
+    for offset, stride in zip(storage.offsets(access.index), storage.strides, strict=True):
+        if loop.name not in names(offset):
+            continue
+        terms, _ = algebra.linear(offset)
+        k = terms.pop(Name(loop.name), 0)
+        if any(loop.name in names(t) for t in terms) or k < 0:
+            return None
+        out = add(out, mul(stride, const(k)))
+    known = algebra.value_of(out)
+    return out if known is None or 0 < known < 64 else None
+
+
+def _unpacked(v: Vectorizer, loop: For, ctx: Lanes, terms: list[_Term]) -> list[Stmt]:
+    """Pairs of both factors, and a last iteration by itself where their number is odd."""
+    lo, extent = v.scalar(loop.lo), v.scalar(loop.extent)
+    whole = mul(algebra.floordiv(extent, const(2)), const(2))
+    later = {loop.name: add(Name(loop.name), ONE)}
+    body: list[Stmt] = []
+    for t in terms:
+        groups = []
+        for factor in (t.data, t.weight):
+            both = (factor, algebra.substitute(factor, later))
+            groups.append(Group(tuple(spread(v.value(f, ctx), ctx.lanes) for f in both)))
+        body.append(Assign(t.acc, Dot(Name(t.acc, i32, ctx.lanes), groups[0], groups[1], 2)))
+    rest = replace(loop, lo=add(lo, whole), extent=sub(extent, whole), kind="serial", lanes=1)
+    return [For(loop.name, lo, whole, tuple(body), step=2), *v.statement(rest, ctx)]

@@ -1,0 +1,36 @@
+"""The vectorized loop around a statement, and how expressions depend on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from autosched.lower import algebra
+from autosched.lower.ir import Broadcast, Expr, Name, names
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """The vectorized loop around a statement: its variable, lanes, and how many of them count (None: all)."""
+
+    var: str
+    lanes: int
+    count: Expr | None
+    vectors: frozenset[str]
+
+
+def depends(expr: Expr, ctx: Lanes) -> bool:
+    found = names(expr)
+    return ctx.var in found or bool(found & ctx.vectors)
+
+
+def affine(expr: Expr, ctx: Lanes) -> tuple[Expr, int] | None:
+    """`expr` as (value at lane 0, growth per lane), if it is so."""
+    terms, c = algebra.linear(expr)
+    coefficient = terms.pop(Name(ctx.var), 0) if Name(ctx.var) in terms else 0
+    if any(depends(t, ctx) for t in terms):
+        return None
+    return algebra.from_linear(terms, c), coefficient
+
+
+def spread(value: Expr, lanes: int) -> Expr:
+    return value if value.lanes == lanes else Broadcast(value, lanes)

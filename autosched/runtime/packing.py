@@ -1,0 +1,72 @@
+"""Tables packed into groups for widening dot products; see `lower.dots`."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autosched.lower.demands import Pack
+
+Array = np.ndarray[Any, Any]
+
+_lock = threading.Lock()
+_kept: dict[tuple[int, Any], tuple[weakref.ref[Array], Any]] = {}
+
+
+def _memo(table: Array, key: Any, make: Callable[[], Any]) -> Any:
+    """`make()`, kept as long as `table` lives where nobody can change it."""
+    base = table
+    while isinstance(base.base, np.ndarray):
+        base = base.base
+    if table.flags.writeable or base.flags.writeable:
+        return make()
+    place = (id(table), key)
+    with _lock:
+        found = _kept.get(place)
+    if found is not None and found[0]() is table:
+        return found[1]
+    value = make()
+    with _lock:
+        _kept[place] = (weakref.ref(table, lambda _: _kept.pop(place, None)), value)
+    return value
+
+
+def fits_planes(table: Array, planes: int) -> bool:
+    """Whether every value is a sum of `planes` signed bytes times 1, 256, 65536."""
+
+    def check() -> bool:
+        most = sum(127 << (8 * p) for p in range(planes))
+        least = sum(-128 << (8 * p) for p in range(planes))
+        return not table.size or (int(table.max()) <= most and int(table.min()) >= least)
+
+    return bool(_memo(table, ("fits", planes), check))
+
+
+def packed(table: Array, pack: Pack) -> Array:
+    """int32 groups of `table` along `pack.dim`, zeros behind its end; C-contiguous, other dimensions as they are."""
+    made: Array = _memo(table, (pack.dim, pack.group, pack.plane, pack.planes), lambda: _pack(table, pack))
+    return made
+
+
+def _pack(table: Array, pack: Pack) -> Array:
+    count = table.shape[pack.dim]
+    groups = max(-(-count // pack.group), 1)
+    values = np.moveaxis(table, pack.dim, -1)
+    if pack.group == 4:
+        rest = values.astype(np.int64)
+        for _ in range(pack.plane):
+            rest = (rest - _signed_byte(rest)) >> 8
+        values = _signed_byte(rest)
+    element = np.dtype(np.int16 if pack.group == 2 else np.int8)
+    padded = np.zeros((*values.shape[:-1], groups * pack.group), element)
+    padded[..., :count] = values
+    return np.ascontiguousarray(np.moveaxis(padded.view(np.int32), -1, pack.dim))
+
+
+def _signed_byte(values: Array) -> Array:
+    """The low byte of each value, read as signed."""
+    return ((values + 128) & 255) - 128
