@@ -107,6 +107,8 @@ def _packed(v: Vectorizer, loop: For, ctx: Lanes, terms: list[_Term], group: int
     """One loop over whole groups, against packed tables."""
     extent = v.scalar(loop.extent)
     at = mul(Name(loop.name), const(group))
+    groups = ceildiv(extent, group)
+    v.ranges[loop.name] = (ZERO, sub(groups, ONE))
     before: list[Stmt] = []
     body: list[Stmt] = []
     after: list[Stmt] = []
@@ -125,7 +127,6 @@ def _packed(v: Vectorizer, loop: For, ctx: Lanes, terms: list[_Term], group: int
             body.append(Assign(acc, Dot(Name(acc, i32, ctx.lanes), data, weights, group)))
         if planes > 1:
             after.append(Assign(t.acc, total))
-    groups = ceildiv(extent, group)
     return [*before, For(loop.name, ZERO, groups, tuple(body)), *after]
 
 

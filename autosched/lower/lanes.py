@@ -16,6 +16,7 @@ class Lanes:
     lanes: int
     count: Expr | None
     vectors: frozenset[str]
+    windows: bool = False  # windows may be read whole: a check around says that they do not pass the source's end
 
 
 def depends(expr: Expr, ctx: Lanes) -> bool:

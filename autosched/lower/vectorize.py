@@ -15,7 +15,7 @@ from autosched.errors import CompileError
 from autosched.lang.types import i32, i64
 from autosched.lower import algebra
 from autosched.lower.algebra import ONE, ZERO, add, const, maximum, minimum, mul, sub
-from autosched.lower.bounds import Bounds
+from autosched.lower.bounds import Bounds, Interval
 from autosched.lower.demands import WINDOWS, Pack, Target, WindowRequirement, end_name, step_name
 from autosched.lower.dots import dot_products
 from autosched.lower.ir import (
@@ -57,6 +57,10 @@ class Vectorizer:
         self.target = target
         self.windows: list[WindowRequirement] = []
         self.packs: list[Pack] = []
+        #: How far windows of each source reach in the vectorized loop being done, and the ranges of loops around them.
+        self.reaches: dict[str, Expr] = {}
+        self.ranges: dict[str, Interval] = {}
+        self.inside: frozenset[str] = frozenset()
 
     def block(self, block: Block, ctx: Lanes | None = None) -> Block:
         """`block` with its vectorized loops done and its accesses turned into loads and stores."""
@@ -77,11 +81,14 @@ class Vectorizer:
                 return [x for s in stmt.body for x in self.statement(substitute_all(s, {stmt.name: stmt.lo}), ctx)]
             case For():
                 lo, extent = self.scalar(stmt.lo), self.scalar(stmt.extent)
+                self.ranges[stmt.name] = (lo, sub(add(lo, extent), ONE))
                 return [replace(stmt, lo=lo, extent=extent, body=self.block(stmt.body, ctx))]
             case If():
                 return [If(self.scalar(stmt.condition), self.block(stmt.then, ctx), self.block(stmt.otherwise, ctx))]
             case Let() | Assign():
                 value = self.value(stmt.value, ctx)
+                if isinstance(value, Const) and value.elem == i64:
+                    self.ranges[stmt.name] = (value, value)
                 if ctx is not None and stmt.name in ctx.vectors:
                     value = spread(value, ctx.lanes)
                 return [replace(stmt, value=value)]
@@ -96,20 +103,32 @@ class Vectorizer:
         extent = algebra.value_of(loop.extent)
 
         def body(count: Expr | None) -> Block:
-            return self.block(loop.body, Lanes(loop.name, loop.lanes, count, vectors))
+            return self.block(loop.body, Lanes(loop.name, loop.lanes, count, vectors, count is None))
 
+        if extent is not None and extent != loop.lanes:
+            return list(body(loop.extent))
+        self.reaches = {}
+        self.inside = _bound_names(loop.body)
+        whole = body(None)
+        condition: Expr | None = None
+        for source, reach in self.reaches.items():
+            inside = Binary("le", reach, Name(end_name(source)))
+            condition = inside if condition is None else Binary("and", condition, inside)
+        self.reaches = {}
         if extent is not None:
-            return list(body(None if extent == loop.lanes else loop.extent))
+            return list(whole) if condition is None else [If(condition, whole, body(loop.extent))]
         count = self.scalar(loop.extent)
         left = count
         if isinstance(count, Binary) and count.op == "min" and count.b == const(loop.lanes):
             left = count.a
-        return [If(Binary("le", const(loop.lanes), left), body(None), body(count))]
+        full: Expr = Binary("le", const(loop.lanes), left)
+        return [If(full if condition is None else Binary("and", full, condition), whole, body(count))]
 
     def _reduction(self, loop: For, ctx: Lanes | None) -> list[Stmt]:
         """A reduction whose iterations are combined `lanes` at a time, and the rest one by one."""
         n = loop.lanes
         lo, extent = self.scalar(loop.lo), self.scalar(loop.extent)
+        self.ranges[loop.name] = (lo, sub(add(lo, extent), ONE))
         whole = mul(algebra.floordiv(extent, const(n)), const(n))
         rest = replace(loop, lo=add(lo, whole), extent=sub(extent, whole), kind="serial", lanes=1)
         if ctx is None:
@@ -271,7 +290,7 @@ class Vectorizer:
         step = found or 0
         if not self.target.permutes or access.strategy not in WINDOWS or access.source in self.target.excluded:
             return None
-        if ctx.count is not None or access.of.bytes > 2 or storage.fold or step < 0:
+        if not ctx.windows or access.of.bytes > 2 or storage.fold or step < 0:
             return None
         width = WINDOWS[access.strategy]
         window: Expr = const(step * (ctx.lanes - 1) + access.of.bytes)
@@ -286,14 +305,17 @@ class Vectorizer:
             window = add(window, mul(growth, storage.strides[dim]))
             first = self._scalar(algebra.substitute(offsets[dim], {ctx.var: ZERO}))
             start = add(start, mul(first, storage.strides[dim]))
-        inside = start
-        self.windows.append(WindowRequirement(access.source, width, window))
         if not storage.owned:
-            # lane 0 may lie behind the window's start, where the source ends within the window
-            inside = minimum(start, sub(Name(end_name(access.source)), const(width)))
+            # only loops inside the vectorized one are ranged over: those around it are in scope of the check
+            inner = {k: r for k, r in self.ranges.items() if k in self.inside}
+            try:
+                _, furthest = self.bounds.interval(start, inner)
+            except CompileError:
+                return None
+            reach = add(furthest, const(width))
+            self.reaches[access.source] = maximum(self.reaches.get(access.source, reach), reach)
+        self.windows.append(WindowRequirement(access.source, width, window))
         relative: Expr | None = None
-        if inside != start:
-            relative = Broadcast(Cast(i32, sub(start, inside)), ctx.lanes)
         if step:
             steps = Binary("mul", Iota(ctx.lanes, i32), _const32(step, ctx.lanes))
             relative = steps if relative is None else Binary("add", steps, relative)
@@ -306,7 +328,7 @@ class Vectorizer:
         constant = self._is_constant(access.source)
         of = access.of if group == 1 else i32
         return Load(
-            access.source, inside, of, ctx.lanes, access.strategy, relative, constant=constant, tap=tap, group=group
+            access.source, start, of, ctx.lanes, access.strategy, relative, constant=constant, tap=tap, group=group
         )
 
     def _growth(self, index: Expr, ctx: Lanes) -> Expr | None:
@@ -408,6 +430,11 @@ def _address(storage: Storage, index: tuple[Expr, ...]) -> Expr:
     for offset, stride in zip(storage.offsets(index), storage.strides, strict=True):
         out = add(out, mul(offset, stride))
     return out
+
+
+def _bound_names(block: Block) -> frozenset[str]:
+    """The names that loops and Lets of a block bind."""
+    return frozenset(s.name for s in statements(block) if isinstance(s, (For, Let)))
 
 
 def _vector_names(block: Block, var: str) -> frozenset[str]:

@@ -267,11 +267,7 @@ def _misfits(built: Built, plan: Mapping[str, int], arrays: Mapping[str, Array])
     """The sources whose windows are too large for permutes, and the tables whose values do not fit their bytes."""
     found = set()
     for i, window in enumerate(built.lowered.windows):
-        too_small = False
-        if window.source in arrays:
-            lo, hi = _span(arrays[window.source])
-            too_small = hi - lo < window.width
-        if too_small or plan[f".window{i}"] > window.width:
+        if plan[f".window{i}"] > window.width:
             found.add(window.source)
     for pack in built.lowered.packs:
         if pack.group == 4 and not fits_planes(arrays[pack.source], pack.planes):
