@@ -20,12 +20,14 @@ CHANNELS: Final = 3
 _PILLOW_PIXEL_BYTES: Final = 4
 """Bytes of one RGB pixel in Pillow's own memory."""
 
+_STRIP_BYTES: Final = 1 << 21
+
 
 def as_hwc(image: Any) -> npt.NDArray[np.uint8]:
     """Returns the pixels of an RGB image as a uint8 view ``[H, W, C]`` with C >= 3, of any strides, to be read only.
 
-    - PIL, mode RGB: Pillow's own memory (C = 4) where the image is one block, otherwise a copy (C = 3). A lazily opened
-      file is decoded here, and errors of the decoder pass through.
+    - PIL, mode RGB: Pillow's own memory (C = 4) where the image is one block, otherwise a copy. A lazily opened file is
+      decoded here, and errors of the decoder pass through.
     - numpy uint8 ``[H, W, 3]`` or ``[3, H, W]``: a view.
     - torch uint8 ``[H, W, 3]`` or ``[3, H, W]`` on the CPU: a view.
 
@@ -101,11 +103,31 @@ def describe(image: Any) -> str:
 
 def _pil_pixels(image: PIL.Image.Image) -> npt.NDArray[np.uint8]:
     image.load()
-    shared = _pillow_memory(image)
-    if shared is None:
+    pixels = _pillow_memory(image)
+    if pixels is None:
+        pixels = _copied_in_strips(image)
+    if pixels is None:
         # A view of the bytes that Pillow packs; np.array would copy them once more.
-        return np.asarray(image)
-    return shared
+        pixels = np.asarray(image)
+    return pixels
+
+
+def _copied_in_strips(image: PIL.Image.Image) -> npt.NDArray[np.uint8] | None:
+    """A copy ``[H, W, 4]`` of an image of several blocks, through crops that are one block; None where those are not.
+
+    Takes two thirds of the time of `np.asarray`: Pillow reuses the memory of the crops, and numpy's has huge pages.
+    """
+    width, height = image.size
+    pixels = np.empty((height, width, _PILLOW_PIXEL_BYTES), np.uint8)
+    rows = max(1, _STRIP_BYTES // (width * _PILLOW_PIXEL_BYTES))
+    for first in range(0, height, rows):
+        last = min(first + rows, height)
+        strip = _pillow_memory(image.crop((0, first, width, last)))
+        if strip is None:
+            return None
+        pixels[first:last] = strip
+    pixels.flags.writeable = False
+    return pixels
 
 
 def _pillow_memory(image: PIL.Image.Image) -> npt.NDArray[np.uint8] | None:

@@ -46,6 +46,22 @@ def test_pil_images_of_one_block_are_not_copied() -> None:
 
 
 @needs_arrow
+def test_pil_images_of_several_blocks_are_copied() -> None:
+    array = noise(1500, 3001, 3)
+    image = Image.fromarray(array)
+    view = as_hwc(image)
+    assert view.shape == (1500, 3001, 4)
+    image.putpixel((0, 0), (1, 2, 3))
+    np.testing.assert_array_equal(view[..., :3], array)
+
+
+def test_pil_pixels_without_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autosched.hf.images._pillow_memory", lambda image: None)
+    array = noise(50, 61, 3)
+    np.testing.assert_array_equal(as_hwc(Image.fromarray(array)), array)
+
+
+@needs_arrow
 def test_pil_memory_outlives_its_image() -> None:
     array = noise(300, 300, 3)
     views = []
