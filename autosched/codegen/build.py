@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from autosched.codegen.host import identifier, plan_inputs, plan_outputs
-from autosched.errors import CacheError
+from autosched.errors import CacheError, CompileError
 from autosched.lang.func import Pipeline
 from autosched.lower.demands import Target
 from autosched.lower.lower import Layout, Lowered, arguments, lower
@@ -130,6 +130,8 @@ def cache_directory() -> Path:
 
 
 def _load(text: str) -> ModuleType:
+    from numba.core.errors import NumbaError
+
     key = hashlib.sha256((environment_key() + text).encode()).hexdigest()[:32]
     name = f"autosched_kernel_{key}"
     if name in sys.modules:
@@ -146,6 +148,9 @@ def _load(text: str) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
+    except NumbaError as error:
+        del sys.modules[name]
+        raise CompileError(f"Numba cannot compile {path}, which is a bug of autosched: {error}") from error
     except BaseException:
         del sys.modules[name]
         raise

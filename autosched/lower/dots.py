@@ -163,7 +163,7 @@ def _group_data(v: Vectorizer, data: Expr, loop: For, ctx: Lanes, at: Expr, grou
 
 
 def _tap(v: Vectorizer, access: Access, loop: For) -> Expr | None:
-    """Bytes from one iteration's read to the next's, where they are the same for all."""
+    """Bytes from one iteration's read to the next's, where they are known and few: a window holds several."""
     storage = v.storages[access.source]
     out: Expr = ZERO
     for offset, stride in zip(storage.offsets(access.index), storage.strides, strict=True):
@@ -175,7 +175,7 @@ def _tap(v: Vectorizer, access: Access, loop: For) -> Expr | None:
             return None
         out = add(out, mul(stride, const(k)))
     known = algebra.value_of(out)
-    return out if known is None or 0 < known < 64 else None
+    return out if known is not None and 0 < known < 64 else None
 
 
 def _unpacked(v: Vectorizer, loop: For, ctx: Lanes, terms: list[_Term]) -> list[Stmt]:

@@ -306,11 +306,8 @@ class Vectorizer:
             first = self._scalar(algebra.substitute(offsets[dim], {ctx.var: ZERO}))
             start = add(start, mul(first, storage.strides[dim]))
         if not storage.owned:
-            # only loops inside the vectorized one are ranged over: those around it are in scope of the check
-            inner = {k: r for k, r in self.ranges.items() if k in self.inside}
-            try:
-                _, furthest = self.bounds.interval(start, inner)
-            except CompileError:
+            furthest = self._furthest(start)
+            if furthest is None:
                 return None
             reach = add(furthest, const(width))
             self.reaches[access.source] = maximum(self.reaches.get(access.source, reach), reach)
@@ -330,6 +327,18 @@ class Vectorizer:
         return Load(
             access.source, start, of, ctx.lanes, access.strategy, relative, constant=constant, tap=tap, group=group
         )
+
+    def _furthest(self, address: Expr) -> Expr | None:
+        """The greatest `address` over the loops inside the vectorized one; those around it are in scope of the check."""
+        inner = {k: r for k, r in self.ranges.items() if k in self.inside}
+        for _ in range(len(inner) + 1):
+            if not names(address) & self.inside:
+                return address
+            try:
+                _, address = self.bounds.interval(address, inner)
+            except CompileError:
+                return None
+        return None
 
     def _growth(self, index: Expr, ctx: Lanes) -> Expr | None:
         """How much `index` grows at most from lane 0 to the last, if it never shrinks."""

@@ -22,6 +22,7 @@ from autosched.imaging.resample import AxisPass, axis_pass
 from autosched.lang import Func, Input, Pipeline, f32, f64, u8, variables
 from autosched.runtime import Call, Kernel
 from autosched.schedule import Schedule
+from autosched.schedule.directives import LoadStrategy
 
 Bucket = Literal["upscale", "downscale_2", "downscale_4", "downscale_8"]
 
@@ -92,20 +93,28 @@ def pointwise_fused(a: PatchAlgorithm) -> Schedule:
 
 
 def fused(a: PatchAlgorithm, bucket: Bucket = "downscale_2") -> Schedule:
-    """v3: the first pass one strip of patches at a time, everything else while patches are written to the output.
+    """v3: both passes one strip of patches at a time, in the cache, then values and patches straight to the output.
 
-    Both copies of the frame are stored from one computation.
+    Both copies of the frame are stored from one computation. The reductions are widening dot products of four taps.
     """
-    s = Schedule().inline("resized").inline("normalized")
+    s = Schedule().inline("normalized")
     s = s.reorder("patches", "gy", "gx", "my", "mx", "c", "py", "px", "t").parallel("patches", "gy")
     s = s.unroll("patches", "t", a.frames).vectorize("patches", "px", _lanes(a.patch))
-    s = s.compute_at("first", "patches", "gy").reorder("first", "y", "x", "c")
+    s = s.compute_at("first", "patches", "gy").vectorize("first", "yk" if a.vertical_first else "xk", 4)
+    s = s.compute_at("resized", "patches", "gy").vectorize("resized", "xk" if a.vertical_first else "yk", 4)
+    lanes = _WINDOW_LANES[bucket]
+    window: LoadStrategy = "permute64" if bucket == "upscale" else "permute128"
     if a.vertical_first:
-        s = s.vectorize("first", "x", 16, "shift_inwards").unroll("first", "c", CHANNELS)
-        return s.loads("first", "src", "permute64").loads("patches", "first", "permute128")
-    lanes = {"upscale": 16, "downscale_2": 16, "downscale_4": 8, "downscale_8": 4}[bucket]
-    s = s.vectorize("first", "x", lanes, "shift_inwards").unroll("first", "c", CHANNELS)
-    return s.loads("first", "src", "permute64" if bucket == "upscale" else "permute128")
+        s = s.reorder("first", "y", "x", "c").vectorize("first", "x", 16, "shift_inwards").unroll("first", "c", CHANNELS)
+        s = s.reorder("resized", "y", "c", "x").vectorize("resized", "x", 16, "shift_inwards")
+        return s.loads("first", "src", "permute64").loads("resized", "first", "permute128")
+    s = s.reorder("first", "y", "x", "c").vectorize("first", "x", lanes, "shift_inwards").unroll("first", "c", CHANNELS)
+    s = s.loads("first", "src", window)
+    return s.reorder("resized", "y", "c", "x").vectorize("resized", "x", 64)
+
+
+#: Pixels of a row that are computed at once, such that the source pixels they need fit a window of 128 bytes.
+_WINDOW_LANES: dict[Bucket, int] = {"upscale": 16, "downscale_2": 16, "downscale_4": 8, "downscale_8": 4}
 
 
 def _lanes(patch: int) -> int:
