@@ -69,7 +69,7 @@ def is_plain(image: Any) -> bool:
     strides (torch refuses them).
     """
     if is_pil(image):
-        return image.mode == "RGB" and image.info.get("transparency") is None
+        return image.mode == "RGB" and 0 not in image.size and image.info.get("transparency") is None
     if is_tensor(image):
         import torch
 
@@ -104,7 +104,7 @@ def describe(image: Any) -> str:
 def _pil_pixels(image: PIL.Image.Image) -> npt.NDArray[np.uint8]:
     image.load()
     pixels = _pillow_memory(image)
-    if pixels is None:
+    if pixels is None and 0 not in image.size:
         pixels = _copied_in_strips(image)
     if pixels is None:
         # A view of the bytes that Pillow packs; np.array would copy them once more.

@@ -27,7 +27,7 @@ def noise(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 7), (9, 1), (50, 61), (480, 640), (2200, 2200)])
+@pytest.mark.parametrize("size", [(1, 1), (5, 0), (1, 7), (9, 1), (50, 61), (480, 640), (2200, 2200)])
 def test_pil_pixels(size: tuple[int, int]) -> None:
     array = noise(*size, 3)
     view = as_hwc(Image.fromarray(array))
@@ -137,6 +137,7 @@ def test_plain_images() -> None:
     plain = {"rgb": rgb, "HWC": noise(5, 6, 3), "CHW": noise(3, 5, 6)}
     other = {
         "transparent": transparent,
+        "no columns": Image.new("RGB", (0, 5)),
         "L": rgb.convert("L"),
         "one channel": noise(5, 6, 1),
         "four channels": noise(5, 6, 4),
