@@ -1,0 +1,71 @@
+"""The memory floor: the time to read the source once and write the output once, doing nothing else.
+
+No implementation that makes a new output can be faster than the better of the two floors. Ordinary stores fetch lines
+into the caches first, non-temporal stores write past them.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from autosched.codegen.simd.ops import const_u8x64, load_u8x64, store_u8x64, stream_u8x64
+from autosched.runtime.threads import RANGES_PER_THREAD, run_tasks
+
+Stores: TypeAlias = Literal["ordinary", "non-temporal"]
+
+LINE = 64
+"""Bytes of a vector and of a cache line."""
+
+
+def touch(source: npt.NDArray[np.uint8], out_bytes: int, stores: Stores, threads: int) -> npt.NDArray[np.float32]:
+    """Reads `source` and writes a new float32 array of `out_bytes`, which it returns.
+
+    The array is numpy's, as an accelerated processor's output is, so its pages are of the same kind. Bytes before the
+    first and after the last whole line are left out.
+    """
+    out = np.empty(out_bytes // 4, np.float32)
+    first_read, reads = _lines(source)
+    first_write, writes = _lines(out)
+    kernel = _KERNELS[stores]
+    pieces = 1 if threads == 1 else threads * RANGES_PER_THREAD
+    tasks = []
+    for piece in range(pieces):
+        begin, end = reads * piece // pieces, reads * (piece + 1) // pieces
+        start, stop = writes * piece // pieces, writes * (piece + 1) // pieces
+        task = partial(kernel, first_read + begin * LINE, end - begin, first_write + start * LINE, stop - start)
+        tasks.append(task)
+    run_tasks(tasks, threads)
+    return out
+
+
+def _lines(array: npt.NDArray[Any]) -> tuple[int, int]:
+    """The address of the first whole line of an array, and how many there are."""
+    skipped = -array.ctypes.data % LINE
+    return array.ctypes.data + skipped, max(0, array.nbytes - skipped) // LINE
+
+
+@njit(nogil=True, cache=True)
+def _ordinary(source, reads, out, writes):  # type: ignore[no-untyped-def]
+    """What is written depends on all that is read, so neither can be left out."""
+    mixed = const_u8x64(0)
+    for line in range(reads):
+        mixed = mixed ^ load_u8x64(source + line * 64)
+    for line in range(writes):
+        store_u8x64(out + line * 64, mixed)
+
+
+@njit(nogil=True, cache=True)
+def _non_temporal(source, reads, out, writes):  # type: ignore[no-untyped-def]
+    mixed = const_u8x64(0)
+    for line in range(reads):
+        mixed = mixed ^ load_u8x64(source + line * 64)
+    for line in range(writes):
+        stream_u8x64(out + line * 64, mixed)
+
+
+_KERNELS = {"ordinary": _ordinary, "non-temporal": _non_temporal}

@@ -1,0 +1,97 @@
+"""Peak memory of one call, in a process that does nothing else.
+
+`python -m experiments.memory WORKLOAD IMPLEMENTATION THREADS` is that process; it prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from experiments.exactness import output_bytes
+from experiments.implementation import NotAvailableError, Output
+from experiments.qwen_vl import IMPLEMENTATIONS
+from experiments.torch_threads import limit_torch
+from experiments.workloads import WORKLOADS
+
+_STATUS = Path("/proc/self/status")
+_CLEAR_REFS = Path("/proc/self/clear_refs")
+_RESET_PEAK = "5"
+_WARM_UP_DIVISOR = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """Bytes: the output, and how much more than before the call was resident at its peak, the output included."""
+
+    output: int
+    peak: int
+
+    @property
+    def ratio(self) -> float:
+        """The peak over the output."""
+        return self.peak / self.output
+
+    @property
+    def extra(self) -> int:
+        """The peak without the output."""
+        return self.peak - self.output
+
+
+def measure(workload: str, implementation: str, threads: int) -> Peak:
+    """The peak of one call in a process of its own.
+
+    Raises:
+        NotAvailableError: the implementation is not installed, or this is not Linux.
+    """
+    command = [sys.executable, "-m", "experiments.memory", workload, implementation, str(threads)]
+    root = Path(__file__).parent.parent
+    done = subprocess.run(command, capture_output=True, text=True, cwd=root, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise NotAvailableError(f"the process that measures memory failed: {last}")
+    return Peak(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def measure_here(workload: str, implementation: str, threads: int) -> Peak:
+    """The peak of one call in this process.
+
+    A smaller workload that is resized by the same ratios goes first, so that libraries, kernels and threads are there.
+    """
+    if not _CLEAR_REFS.exists():
+        raise NotAvailableError("peak memory is read from /proc, which only Linux has")
+    limit_torch(threads)
+    chosen = WORKLOADS[workload]
+    images = chosen.images()
+    small = chosen.scaled_down(_WARM_UP_DIVISOR)
+    IMPLEMENTATIONS[implementation].make(small, threads)(small.images())
+    run = IMPLEMENTATIONS[implementation].make(chosen, threads)
+    gc.collect()
+    _give_back_free_memory()
+    before = _resident("VmRSS")
+    _CLEAR_REFS.write_text(_RESET_PEAK)
+    output: Output = run(images)
+    return Peak(output_bytes(output), _resident("VmHWM") - before)
+
+
+def _give_back_free_memory() -> None:
+    """Memory that the allocator kept would serve the call without showing."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
+def _resident(name: str) -> int:
+    for line in _STATUS.read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    raise NotAvailableError(f"{_STATUS} has no {name}")
+
+
+if __name__ == "__main__":
+    print(json.dumps(asdict(measure_here(sys.argv[1], sys.argv[2], int(sys.argv[3])))))

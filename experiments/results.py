@@ -1,0 +1,120 @@
+"""Results: one tidy CSV file, a row a number, kept between runs."""
+
+from __future__ import annotations
+
+import csv
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from experiments.environment import Environment
+
+Measure: TypeAlias = Literal["time", "speedup", "times floor", "peak memory", "extra memory"]
+
+UNITS: dict[Measure, str] = {
+    "time": "ms",
+    "speedup": "x",
+    "times floor": "x",
+    "peak memory": "x output",
+    "extra memory": "MB",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measured number.
+
+    Attributes:
+        workload, threads, implementation: what was measured.
+        measure: which number this is; `UNITS` has its unit.
+        against: what a ratio is taken to; "" otherwise.
+        value, low, high: the number and its interval, which is the number itself where there is none.
+        repeats: rounds, or processes.
+        exact: whether the output was that of its oracle, bit for bit.
+        note: what a reader has to know.
+        kernels: the compiled kernels that ran.
+        noise: the larger distance from 1 of the interval of the first baseline over itself, in the same rounds.
+        load: processes that wanted a CPU in the minute before.
+        cpu ... versions: the environment.
+    """
+
+    workload: str
+    threads: int
+    implementation: str
+    measure: Measure
+    against: str
+    value: float
+    low: float
+    high: float
+    unit: str
+    repeats: int
+    exact: bool
+    note: str
+    kernels: str
+    noise: float
+    load: float
+    cpu: str
+    cpus: int
+    memory_gb: int
+    system: str
+    versions: str
+
+    @property
+    def key(self) -> tuple[str, int, str, str, str]:
+        """What a table has one row of."""
+        return self.workload, self.threads, self.implementation, self.measure, self.against
+
+    def taken_in(self, environment: Environment) -> bool:
+        """Whether the environment was this one."""
+        return all(getattr(self, name) == value for name, value in asdict(environment).items())
+
+
+class Results:
+    """The rows of a file. Adding rows drops those of the same measure at the same place and writes the file at once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._rows = {row.key: row for row in _read(path)} if path.exists() else {}
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._rows.values())
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Adds rows and writes the file, whole or not at all."""
+        added = {row.key: row for row in rows}
+        replaced = {key[:-1] for key in added}
+        self._rows = {key: row for key, row in self._rows.items() if key[:-1] not in replaced} | added
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=".writing-")
+        with os.fdopen(handle, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(_as_text(row) for row in sorted(self._rows.values(), key=lambda row: row.key))
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(self.path)
+
+    def finished(
+        self, environment: Environment, workload: str, threads: int, implementation: str, measure: Measure, kernels: str
+    ) -> bool:
+        """Whether a measure was taken in this environment with these kernels."""
+        return any(
+            (row.workload, row.threads, row.implementation, row.measure, row.kernels)
+            == (workload, threads, implementation, measure, kernels)
+            and row.taken_in(environment)
+            for row in self
+        )
+
+
+def _as_text(row: Row) -> dict[str, str]:
+    """Numbers with the digits that mean something, so that files differ only where results do."""
+    return {name: f"{value:.5g}" if isinstance(value, float) else str(value) for name, value in asdict(row).items()}
+
+
+def _read(path: Path) -> Iterator[Row]:
+    convert: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "bool": "True".__eq__}
+    with path.open(newline="", encoding="utf-8") as file:
+        for line in csv.DictReader(file):
+            yield Row(**{field.name: convert.get(str(field.type), str)(line[field.name]) for field in fields(Row)})
