@@ -19,7 +19,7 @@ INTEGERS = ("u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64")
 FLOATS = ("f32", "f64")
 VALUES = (*INTEGERS, *FLOATS)
 ARGS = {1: ("x",), 2: ("y", "x"), 3: ("c", "y", "x")}
-INDICES = tuple("plain plain offset offset offset scale down clamp back data table mod select const".split())
+INDICES = (*["plain"] * 2, *["offset"] * 3, "scale", "down", "clamp", "back", "data", "table", "mod", "select", "const")
 LAYOUTS = ("dense", "dense", "transposed", "sliced", "negative", "broadcast", "tail")
 
 

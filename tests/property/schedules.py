@@ -19,6 +19,7 @@ Tried = Callable[[Schedule], Schedule]
 
 LANES = (2, 4, 8, 16, 32, 64)
 FACTORS = (1, 2, 3, 4, 5, 8, 16)
+SHAPES = ("split", "split", "tile", "reorder", "fuse", "parallel", "vectorize", "vectorize", "unroll", "unroll")
 
 
 class _Proposer:
@@ -119,7 +120,7 @@ class _Proposer:
     def shape(self, name: str) -> None:
         f = self.nest().funcs[name]
         loops = [x.name for x in f.loops]
-        form = self.one_of("split split tile reorder fuse parallel vectorize vectorize unroll unroll".split())
+        form = self.one_of(SHAPES)
         tail = self.one_of(("guard", "guard", "round_up", "shift_inwards"))
         var = self.one_of(loops)
         match form:
