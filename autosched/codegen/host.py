@@ -30,9 +30,11 @@ def identifier(name: str) -> str:
     """
     if ":" in name:
         return name.replace(":", "_") + "_"
+    if "." in name:
+        return name[:1].replace(".", "_") + name[1:].replace(".", "__")
     if name in _TAKEN or name in _OPERATIONS or name.startswith(_PREFIXES):
         return f"{name}__"
-    return name[:1].replace(".", "_") + name[1:].replace(".", "__")
+    return name
 
 
 def plan_inputs(lowered: Lowered) -> list[str]:

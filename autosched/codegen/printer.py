@@ -40,6 +40,7 @@ from autosched.lower.ir import (
 )
 from autosched.lower.loopnest import Stage
 from autosched.lower.lower import Lowered, arguments
+from autosched.lower.wrapping import exact
 
 SIGNATURE = "int64(int64[::1], int64, int64)"
 _SYMBOLS = {
@@ -242,7 +243,7 @@ class _Printer:
 
     def _native_binary(self, e: Binary) -> str:
         n = int(e.b.value) if isinstance(e.b, Const) else None
-        if e.op in ("add", "sub", "mul"):
+        if e.op in ("add", "sub", "mul") and exact(e):
             return f"({self.expr(e.a)} {_SYMBOLS[e.op]} {self.expr(e.b)})"
         if e.op in ("min", "max"):
             return f"{e.op}({_bare(self.expr(e.a))}, {_bare(self.expr(e.b))})"
@@ -263,10 +264,11 @@ class _Printer:
         if e.op == "next_power_of_two":
             self.support.add("next_power_of_two")
             return f"next_power_of_two({_bare(self.expr(e.a))})"
-        if e.op in ("neg", "not") and _native(e):
+        if e.op in ("neg", "not") and _native(e) and (e.op == "not" or exact(e)):
             return f"({'-' if e.op == 'neg' else '~'}{self.expr(e.a)})"
         if e.op in ("neg", "not"):
-            return f"({'-' if e.op == 'neg' else '~'}{self.value(e.a)})"
+            text = f"({'-' if e.op == 'neg' else '~'}{self.value(e.a)})"
+            return f"{self.op('index')}({text})" if _native(e) else text
         name = _UNARY.get(e.op, e.op)
         text = f"{self.op(name)}({_bare(self.value(e.a))})"
         return f"{self.op('index')}({text})" if _native(e) else text

@@ -36,9 +36,13 @@ def bounded(expr: Expr) -> tuple[bool, bool]:
             known = table.bounds is not None or table.monotone
             return known, known
         case Cast(to=to, a=a):
-            if not a.type.is_int or (to.bits < a.type.bits and not expr.saturating) or to.kind != a.type.kind == "i":
+            if not a.type.is_int:
                 return False, False
-            return bounded(a)
+            if expr.saturating or (to.min <= a.type.min and a.type.max <= to.max):
+                return bounded(a)
+            lo, hi = _constants(a)
+            fits = lo is not None and hi is not None and to.min <= lo and hi <= to.max
+            return fits, fits
         case Select(a=a, b=b):
             (alo, ahi), (blo, bhi) = bounded(a), bounded(b)
             return alo and blo, ahi and bhi
@@ -48,6 +52,27 @@ def bounded(expr: Expr) -> tuple[bool, bool]:
         case Binary(op=op, a=a, b=b):
             return _binary(op, a, b, expr.type.bits)
     return False, False
+
+
+def _constants(expr: Expr) -> tuple[int | None, int | None]:
+    """Bounds of an integer `expr` that are constants, where it has such."""
+    of = expr.type
+    known = (int(of.min), int(of.max)) if of.bits <= NARROW else (0 if of.kind == "u" else None, None)
+    match expr:
+        case Const(value=value):
+            return int(value), int(value)
+        case Binary(op="min" | "max" as op, a=a, b=b):
+            (alo, ahi), (blo, bhi) = _constants(a), _constants(b)
+            lows, highs = [v for v in (alo, blo) if v is not None], [v for v in (ahi, bhi) if v is not None]
+            if op == "min":
+                return min(lows) if len(lows) == 2 else None, min(highs, default=None)
+            return max(lows, default=None), max(highs) if len(highs) == 2 else None
+        case Binary(op="and", a=a, b=b):
+            mask = next((int(e.value) for e in (a, b) if isinstance(e, Const) and e.value >= 0), None)
+            return known if mask is None else (0, mask)
+        case Binary(op="mod", b=Const(value=n)):
+            return min(int(n) + 1, 0), max(int(n) - 1, 0)
+    return known
 
 
 def _binary(op: str, a: Expr, b: Expr, bits: int) -> tuple[bool, bool]:

@@ -425,7 +425,9 @@ def const(value: Any, to: Type) -> Expr:
     if to.is_float:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return Fault(f"{value!r} is not a number of type {to}")
-        return Const(float(to.dtype.type(value)), to)
+        with np.errstate(over="ignore"):
+            made = float(to.dtype.type(value))
+        return Fault(f"{value} does not fit {to}") if np.isinf(made) and not np.isinf(value) else Const(made, to)
     if to.is_bool:
         return Const(value, to) if isinstance(value, bool) else Fault(f"{value!r} is not True or False")
     if isinstance(value, bool) or not isinstance(value, int):

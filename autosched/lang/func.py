@@ -217,6 +217,11 @@ def _check_variables(name: str, args: Sequence[Var], value: Expr) -> None:
                 f"Func {name}: RVar {node.name} in `{value}` is used outside a reduction over its RDom ({node.where})"
             )
         if isinstance(node, Reduce):
+            if any(id(v) in bound for v in node.domain):
+                raise LanguageError(
+                    f"Func {name}: `{node}` reduces over its RDom inside a reduction over the same one; "
+                    f"make an RDom for each ({node.where})"
+                )
             for var in node.domain:
                 if domains.setdefault(var.name, var) is not var or var.name in known:
                     raise LanguageError(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from autosched.lang.types import i64
 from autosched.lower.ir import Binary, Const, Expr, Name, names, transform
+from autosched.lower.wrapping import exact
 
 Terms = dict[Expr, int]
+_LEAST = -(1 << 63)
 ZERO = Const(0)
 ONE = Const(1)
 
@@ -43,10 +45,15 @@ def linear(expr: Expr) -> tuple[Terms, int]:
 
 def from_linear(terms: Terms, c: int) -> Expr:
     """The canonical sum; x // n * n + x % n becomes x."""
-    terms = _rejoin(terms)
+    terms = {t: _wrapped(k) for t, k in _rejoin(terms).items()}
+    c = _wrapped(c)
     out: Expr | None = None
     for term, k in sorted(terms.items(), key=lambda item: item[1] < 0):
         if not k:
+            continue
+        if k == _LEAST:  # whose absolute value is no i64
+            part = Binary("mul", term, Const(k))
+            out = part if out is None else Binary("add", out, part)
             continue
         size = abs(k)
         part: Expr = term if size == 1 else Binary("mul", term, Const(size))
@@ -57,8 +64,13 @@ def from_linear(terms: Terms, c: int) -> Expr:
     if out is None:
         return Const(c)
     if c:
-        out = Binary("add" if c > 0 else "sub", out, Const(abs(c)))
+        out = Binary("sub", out, Const(-c)) if _LEAST < c < 0 else Binary("add", out, Const(c))
     return out
+
+
+def _wrapped(k: int) -> int:
+    """`k` modulo 2^64, as an i64."""
+    return (k - _LEAST) % (1 << 64) + _LEAST
 
 
 def _rejoin(terms: Terms) -> Terms:
@@ -144,7 +156,7 @@ def floordiv(a: Expr, b: Expr) -> Expr:
     if n > 0 and all(k % n == 0 for k in terms.values()):
         return from_linear({t: k // n for t, k in terms.items()}, c // n)
     if not terms:
-        return Const(c // n)
+        return Const(_wrapped(c // n))
     return Binary("floordiv", a, b)
 
 
@@ -170,13 +182,19 @@ def ceildiv(a: Expr, n: int) -> Expr:
     return floordiv(add(a, Const(n - 1)), Const(n))
 
 
+#: Operations whose simplification holds for arithmetic that wraps around, too.
+_MODULAR = frozenset({"add", "sub", "mul"})
 _MAKERS = {"add": add, "sub": sub, "mul": mul, "min": minimum, "max": maximum, "floordiv": floordiv, "mod": mod}
 
 
 def make(op: str, a: Expr, b: Expr) -> Expr:
-    """`op` of two coordinates, simplified."""
+    """`op` of two i64, simplified as far as that is right for any values: they may come from the algorithm."""
     maker = _MAKERS.get(op)
-    return maker(a, b) if maker and a.elem == i64 else Binary(op, a, b)
+    if maker is None or a.elem != i64:
+        return Binary(op, a, b)
+    if op not in _MODULAR and not (exact(a) and exact(b)):
+        return Binary(op, a, b)
+    return maker(a, b)
 
 
 def substitute(expr: Expr, env: dict[str, Expr]) -> Expr:

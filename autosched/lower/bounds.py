@@ -52,6 +52,9 @@ class Bounds:
                     lo, hi = self.interval(a, ranges)
                     least, most = const(int(to.min)), const(int(to.max))
                     return minimum(maximum(lo, least), most), minimum(maximum(hi, least), most)
+                low, high = self._maybe(a, ranges)
+                if isinstance(low, Const) and isinstance(high, Const) and to.min <= low.value and high.value <= to.max:
+                    return low, high
             case Select(a=a, b=b):
                 (alo, ahi), (blo, bhi) = self.interval(a, ranges), self.interval(b, ranges)
                 return minimum(alo, blo), maximum(ahi, bhi)

@@ -57,11 +57,15 @@ class Const(Expr):
 
 @dataclass(frozen=True)
 class Name(Expr):
-    """A variable of the generated code: a loop's, a Let's, an accumulator, or an argument of the kernel."""
+    """A variable of the generated code: a loop's, a Let's, an accumulator, or an argument of the kernel.
+
+    An i64 is a coordinate, or `data` where it is a value of the algorithm's, which can be anything.
+    """
 
     name: str
     of: Type = i64
     width: int = 1
+    data: bool = False
 
     @property
     def elem(self) -> Type:

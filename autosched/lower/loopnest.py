@@ -366,13 +366,17 @@ class LoopNestBuilder:
             derived.extents[x.inner] = size
             values[x.var] = add(base, inner)
         # expressions of split and fused loops, down to the loops that exist
+        parts = {_loop_name(f.name, v): value for v, value in values.items()}
         resolved: dict[str, Expr] = {}
-        for loop in f.loops:
-            resolved[_loop_name(f.name, loop.name)] = Name(_loop_name(f.name, loop.name))
-        for x in reversed(f.derivations):
-            made = (x.outer, x.inner) if isinstance(x, d.Fuse) else (x.var,)
-            for v in made:
-                resolved[_loop_name(f.name, v)] = algebra.substitute(values[v], resolved)
+
+        def resolve(name: str) -> Expr:
+            if name not in resolved:
+                value = parts.get(name, Name(name))
+                resolved[name] = algebra.substitute(value, {n: resolve(n) for n in names(value) & parts.keys()})
+            return resolved[name]
+
+        for name in (*parts, *(_loop_name(f.name, x.name) for x in f.loops)):
+            resolve(name)
         for key, extent in derived.extents.items():
             derived.extents[key] = algebra.substitute(extent, resolved)
         for arg, (lo, _) in zip(f.func.args, box, strict=True):
@@ -633,7 +637,7 @@ class _Reducer:
             slots.append(seen[term])
         made = []
         for _ in distinct:
-            best = Name(self.builder.fresh(node.op), node.type)
+            best = Name(self.builder.fresh(node.op), node.type, data=True)
             parts = [Name(self.builder.fresh(f"at_{v.name}")) for v in node.domain] if is_arg else []
             for part, var in zip(parts, node.domain, strict=False):
                 self.out.append(Assign(part.name, self.builder.translator.scalar(var.lo)))

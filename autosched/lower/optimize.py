@@ -35,6 +35,8 @@ from autosched.lower.ir import (
     walk,
 )
 
+from autosched.lower.wrapping import unbounded
+
 
 class Optimizer:
     """Optimizes the body of one stage. `stem` begins the names of temporaries."""
@@ -49,7 +51,8 @@ class Optimizer:
 
     def _fresh(self, value: Expr) -> Name:
         self.counter += 1
-        return Name(f".t{self.counter}", value.elem, value.lanes)
+        data = value.elem == i64 and value.lanes == 1 and unbounded(value)
+        return Name(f".t{self.counter}", value.elem, value.lanes, data)
 
     # common subexpressions
 

@@ -68,7 +68,7 @@ class Translator:
                     return [env[id(node)] for env in instances]
                 case lang.Param():
                     known = self.constants.get(node.name)
-                    made: Expr = Name(node.name, node.of) if known is None else Const(known, node.of)
+                    made: Expr = Name(node.name, node.of, data=True) if known is None else Const(known, node.of)
                     return [made] * len(instances)
                 case lang.Extent():
                     return [Name(extent_name(node.source.name, node.dim))] * len(instances)
@@ -107,7 +107,7 @@ def _binary(op: str, a: Expr, b: Expr) -> Expr:
 
 def _unary(op: str, a: Expr) -> Expr:
     if op == "neg" and a.elem == i64:
-        return algebra.sub(algebra.ZERO, a)
+        return algebra.make("sub", algebra.ZERO, a)
     return Unary(op, a)
 
 
