@@ -89,7 +89,7 @@ class Search(_Model):
 
 
 class Interval(_Model):
-    """A median with the interval that holds the middle half of what was measured."""
+    """A median with the interval that holds it with 95 % confidence."""
 
     median: float
     low: float

@@ -1,0 +1,31 @@
+"""The tuner: search spaces, studies, measuring and the final; one concept a file. Writes nothing but its study.
+
+Uses the runtime and records; knows of no pipeline, no image and no model but what a Task brings.
+"""
+
+from autosched.tune.finals import Final, Standing
+from autosched.tune.run import Budget, Interrupted, Progress, Result, Task, tune
+from autosched.tune.space import Knob, Space, Template
+from autosched.tune.space_file import SpaceFile, WorkloadSpec, load_space
+from autosched.tune.study import Outcome, Study, Trial, state_directory
+
+__all__ = [
+    "Budget",
+    "Final",
+    "Interrupted",
+    "Knob",
+    "Outcome",
+    "Progress",
+    "Result",
+    "Space",
+    "SpaceFile",
+    "Standing",
+    "Study",
+    "Task",
+    "Template",
+    "Trial",
+    "WorkloadSpec",
+    "load_space",
+    "state_directory",
+    "tune",
+]

@@ -1,0 +1,103 @@
+"""The final: the best few against the default, in rounds, so that the winner is not a lucky sample.
+
+Every round times every contender once, in an order that changes; what is compared are times of one round. The default
+runs twice in each, and what it differs from itself by is the noise below which no difference means anything.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from autosched.schedule import Schedule
+from autosched.tune.measure import Estimate, Run, clock, estimate, undisturbed
+
+#: Rounds without which there is no result, and beyond which nothing is gained.
+LEAST, MOST = 7, 101
+
+
+@dataclass(frozen=True, eq=False)
+class Contender:
+    """A schedule that is ready to run, and what it is called."""
+
+    label: str
+    schedule: Schedule
+    run: Run
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A contender's result: seconds of a run, and how many times faster than the default it is."""
+
+    label: str
+    schedule: Schedule
+    seconds: Estimate
+    speedup: Estimate
+
+
+@dataclass(frozen=True)
+class Final:
+    """All standings, the winner first; `noise` is the default's distance from itself, as a fraction."""
+
+    standings: tuple[Standing, ...]
+    noise: float
+    rounds: int
+    tied: int
+
+    @property
+    def winner(self) -> Standing:
+        return self.standings[0]
+
+    @property
+    def default(self) -> Standing:
+        return next(s for s in self.standings if s.label == "default")
+
+
+def complexity(schedule: Schedule) -> int:
+    """The number of directives: of schedules that are equally fast the one with the fewest is kept."""
+    return sum(len(items) for items in schedule.funcs.values())
+
+
+def play(
+    default: Contender, others: Sequence[Contender], *, seconds: float, progress: Callable[[int], None] = lambda _: None
+) -> Final:
+    """Play rounds until `seconds` are over, at least `LEAST`, and rank the contenders.
+
+    The winner is the simplest of those that cannot be told from the fastest: within the noise, or with an interval
+    that includes equality.
+    """
+    entered = [default, *others]
+    times: list[list[float]] = [[] for _ in entered]
+    again: list[float] = []
+    rng = random.Random(0)
+    with undisturbed():
+        begin = time.perf_counter()
+        while len(again) < MOST and (len(again) < LEAST or time.perf_counter() - begin < seconds):
+            order = [*range(len(entered)), -1]
+            rng.shuffle(order)
+            for i in order:
+                took = clock(entered[max(i, 0)].run)
+                (again if i < 0 else times[i]).append(took)
+            progress(len(again))
+    return rank(entered, times, again)
+
+
+def rank(entered: Sequence[Contender], times: Sequence[Sequence[float]], again: Sequence[float]) -> Final:
+    """The standings from the times of all rounds. The default is entered first; `again` are its second times."""
+    self_ratio = estimate([a / b for a, b in zip(again, times[0], strict=True)])
+    noise = max(abs(self_ratio.low - 1), abs(self_ratio.high - 1))
+    standings = [
+        Standing(c.label, c.schedule, estimate(t), estimate([d / x for d, x in zip(times[0], t, strict=True)]))
+        for c, t in zip(entered, times, strict=True)
+    ]
+    fastest = max(range(len(entered)), key=lambda i: standings[i].speedup.median)
+    tied = []
+    for i in range(len(entered)):
+        behind = estimate([x / f for x, f in zip(times[i], times[fastest], strict=True)])
+        if i == fastest or behind.low <= 1.0 or behind.median <= 1.0 + noise:
+            tied.append(i)
+    winner = min(tied, key=lambda i: (complexity(entered[i].schedule), -standings[i].speedup.median))
+    order = sorted(range(len(entered)), key=lambda i: (i != winner, -standings[i].speedup.median))
+    return Final(tuple(standings[i] for i in order), noise, len(again), len(tied))

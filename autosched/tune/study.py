@@ -1,0 +1,282 @@
+"""The study: every trial of a search, in an Optuna storage, so that nothing that was measured is ever lost.
+
+One SQLite file a pipeline, one study for each thing that is tuned; a second run with the same name goes on where the
+first one ended.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import random
+import re
+import warnings
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import optuna
+import platformdirs
+from filelock import FileLock, Timeout
+from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
+
+from autosched.errors import TuneError
+from autosched.schedule import Schedule
+from autosched.tune.candidate import TIMED, Kind, schedule_id
+from autosched.tune.constraints import Point, Value
+from autosched.tune.space import Space
+from autosched.tune.suggest import parameters, suggest
+
+#: The variable that names the directory of studies.
+VARIABLE = "AUTOSCHED_STATE_DIR"
+#: What the sampler is told of a candidate that failed: log2 of its time over the default's.
+FAILED = 10.0
+#: Proposals that repeat what is known before a new point is drawn by chance.
+PATIENCE = 4
+#: Spaces up to this size are searched for the points that are left; in larger ones new points are found by chance.
+LISTED = 20_000
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a trial. `ratio` is its time over the default schedule's; None where it has none."""
+
+    kind: Kind
+    ratio: float | None = None
+    message: str = ""
+    seconds: float = 0.0
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A finished trial, as the storage holds it: of a point, or of a schedule that came with the pipeline by a name."""
+
+    number: int
+    schedule: Schedule
+    outcome: Outcome
+    name: str = ""
+    point: Point | None = None
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A point to try, as Optuna knows it."""
+
+    number: int
+    point: Point
+    schedule: Schedule
+
+
+def state_directory() -> Path:
+    """Where studies are kept: AUTOSCHED_STATE_DIR, or the user's state directory."""
+    given = os.environ.get(VARIABLE)
+    return (Path(given) if given else Path(platformdirs.user_state_dir("autosched"))) / "studies"
+
+
+class Study:
+    """An open study. A context manager; only one process can have it open."""
+
+    def __init__(
+        self, file: str, name: str, space: Space, directory: Path | None = None, seed: int | None = None
+    ) -> None:
+        """Open or create study `name` in `file` (a pipeline's name) of `directory`. Raises TuneError."""
+        folder = directory or state_directory()
+        self.path = folder / (re.sub(r"[^A-Za-z0-9._-]", "_", file) + ".db")
+        self.name = name
+        self.space = space
+        self._rng = random.Random(seed)
+        self._repeats = 0
+        lock = folder / f".{sha256(f'{self.path.name} {name}'.encode()).hexdigest()[:16]}.lock"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(lock, timeout=0)
+            self._lock.acquire()
+        except Timeout:
+            raise TuneError(
+                f"another tuner works on this study ({name} in {self.path}); wait for it, or end it"
+            ) from None
+        except OSError as error:
+            raise TuneError(
+                f"studies cannot be kept in {folder}: {error.strerror or error}; set {VARIABLE} to a directory that "
+                "you can write to"
+            ) from None
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                sampler = optuna.samplers.TPESampler(multivariate=True, group=True, seed=seed)
+            self._storage = _storage(self.path)
+            self._study = optuna.create_study(
+                study_name=name, storage=self._storage, sampler=sampler, load_if_exists=True, direction="minimize"
+            )
+        except SQLAlchemyError as error:
+            self._lock.release()
+            raise TuneError(
+                f"the study database {self.path} cannot be used ({str(error).splitlines()[0]}); move it away and tune "
+                f"anew, or set {VARIABLE} to another directory"
+            ) from None
+        self._open: dict[int, optuna.Trial] = {}
+        self._end_abandoned()
+        self.trials: list[Trial] = [t for t in map(_loaded, self._study.get_trials(deepcopy=False)) if t is not None]
+        self._seen = {schedule_id(t.schedule): t for t in reversed(self.trials)}
+        self._points = {_text(t.point) for t in self.trials if t.point is not None}
+
+    def __enter__(self) -> Study:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for number in list(self._open):
+            self._study.tell(self._open.pop(number), state=TrialState.FAIL)
+        self._storage.remove_session()
+        self._storage.engine.dispose()
+        self._lock.release()
+
+    def _end_abandoned(self) -> None:
+        """Close the trials that a killed process left open; the sampler would avoid their neighbourhood for ever."""
+        for t in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            self._study.tell(t.number, state=TrialState.FAIL)
+
+    @property
+    def finished(self) -> int:
+        """How many different schedules have an outcome."""
+        return sum(t.outcome.kind != "duplicate" for t in self.trials)
+
+    @property
+    def seconds(self) -> float:
+        """How long all trials took, of every run."""
+        return sum(t.outcome.seconds for t in self.trials)
+
+    def best(self) -> Trial | None:
+        """The fastest trial that was timed to the end."""
+        timed = [t for t in self.trials if t.outcome.kind == "ok" and t.outcome.ratio is not None]
+        return min(timed, key=lambda t: t.outcome.ratio or math.inf, default=None)
+
+    def known(self, schedule: Schedule) -> Trial | None:
+        """The trial of a schedule, if it has one."""
+        return self._seen.get(schedule_id(schedule))
+
+    def by_source(self, source: str) -> Trial | None:
+        """A timed trial whose schedule made the same code."""
+        return next((t for t in self.trials if t.outcome.source == source and t.outcome.kind in TIMED), None)
+
+    def enqueue(self, point: Point) -> None:
+        """Propose `point` before others."""
+        if _text(point) not in self._points:
+            self._study.enqueue_trial(parameters(self.space, point), skip_if_exists=True)
+
+    def propose(self) -> Proposal | None:
+        """The next point whose schedule has no outcome yet; None where every point has been seen."""
+        while len(self._points) < self.space.count():
+            if self._repeats >= PATIENCE:
+                fresh = self._unseen()
+                if fresh is None:
+                    return None
+                self._study.enqueue_trial(parameters(self.space, fresh))
+            trial = self._study.ask()
+            point = suggest(self.space, trial)
+            schedule = self.space.schedule(point)
+            self._open[trial.number] = trial
+            proposal = Proposal(trial.number, point, schedule)
+            known = self.known(schedule)
+            if known is None:
+                self._repeats = 0
+                return proposal
+            self._repeats += 1
+            self.finish(proposal, Outcome("duplicate", known.outcome.ratio, f"the schedule of trial {known.number}"))
+        return None
+
+    def _unseen(self) -> dict[str, Value] | None:
+        if self.space.count() <= LISTED:
+            left = [p for p in self.space.points() if _text(p) not in self._points]
+            return self._rng.choice(left) if left else None
+        drawn = (self.space.sample(self._rng) for _ in range(1000))
+        return next((p for p in drawn if _text(p) not in self._points), None)
+
+    def finish(self, proposal: Proposal, outcome: Outcome) -> Trial:
+        """Record what became of a proposal."""
+        made = Trial(proposal.number, proposal.schedule, outcome, point=proposal.point)
+        trial = self._open.pop(proposal.number)
+        for key, value in _attributes(made).items():
+            trial.set_user_attr(key, value)
+        for key, violation in _violations(outcome).items():
+            trial.set_constraint(key, violation)
+        self._study.tell(trial, _value(outcome))
+        return self._remember(made)
+
+    def add(self, name: str, schedule: Schedule, outcome: Outcome) -> Trial:
+        """Record a schedule that came with the pipeline and is no point of the space."""
+        made = Trial(len(self._study.get_trials(deepcopy=False)), schedule, outcome, name)
+        self._study.add_trial(
+            create_trial(
+                state=TrialState.COMPLETE,
+                value=_value(outcome),
+                user_attrs=_attributes(made),
+                constraints=_violations(outcome),
+            )
+        )
+        return self._remember(made)
+
+    def _remember(self, trial: Trial) -> Trial:
+        self.trials.append(trial)
+        self._seen.setdefault(schedule_id(trial.schedule), trial)
+        if trial.point is not None:
+            self._points.add(_text(trial.point))
+        return trial
+
+
+def _value(outcome: Outcome) -> float:
+    return FAILED if outcome.ratio is None else math.log2(outcome.ratio)
+
+
+def _violations(outcome: Outcome) -> dict[str, float]:
+    """Failures are infeasible to the sampler, so that it learns to stay away; dropped trials it would not see."""
+    return {"failed": 1.0} if outcome.ratio is None else {}
+
+
+def _storage(path: Path) -> optuna.storages.RDBStorage:
+    """SQLite with a write-ahead log: a killed process loses nothing, and a trial costs milliseconds on a busy disk."""
+    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+
+    def configure(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    event.listen(storage.engine, "connect", configure)
+    storage.engine.dispose()  # connections from here on are configured
+    return storage
+
+
+def _text(point: Point) -> str:
+    return json.dumps(dict(point), sort_keys=True)
+
+
+def _attributes(trial: Trial) -> dict[str, Any]:
+    outcome = trial.outcome
+    return {
+        "name": trial.name,
+        "point": None if trial.point is None else dict(trial.point),
+        "schedule": trial.schedule.to_data(),
+        "kind": outcome.kind,
+        "ratio": outcome.ratio,
+        "message": outcome.message[:2000],
+        "seconds": outcome.seconds,
+        "source": outcome.source,
+    }
+
+
+def _loaded(trial: FrozenTrial) -> Trial | None:
+    """A trial from the storage; None where it was not finished."""
+    a = trial.user_attrs
+    if trial.state != TrialState.COMPLETE or "schedule" not in a:
+        return None
+    outcome = Outcome(a["kind"], a["ratio"], a["message"], a["seconds"], a["source"])
+    return Trial(trial.number, Schedule.from_data(a["schedule"]), outcome, a["name"], a["point"])

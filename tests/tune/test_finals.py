@@ -1,0 +1,76 @@
+"""The final: who wins, what is a tie, what is noise."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import pytest
+
+from autosched.schedule import Schedule
+from autosched.tune import finals
+from autosched.tune.finals import LEAST, MOST, Contender, complexity, play, rank
+
+SIMPLE = Schedule().parallel("f", "y")
+COMPLEX = SIMPLE.vectorize("f", "x", 8).unroll("f", "y", 2)
+
+
+def contender(label: str, schedule: Schedule = SIMPLE) -> Contender:
+    return Contender(label, schedule, lambda: None)
+
+
+def times(median: float, rounds: int, seed: int, spread: float = 0.02) -> list[float]:
+    rng = random.Random(seed)
+    return [median * (1 + rng.uniform(-spread, spread)) for _ in range(rounds)]
+
+
+def test_the_fastest_wins() -> None:
+    entered = [contender("default", Schedule()), contender("a", COMPLEX), contender("b", SIMPLE)]
+    result = rank(entered, [times(3.0, 21, 0), times(1.0, 21, 1), times(2.0, 21, 2)], times(3.0, 21, 3))
+    assert [s.label for s in result.standings] == ["a", "b", "default"]
+    assert result.winner.speedup.median == pytest.approx(3.0, rel=0.05)
+    assert result.winner.speedup.low > 2.8 and result.winner.seconds.median == pytest.approx(1.0, rel=0.02)
+    assert result.default.label == "default" and result.default.speedup.median == 1.0
+    assert (result.tied, result.rounds) == (1, 21)
+    assert 0 < result.noise < 0.05
+
+
+def test_ties_go_to_the_simpler() -> None:
+    entered = [contender("default", Schedule()), contender("a", COMPLEX), contender("b", SIMPLE)]
+    result = rank(entered, [times(3.0, 21, 0), times(1.0, 21, 1), times(1.001, 21, 2)], times(3.0, 21, 3))
+    assert result.winner.label == "b" and result.tied == 2
+    assert [s.label for s in result.standings] == ["b", "a", "default"]
+
+
+def test_the_default_wins_where_nothing_is_faster() -> None:
+    entered = [contender("default", Schedule()), contender("a", COMPLEX)]
+    assert rank(entered, [times(1.0, 21, 0), times(0.998, 21, 1)], times(1.0, 21, 3)).winner.label == "default"
+    assert rank(entered[:1], [times(1.0, 21, 0)], times(1.0, 21, 3)).winner.label == "default"
+
+
+def test_noise_decides_what_is_a_tie() -> None:
+    """A difference of 5 % counts on a quiet machine and not on one that differs from itself by 10 %."""
+    entered = [contender("default", Schedule()), contender("a", COMPLEX)]
+    a = times(0.95, 21, 1, 0.001)
+    quiet = rank(entered, [times(1.0, 21, 0, 0.001), a], times(1.0, 21, 3, 0.001))
+    loud = rank(entered, [times(1.0, 21, 0, 0.001), a], times(1.1, 21, 3, 0.001))
+    assert quiet.winner.label == "a" and quiet.noise < 0.01
+    assert loud.winner.label == "default" and loud.noise > 0.09
+
+
+def test_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = itertools.count()
+    monkeypatch.setattr(finals.time, "perf_counter", lambda: float(next(ticks)))
+    ran: list[str] = []
+    entered = [Contender(n, SIMPLE, lambda n=n: ran.append(n)) for n in ("default", "a")]  # type: ignore[misc]
+    seen: list[int] = []
+    result = play(entered[0], entered[1:], seconds=0.0, progress=seen.append)
+    assert result.rounds == LEAST and seen == list(range(1, LEAST + 1))
+    assert ran.count("default") == 2 * LEAST and ran.count("a") == LEAST
+    first = [ran[i : i + 3] for i in range(0, len(ran), 3)]
+    assert len({tuple(r) for r in first}) > 1  # the order changes
+    assert play(entered[0], [], seconds=1e9).rounds == MOST
+
+
+def test_complexity() -> None:
+    assert [complexity(s) for s in (Schedule(), SIMPLE, COMPLEX)] == [0, 1, 3]

@@ -1,0 +1,166 @@
+"""Whole runs on a small pipeline: the record, resuming, interruption, failing candidates."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import blur_family
+import numpy as np
+import pytest
+
+import autosched
+from autosched.errors import TuneError
+from autosched.lang import Pipeline
+from autosched.lang.fingerprint import fingerprint
+from autosched.records import Record
+from autosched.runtime import Kernel
+from autosched.runtime import compile as compile_kernel
+from autosched.schedule import Schedule
+from autosched.tune import Budget, Interrupted, Progress, Task, candidate, run, tune
+from autosched.tune.check import reference
+from autosched.tune.constraints import Condition
+from autosched.tune.space import Knob, Ref, Space, Template
+from autosched.tune.space_file import parse_space
+from autosched.workload import Workload
+
+FILE = parse_space(blur_family.SPACE, Path("blur-test.toml"))
+FAST = Budget(trials=6, seconds=None)
+
+
+@pytest.fixture(autouse=True)
+def _short_finals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "FINAL_SECONDS", 0.05)
+
+
+def task(**changes: Any) -> Task:
+    images = blur_family.specimens(FILE.workload("small").samples)
+    schedules = {name: make(blur_family.FAMILY.buckets[0]) for name, make in blur_family.FAMILY.schedules.items()}
+    made = Task(blur_family.pipeline(), FILE.space, blur_family.workload(images, {}), schedules)
+    return dataclasses.replace(made, **changes)
+
+
+def test_a_run_finds_a_right_and_recorded_schedule(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    result = tune(task(), FAST, threads=2, report=seen.append, directory=tmp_path, seed=1)
+    assert [t.name for t in result.trials[:3]] == ["default", "v1", "v3"]
+    first = result.trials[3]
+    assert first.point == {"rows": "root", "block": 1, "lanes": 8}  # the space's default, then the named point
+    assert result.trials[4].point == {"rows": "at", "block": 8, "lanes": 32}
+    assert result.resumed == 0 and not result.exhausted
+    assert sum(t.outcome.kind != "duplicate" for t in result.trials) == 6
+    stages = [p.stage for p in seen]
+    assert stages[0] == "check" and "search" in stages and stages[-1] == "final"
+    assert all(p.best_speedup >= 1.0 for p in seen)
+
+    record = result.record
+    assert Record.model_validate_json(record.model_dump_json()) == record
+    assert record.key.algorithm == fingerprint(blur_family.pipeline())
+    assert record.key.autosched == autosched.__version__
+    assert record.key.threads == 2 and record.key.bucket.measures == {"pixels": 2000.0}
+    assert record.search.trials == 6 and record.search.space == FILE.space.identity
+    assert record.times.schedule.median <= record.times.default.median * 1.2
+    call = task().workload.bindings[0]
+    kernel = compile_kernel(blur_family.pipeline(), result.schedule)
+    assert np.array_equal(kernel(shape=call.shape, **call.given), reference(kernel.pipeline, call))
+
+
+def test_resume_continues_where_it_ended(tmp_path: Path) -> None:
+    first = tune(task(), Budget(trials=4, seconds=None), threads=1, directory=tmp_path)
+    second = tune(task(), FAST, threads=1, directory=tmp_path)
+    assert second.resumed == 4 and second.trials[: len(first.trials)] == first.trials
+    assert second.record.search.trials == 6
+    third = tune(task(), FAST, threads=1, directory=tmp_path)
+    assert third.trials == second.trials and third.resumed == 6
+
+
+def test_ctrl_c_keeps_everything(tmp_path: Path) -> None:
+    def stop(progress: Progress) -> None:
+        if progress.last is not None and progress.trials == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="stopped after 5 trials, all kept in") as stopped:
+        tune(task(), FAST, threads=1, report=stop, directory=tmp_path)
+    assert stopped.value.trials == 5 and stopped.value.study.is_file()
+    result = tune(task(), FAST, threads=1, directory=tmp_path)
+    assert result.resumed == 5 and result.record.search.trials == 6
+
+
+def test_studies_are_apart(tmp_path: Path) -> None:
+    """Another workload, space or number of threads is another study."""
+    tune(task(), Budget(trials=4, seconds=None), threads=1, directory=tmp_path)
+    other = blur_family.workload(blur_family.specimens({"sizes": [[41, 50]]}), {})
+    space = Space("x", FILE.space.knobs[:2], (), FILE.space.templates[:1] + FILE.space.templates[3:5])
+    for changed, threads in ((task(workload=other), 1), (task(space=space), 1), (task(), 2)):
+        assert tune(changed, Budget(trials=4, seconds=None), threads=threads, directory=tmp_path).resumed == 0
+
+
+def test_small_spaces_are_exhausted(tmp_path: Path) -> None:
+    space = Space("s", (Knob("b", (4, 8), 4),), (), (Template("blur", "unroll", (("var", "y"), ("factor", Ref("b")))),))
+    result = tune(task(space=space), Budget(seconds=60.0), threads=1, directory=tmp_path)
+    assert result.exhausted and {t.point["b"] for t in result.trials if t.point} == {4, 8}
+
+
+def test_every_failure_costs_one_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An illegal candidate, one that breaks the compiler, one that computes nonsense, one that raises as it runs."""
+    kinds = ("fine", "infeasible", "compile", "wrong", "crash")
+    lanes = dict(zip(kinds, (2, 4, 8, 16, 32), strict=True))
+    templates = [
+        Template("blur", "vectorize", (("var", "x"), ("lanes", n)), Condition((("kind", (k,)),)))
+        for k, n in lanes.items()
+    ]
+    nowhere = Template("blur", "unroll", (("var", "nowhere"), ("factor", 2)), Condition((("kind", ("infeasible",)),)))
+    space = Space("s", (Knob("kind", kinds, "fine"),), (), (*templates, nowhere))
+
+    def kind_of(schedule: Schedule) -> str:
+        text = str(schedule.to_data())
+        return next((k for k, n in lanes.items() if f"'lanes': {n}," in text), "fine")
+
+    real_compile, real_check = candidate.compile_kernel, candidate.first_difference
+
+    def compile_or_break(pipeline: Pipeline, schedule: Schedule) -> Kernel:
+        if kind_of(schedule) == "compile":
+            raise IndexError("no registers left")
+        return real_compile(pipeline, schedule)
+
+    def check_or_break(kernel: Kernel, checks: Any, threads: Any) -> str | None:
+        if kind_of(kernel.schedule) == "crash":
+            raise KeyError("stage")
+        return "bits" if kind_of(kernel.schedule) == "wrong" else real_check(kernel, checks, threads)
+
+    monkeypatch.setattr(candidate, "compile_kernel", compile_or_break)
+    monkeypatch.setattr(candidate, "first_difference", check_or_break)
+    only = task(space=space, schedules={"default": Schedule()})
+    result = tune(only, Budget(seconds=60.0), threads=1, directory=tmp_path)
+    found = {t.point["kind"]: t.outcome for t in result.trials if t.point and t.outcome.kind != "duplicate"}
+    assert found.keys() == set(kinds)
+    assert {k: o.kind for k, o in found.items() if k != "fine"} == {k: k for k in kinds[1:]}
+    assert found["fine"].ratio is not None and all(found[k].ratio is None for k in kinds[1:])
+    assert "nowhere" in found["infeasible"].message and found["wrong"].message == "bits"
+    assert found["compile"].message.startswith("IndexError") and found["crash"].message.startswith("KeyError")
+    assert {s.label for s in result.final.standings} <= {"default", *(f"trial {t.number}" for t in result.trials)}
+
+
+def test_what_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for bad, message in (
+        ({"trials": 0}, "trials is 0; it must be at least 1"),
+        ({"seconds": 0.0}, "time budget is 0.0 s; it must be more than 0"),
+        ({"seconds": float("nan")}, "must be more than 0"),
+    ):
+        with pytest.raises(TuneError, match=message):
+            Budget(**bad)  # type: ignore[arg-type]
+    with pytest.raises(TuneError, match="threads is 0"):
+        tune(task(), FAST, threads=0, directory=tmp_path)
+    with pytest.raises(TuneError, match="needs a schedule called 'default'"):
+        tune(task(schedules={}), FAST, threads=1, directory=tmp_path)
+    with pytest.raises(TuneError, match="workload w has no calls"):
+        tune(task(workload=Workload("w", ())), FAST, threads=1, directory=tmp_path)
+    monkeypatch.setattr(candidate, "first_difference", lambda *_: "all bits")
+    with pytest.raises(TuneError, match=r"default schedule of blur-test cannot be timed \(wrong\): all bits"):
+        tune(task(), FAST, threads=1, directory=tmp_path)
+
+
+def test_time_budget(tmp_path: Path) -> None:
+    result = tune(task(), Budget(seconds=0.01), threads=1, directory=tmp_path)
+    assert [t.name for t in result.trials] == ["default", "v1", "v3"]  # those are always timed
