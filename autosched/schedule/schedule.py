@@ -36,9 +36,10 @@ class Schedule:
             if items
         }
         object.__setattr__(self, "funcs", MappingProxyType(checked))
+        object.__setattr__(self, "_hash", hash(tuple(checked.items())))
 
     def __hash__(self) -> int:
-        return hash(tuple(self.funcs.items()))
+        return int(self.__dict__["_hash"])  # schedules are keys on the path of every call
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Schedule) and dict(self.funcs) == dict(other.funcs)

@@ -230,9 +230,11 @@ class _Reader:
             else:
                 arguments.append((name, tuple(value) if isinstance(value, list) else value))
         template = Template(func, item["op"], tuple(arguments), when)
-        first: Point = {name: knobs[name].choices[0] for name in template.knobs}
+        allowed = dict(when.terms)
+        choices = {name: [c for c in knobs[name].choices if c in allowed.get(name, (c,))] for name in template.knobs}
+        first: Point = {name: values[0] for name, values in choices.items()}
         for name in template.knobs or ("",):
-            for choice in knobs[name].choices if name else ("",):
+            for choice in choices[name] if name else ("",):
                 try:
                     template.fill({**first, name: choice})
                 except ScheduleError as error:

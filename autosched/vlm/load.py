@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from autosched.errors import ArgumentError, ScheduleError
+from autosched.errors import ArgumentError
 from autosched.lang import Pipeline
-from autosched.records import Answer, find, key_here
+from autosched.records import Answer
 from autosched.runtime import Kernel, default_threads
 from autosched.runtime import compile as compile_kernel
 from autosched.schedule import Schedule
+from autosched.vlm.lookup import tuned
 from autosched.vlm.registry import KernelFamily, get
 from autosched.workload import Bucket, nearest
 
@@ -33,7 +34,7 @@ class Tuned:
     @property
     def schedule(self) -> Schedule:
         """The tuned schedule, or the built-in default where no record answers."""
-        return self.answer.schedule or self.family.schedules["default"]()
+        return self.answer.schedule or self.family.schedules["default"](self.bucket)
 
     @cached_property
     def kernel(self) -> Kernel:
@@ -73,11 +74,4 @@ def load(name: str, *, bucket: str | None = None, threads: int | None = None) ->
 
 
 def _found(family: KernelFamily, pipeline: Pipeline, bucket: Bucket, threads: int) -> Tuned:
-    def legal(schedule: Schedule) -> str | None:
-        try:
-            schedule.check(pipeline)
-        except ScheduleError as error:
-            return str(error)
-        return None
-
-    return Tuned(family, pipeline, bucket, threads, find(key_here(pipeline, bucket, threads), pipeline.name, legal))
+    return Tuned(family, pipeline, bucket, threads, tuned(pipeline, bucket, threads))

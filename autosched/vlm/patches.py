@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +22,19 @@ from autosched.imaging.resample import AxisPass, axis_pass
 from autosched.lang import Func, Input, Pipeline, f32, f64, u8, variables
 from autosched.runtime import Call, Kernel
 from autosched.schedule import Schedule
-from autosched.schedule.directives import LoadStrategy
+from autosched.vlm.lookup import tuned
+from autosched.workload import Bucket, nearest
 
-Bucket = Literal["upscale", "downscale_2", "downscale_4", "downscale_8"]
-
-#: The largest horizontal scale (source pixels per output pixel) of each bucket: what decides how wide the window of
-#: source bytes is that some output pixels read.
-BUCKETS: dict[Bucket, float] = {"upscale": 1.3, "downscale_2": 2.6, "downscale_4": 6.0, "downscale_8": float("inf")}
+#: Regions of images, by `stretch`: how many bytes of a source row one output pixel spans, its resize ratio times its
+#: bytes per pixel (4 in Pillow's memory, 3 in numpy's, 1 in planes). It decides how many output pixels share a window
+#: of 128 source bytes: 16, 8, 4 or fewer. The limits are the geometric means between neighbours.
+BUCKETS = (
+    Bucket("native", {"stretch": 4.9}),
+    Bucket("halved", {"stretch": 11.2}),
+    Bucket("quartered", {"stretch": 22.9}),
+    Bucket("tiny", {"stretch": 63.0}),
+)
+_WINDOW_LANES = {"native": 16, "halved": 8, "quartered": 4, "tiny": 16}
 
 
 @dataclass(frozen=True)
@@ -73,10 +79,12 @@ def _build(a: PatchAlgorithm) -> tuple[Pipeline, AxisPass, AxisPass]:
         mean, std, rescale = Input("mean", f32, 1), Input("std", f32, 1), Input("rescale", f64, 1)
         values[c, y, x] = normalized(resized[c, y, x], c, mean, std, a.flavour, rescale)
     out = patchify(values, "patches", a.patch, a.merge, a.frames)
-    return Pipeline(out, "patches"), horizontal, vertical
+    order = "-vertical-first" if a.vertical_first else ""
+    name = f"patches-{a.flavour}-p{a.patch}{order}{'-table' if a.table else ''}"
+    return Pipeline(out, name), horizontal, vertical
 
 
-def naive(a: PatchAlgorithm) -> Schedule:
+def naive(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
     """v1: every stage computed at the root, in parallel rows, vectorised along x."""
     s = Schedule()
     for name in ("first", "resized", "normalized"):
@@ -84,7 +92,7 @@ def naive(a: PatchAlgorithm) -> Schedule:
     return s.parallel("patches", "gy").vectorize("patches", "px", 16)
 
 
-def pointwise_fused(a: PatchAlgorithm) -> Schedule:
+def pointwise_fused(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
     """v2: as v1, with normalisation computed where patches are written."""
     s = Schedule()
     for name in ("first", "resized"):
@@ -92,7 +100,7 @@ def pointwise_fused(a: PatchAlgorithm) -> Schedule:
     return s.inline("normalized").parallel("patches", "gy").vectorize("patches", "px", 16)
 
 
-def fused(a: PatchAlgorithm, bucket: Bucket = "downscale_2") -> Schedule:
+def fused(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
     """v3: both passes one strip of patches at a time, in the cache, then values and patches straight to the output.
 
     Both copies of the frame are stored from one computation. The reductions are widening dot products of four taps.
@@ -102,19 +110,13 @@ def fused(a: PatchAlgorithm, bucket: Bucket = "downscale_2") -> Schedule:
     s = s.unroll("patches", "t", a.frames).vectorize("patches", "px", _lanes(a.patch))
     s = s.compute_at("first", "patches", "gy").vectorize("first", "yk" if a.vertical_first else "xk", 4)
     s = s.compute_at("resized", "patches", "gy").vectorize("resized", "xk" if a.vertical_first else "yk", 4)
-    lanes = _WINDOW_LANES[bucket]
-    window: LoadStrategy = "permute64" if bucket == "upscale" else "permute128"
     if a.vertical_first:
         s = s.reorder("first", "y", "x", "c").vectorize("first", "x", 16, "shift_inwards").unroll("first", "c", CHANNELS)
         s = s.reorder("resized", "y", "c", "x").vectorize("resized", "x", 16, "shift_inwards")
         return s.loads("first", "src", "permute64").loads("resized", "first", "permute128")
-    s = s.reorder("first", "y", "x", "c").vectorize("first", "x", lanes, "shift_inwards").unroll("first", "c", CHANNELS)
-    s = s.loads("first", "src", window)
+    s = s.reorder("first", "y", "x", "c").vectorize("first", "x", _WINDOW_LANES[bucket.name], "shift_inwards")
+    s = s.unroll("first", "c", CHANNELS).loads("first", "src", "pick" if bucket.name == "tiny" else "permute128")
     return s.reorder("resized", "y", "c", "x").vectorize("resized", "x", 64)
-
-
-#: Pixels of a row that are computed at once, such that the source pixels they need fit a window of 128 bytes.
-_WINDOW_LANES: dict[Bucket, int] = {"upscale": 16, "downscale_2": 16, "downscale_4": 8, "downscale_8": 4}
 
 
 def _lanes(patch: int) -> int:
@@ -122,14 +124,13 @@ def _lanes(patch: int) -> int:
     return min(max(2, 1 << (patch - 1).bit_length()), 16)
 
 
-#: Schedules by name; each takes the algorithm and gives one schedule for all buckets but the last, which is per bucket.
-NAMED = {"v1": naive, "v2": pointwise_fused, "v3": fused}
+#: Schedules by name; each takes the algorithm and a bucket.
+NAMED = {"default": fused, "v1": naive, "v2": pointwise_fused, "v3": fused}
 
 
-def bucket_of(in_width: int, out_width: int) -> Bucket:
-    """The bucket of an image of `in_width` pixels a row that becomes `out_width`."""
-    scale = in_width / out_width
-    return next(name for name, most in BUCKETS.items() if scale <= most)
+def measures(image: npt.NDArray[np.uint8], size: tuple[int, int]) -> dict[str, float]:
+    """What places an image [H, W, C] that is resized to `size` in a bucket."""
+    return {"stretch": image.shape[1] * max(abs(image.strides[1]), 1) / size[1]}
 
 
 @lru_cache(maxsize=256)
@@ -197,15 +198,17 @@ def _values(s: PatchSettings) -> tuple[bool, dict[str, npt.NDArray[Any]]]:
     return True, {"values": table}
 
 
-def default_schedule(algorithm: PatchAlgorithm, in_width: int, out_width: int) -> Schedule:
-    """The built-in schedule: fused, with the width of windows that the scale asks for."""
-    return _default(algorithm, bucket_of(in_width, out_width))
+def best_schedule(
+    algorithm: PatchAlgorithm, image: npt.NDArray[np.uint8], size: tuple[int, int], threads: int
+) -> Schedule:
+    """The schedule tuned on this machine for an image like this, or the built-in default."""
+    bucket = nearest(measures(image, size), BUCKETS)
+    assert bucket is not None
+    return _best(algorithm, bucket.name, threads)
 
 
 @lru_cache(maxsize=256)
-def _default(algorithm: PatchAlgorithm, bucket: Bucket) -> Schedule:
-    return fused(algorithm, bucket)
-
-
-__all__ = ["BUCKETS", "NAMED", "Bucket", "PatchAlgorithm", "PatchSettings", "bucket_of", "default_schedule",
-           "fused", "kernel", "naive", "pointwise_fused"]  # fmt: skip
+def _best(algorithm: PatchAlgorithm, bucket: str, threads: int) -> Schedule:
+    """Looked up once a process."""
+    chosen = next(b for b in BUCKETS if b.name == bucket)
+    return tuned(algorithm.pipeline(), chosen, threads).schedule or fused(algorithm, chosen)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +14,12 @@ import numpy.typing as npt
 from autosched.errors import ArgumentError, BindError
 from autosched.imaging.byte_table import CHANNELS
 from autosched.imaging.coefficients import Filter, Flavour
-from autosched.runtime import Call, run_calls
+from autosched.runtime import Call, default_threads, run_calls
 from autosched.schedule import Schedule
-from autosched.vlm.patches import PatchSettings, default_schedule
+from autosched.vlm.patches import BUCKETS, NAMED, PatchSettings, best_schedule, measures
+from autosched.vlm.photographs import specimens
+from autosched.vlm.registry import Job, KernelFamily, register
+from autosched.workload import Binding, Workload
 
 Reference: TypeAlias = Literal["torchvision", "pil"]
 
@@ -146,7 +150,8 @@ class QwenVL:
             BindError: an array or a size does not fit.
         """
         self._check(images, sizes, out)
-        run_calls(self.calls(images, sizes, out), threads)
+        workers = default_threads() if threads is None else threads
+        run_calls(self.calls(images, sizes, out, threads=workers), workers)
 
     def calls(
         self,
@@ -154,8 +159,9 @@ class QwenVL:
         sizes: Sequence[tuple[int, int]],
         out: npt.NDArray[np.float32],
         schedule: Schedule | None = None,
+        threads: int = 1,
     ) -> list[Call]:
-        """One bound call an image, under `schedule` or the best that is known for each image."""
+        """One bound call an image, under `schedule` or the best that is known for each image and number of threads."""
         settings = self.settings
         calls: list[Call] = []
         first = 0
@@ -163,8 +169,7 @@ class QwenVL:
             last = first + self.rows([size])
             chosen = schedule
             if chosen is None:
-                algorithm = settings.algorithm(*image.shape[:2], size)
-                chosen = default_schedule(algorithm, image.shape[1], size[1])
+                chosen = best_schedule(settings.algorithm(*image.shape[:2], size), image, size, threads)
             calls.append(settings.bind(image[:, :, :CHANNELS], size, out[first:last], chosen))
             first = last
         return calls
@@ -190,3 +195,85 @@ class QwenVL:
             raise BindError(
                 f"The output is {out.dtype} {list(out.shape)}; give a writable C-contiguous float32 {list(shape)}."
             )
+
+
+def workload(settings: QwenVL, images: Sequence[Any], limits: Mapping[str, Any]) -> Workload:
+    """The calls that preprocess PIL images as one batch, from Pillow's memory layout, within `limits` of pixels."""
+    bindings: list[Binding] = []
+    stretch: list[float] = []
+    for image in images:
+        pixels = np.asarray(image.convert("RGBX"))[:, :, :CHANNELS]
+        size = settings.smart_resize(*pixels.shape[:2], int(limits["min_pixels"]), int(limits["max_pixels"]))
+        chosen = settings.settings
+        rows = np.broadcast_to(np.float32(0), (settings.rows([size]), settings.row_length))
+        bindings.append(Binding(chosen.arguments(pixels, size), chosen.view(rows, size).shape))
+        stretch.append(measures(pixels, size)["stretch"])
+    return Workload("images", tuple(bindings), {"stretch": float(np.median(stretch))}, items=len(images))
+
+
+def _hugging_face(backend: str, settings: QwenVL) -> Callable[[Sequence[Any], Mapping[str, Any]], Job]:
+    """A Job that is Hugging Face's own processor on PIL images; raises ImportError where it is not installed."""
+
+    def job(images: Sequence[Any], limits: Mapping[str, Any]) -> Job:
+        processor = _processor(backend, settings, limits)
+        kind = "pt" if backend == "torchvision" else "np"
+        return lambda: processor(list(images), return_tensors=kind)
+
+    return job
+
+
+def _processor(backend: str, settings: QwenVL, limits: Mapping[str, Any]) -> Any:
+    import transformers
+
+    if backend == "torchvision":
+        import torchvision  # noqa: F401  (its absence is what is asked for)
+    arguments = {
+        "patch_size": settings.patch_size,
+        "temporal_patch_size": settings.temporal_patch_size,
+        "merge_size": settings.merge_size,
+        "image_mean": list(settings.mean),
+        "image_std": list(settings.std),
+        "min_pixels": int(limits["min_pixels"]),
+        "max_pixels": int(limits["max_pixels"]),
+    }
+    fast = getattr(transformers, "Qwen2VLImageProcessorFast", None)
+    if int(transformers.__version__.split(".")[0]) < 5:
+        return (fast if backend == "torchvision" else transformers.Qwen2VLImageProcessor)(**arguments)
+    if backend == "torchvision":
+        return transformers.Qwen2VLImageProcessor(**arguments)
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+    return Qwen2VLImageProcessorPil(**arguments)
+
+
+_HALF: Final = (0.5, 0.5, 0.5)
+#: Name, settings, limits of pixels and what is said of it, as published with the checkpoints.
+_PUBLISHED: Final = {
+    "qwen2-vl": (QwenVL(), (3136, 12845056), "Qwen2-VL"),
+    "qwen2.5-vl": (QwenVL(), (3136, 12845056), "Qwen2.5-VL"),
+    "qwen3-vl": (QwenVL(patch_size=16, mean=_HALF, std=_HALF), (65536, 16777216), "Qwen3-VL"),
+}
+
+
+def _register(name: str, settings: QwenVL, pixels: tuple[int, int], title: str) -> None:
+    algorithm = settings.settings.algorithm(1, 1, (1, 1))
+    backend = settings.reference
+    register(
+        KernelFamily(
+            name=name,
+            summary=f"{title} still images to patches, bit for bit as transformers' {backend} backend",
+            pipeline=algorithm.pipeline,
+            schedules={key: partial(make, algorithm) for key, make in NAMED.items()},
+            specimens=specimens,
+            workload=partial(workload, settings),
+            settings={"min_pixels": pixels[0], "max_pixels": pixels[1]},
+            buckets=BUCKETS,
+            space="qwen2.5-vl.toml",
+            peers={f"transformers ({b})": _hugging_face(b, settings) for b in ("torchvision", "pil")},
+        )
+    )
+
+
+for _name, (_settings, _pixels, _title) in _PUBLISHED.items():
+    _register(_name, _settings, _pixels, _title)
+    _register(f"{_name}-pil", replace(_settings, reference="pil"), _pixels, _title)

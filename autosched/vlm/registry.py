@@ -25,7 +25,7 @@ class KernelFamily:
         name: as users write it, "qwen2.5-vl".
         summary: one line of what it computes.
         pipeline: makes the algorithm.
-        schedules: by name, in the order they are shown; "default" is what runs where nothing is tuned.
+        schedules: by name, in the order they are shown, each for a bucket; "default" is what runs where nothing is tuned.
         specimens: makes samples (images) from the `samples` table of a workload in the search space.
         workload: the calls for samples under settings. The settings are those of `settings`, changed by a workload's
             table in the search space.
@@ -39,7 +39,7 @@ class KernelFamily:
     name: str
     summary: str
     pipeline: Callable[[], Pipeline]
-    schedules: Mapping[str, Callable[[], Schedule]]
+    schedules: Mapping[str, Callable[[Bucket], Schedule]]
     specimens: Callable[[Mapping[str, Any]], Sequence[Any]]
     workload: Callable[[Sequence[Any], Mapping[str, Any]], Workload]
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -60,7 +60,9 @@ class KernelFamily:
 
 
 #: The module that registers each name when it is imported.
-_HOMES: dict[str, str] = {}
+_HOMES: dict[str, str] = {
+    f"{name}{suffix}": "autosched.vlm.qwen_vl" for name in ("qwen2-vl", "qwen2.5-vl", "qwen3-vl") for suffix in ("", "-pil")
+}
 
 _families: dict[str, KernelFamily] = {}
 
