@@ -43,6 +43,8 @@ from autosched.lower.lower import Lowered, arguments
 from autosched.lower.wrapping import exact
 
 SIGNATURE = "int64(int64[::1], int64, int64)"
+#: What a stage returns where it cannot get scratch memory; 0 is success, and a Require has a number from 1 on.
+NO_MEMORY = -1
 _SYMBOLS = {
     "add": "+", "sub": "-", "mul": "*", "div": "/", "floordiv": "//", "mod": "%", "and": "&", "or": "|", "xor": "^",
     "shl": "<<", "shr": ">>", "eq": "==", "ne": "!=", "lt": "<", "le": "<=",
@@ -142,7 +144,11 @@ class _Printer:
                 self.support.add("reserve")
                 name = identifier(stmt.buffer)
                 room = _room(stmt.buffer)
-                return [f"{pad}{name}, {room} = reserve({name}, {room}, {self.expr(stmt.size)})"]
+                return [
+                    f"{pad}{name}, {room} = reserve({name}, {room}, {self.expr(stmt.size)})",
+                    f"{pad}if {name} == 0:",
+                    *self._leave(depth + 1, NO_MEMORY),
+                ]
             case Require():
                 return [f"{pad}if not ({self.condition(stmt.condition)}):", *self._leave(depth + 1, stmt.code)]
         raise CompileError(f"cannot print {type(stmt).__name__}")

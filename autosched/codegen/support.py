@@ -11,10 +11,15 @@ INFINITY = float("inf")
 
 @njit(inline="never", cache=True)
 def reserve(buffer, room, size):  # type: ignore[no-untyped-def]
-    """Scratch memory of at least `size` bytes: the same where it is large enough, else a new one (address, bytes)."""
-    if size <= room:
+    """Scratch memory of at least `size` bytes: the same where it is large enough, else a new one (address, bytes).
+
+    Address 0 where there is none to be had.
+    """
+    if 0 < size <= room:
         return buffer, room
     release(buffer)
+    if size <= 0:  # its computation overflowed
+        return 0, 0
     return allocate(size), size
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from autosched.codegen.build import Built, build, target
+from autosched.codegen.printer import NO_MEMORY
 from autosched.errors import BindError, ScheduleError
 from autosched.lang.func import Pipeline
 from autosched.lang.types import Type
@@ -45,6 +46,12 @@ class Call:
     def run_range(self, stage: int, first: int, last: int) -> None:
         """Iterations first..last-1 of the outermost loop of a stage."""
         status = self.built.stages[stage](self.arguments, first, last)
+        if status == NO_MEMORY:
+            func = self.built.lowered.stages[stage].func
+            raise MemoryError(
+                f"{self.built.lowered.pipeline.name}: no memory for what is stored inside the loops of Func {func}; "
+                "compute it further in, fold its storage, or use smaller tiles"
+            )
         if status:
             raise ScheduleError(self.built.lowered.nests.statuses[status - 1])
 
@@ -300,7 +307,12 @@ def _call(
         for dim in reversed(root.storage):
             values[f"{root.name}:s{dim}"] = step
             step *= max(plan[f"{root.name}:extent{dim}"], 1)
-        memory = np.empty(step + SLACK + 64, np.uint8)
+        try:
+            memory = np.empty(step + SLACK + 64, np.uint8)
+        except (MemoryError, OverflowError, ValueError):
+            raise MemoryError(
+                f"{built.lowered.pipeline.name}: no memory for {step} bytes of Func {root.name}; compute it inside a loop"
+            ) from None
         keep.append(memory)
         values[root.name] = memory.ctypes.data + (-memory.ctypes.data % 64)
     for pack in built.lowered.packs:
