@@ -1,13 +1,13 @@
 """Where a whole call of the accelerated Qwen2.5-VL processor spends its time, as a table.
 
-`python -m experiments.profile_qwen_vl` prints medians; they are for finding what to work on, and are not kept.
+`python -m experiments.profile_qwen_vl` prints the least of several rounds: numbers for finding what to work on, not
+results.
 """
 
 from __future__ import annotations
 
 from typing import Annotated
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -31,14 +31,12 @@ def main(
         console.width = 180
     names = chosen(workloads, WORKLOADS, "--workloads")
     for count in counts(threads, default_threads()):
-        table = Table(title=f"accelerated Qwen2.5-VL, {count} thread{'s' * (count > 1)}, median ms (share of the call)")
+        table = Table(title=f"accelerated Qwen2.5-VL, {count} thread{'s' * (count > 1)}, least ms (share of the call)")
         for heading in ("workload", *parts.PARTS, "page faults"):
             table.add_column(heading, justify="left" if heading == "workload" else "right", no_wrap=True)
         for name in names:
             times = parts.measure(WORKLOADS[name], count, _ROUNDS)
-            medians = {part: 1000 * float(np.median(seconds)) for part, seconds in times.items()}
-            whole = medians[parts.WHOLE]
-            cells = [f"{value:.2f} ({value / whole:4.0%})" for value in medians.values()]
+            cells = [f"{1000 * value:.2f} ({value / times[parts.WHOLE]:4.0%})" for value in times.values()]
             table.add_row(name, *cells, str(parts.faults(WORKLOADS[name], count)))
         console.print(table)
     for part, meaning in parts.PARTS.items():

@@ -61,7 +61,7 @@ def _accelerated(reference: Reference, choose: Chooser | None) -> Callable[[Work
 def _kernels(reference: Reference, choose: Chooser | None) -> Callable[[Workload, Images, int], str]:
     def kernels(workload: Workload, images: Images, threads: int) -> str:
         with forced(choose):
-            return fingerprint(bind(workload, images, reference)[0])
+            return fingerprint(bind(workload, images, reference, threads)[0])
 
     return kernels
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,68 +13,55 @@ import numpy.typing as npt
 from autosched.hf.images import as_hwc
 from autosched.runtime import Call
 from autosched.schedule import Schedule
-from autosched.vlm.patches import NAMED, PatchAlgorithm, bucket_of, default_schedule
+from autosched.vlm import qwen_vl
+from autosched.vlm.patches import BUCKETS, NAMED, PatchAlgorithm, measures
 from autosched.vlm.qwen_vl import QwenVL, Reference
+from autosched.workload import nearest
 from experiments.implementation import Images
 from experiments.workloads import Workload
 
-Pixels: TypeAlias = Sequence[npt.NDArray[np.uint8]]
-#: From an algorithm, the width of an image and the width that it is resized to.
-Chooser: TypeAlias = Callable[[PatchAlgorithm, int, int], Schedule]
+#: From an algorithm, an image, the size that it is resized to and a number of threads.
+Chooser: TypeAlias = Callable[[PatchAlgorithm, npt.NDArray[np.uint8], tuple[int, int], int], Schedule]
+
+_DECIDES: Final = "best_schedule"
+"""The function that a processor asks for schedules."""
 
 
 def named(name: str) -> Chooser:
     """The chooser of a named schedule; `default` is the built-in one."""
-    if name == "default":
-        return default_schedule
-    make: Callable[..., Schedule] = NAMED[name]
+    make = NAMED[name]
 
-    def choose(algorithm: PatchAlgorithm, in_width: int, out_width: int) -> Schedule:
-        return make(algorithm, bucket_of(in_width, out_width)) if name == "v3" else make(algorithm)
+    def choose(
+        algorithm: PatchAlgorithm, image: npt.NDArray[np.uint8], size: tuple[int, int], threads: int
+    ) -> Schedule:
+        bucket = nearest(measures(image, size), BUCKETS)
+        assert bucket is not None
+        return make(algorithm, bucket)
 
     return choose
 
 
 @contextmanager
 def forced(choose: Chooser | None) -> Iterator[None]:
-    """While it is entered, Qwen-VL processors take their schedules from `choose`; None changes nothing."""
-    if choose is None:
-        yield
-        return
-    library = QwenVL.calls
-
-    def calls(
-        self: QwenVL,
-        images: Pixels,
-        sizes: Sequence[tuple[int, int]],
-        out: npt.NDArray[np.float32],
-        schedule: Schedule | None = None,
-    ) -> list[Call]:
-        bound: list[Call] = []
-        first = 0
-        for image, size in zip(images, sizes, strict=True):
-            last = first + self.rows([size])
-            height, width = image.shape[:2]
-            chosen = schedule or choose(self.settings.algorithm(height, width, size), width, size[1])
-            bound += library(self, [image], [size], out[first:last], chosen)
-            first = last
-        return bound
-
-    QwenVL.calls = calls  # type: ignore[method-assign]
+    """While it is entered, Qwen-VL processors of this process take schedules from `choose`; None changes nothing."""
+    library = getattr(qwen_vl, _DECIDES)
+    setattr(qwen_vl, _DECIDES, choose or library)
     try:
         yield
     finally:
-        QwenVL.calls = library  # type: ignore[method-assign]
+        setattr(qwen_vl, _DECIDES, library)
 
 
-def bind(workload: Workload, images: Images, reference: Reference) -> tuple[list[Call], npt.NDArray[np.float32]]:
+def bind(
+    workload: Workload, images: Images, reference: Reference, threads: int
+) -> tuple[list[Call], npt.NDArray[np.float32]]:
     """The bound calls that the processor of a workload makes for the images, and the new output that they write."""
     kernel = QwenVL(reference)
     limits = workload.min_pixels, workload.max_pixels
     pixels = [as_hwc(image) for image in images]
     sizes = [kernel.smart_resize(image.shape[0], image.shape[1], *limits) for image in pixels]
     out = np.empty((kernel.rows(sizes), kernel.row_length), np.float32)
-    return kernel.calls(pixels, sizes, out), out
+    return kernel.calls(pixels, sizes, out, threads=threads), out
 
 
 def fingerprint(calls: Sequence[Call]) -> str:

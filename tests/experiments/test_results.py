@@ -1,0 +1,59 @@
+"""Rows survive the file, replace what they supersede, and tell what is finished."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rows import HERE, row
+
+from experiments.results import Results
+
+
+def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "made" / "results.csv"
+    rows = [row(), row(measure="speedup", against="hf-pil", exact=False, value=12.5, low=12.25, high=13.0)]
+    Results(path).add(rows)
+    assert sorted(Results(path), key=lambda r: r.key) == sorted(rows, key=lambda r: r.key)
+
+
+def test_adding_keeps_other_rows_and_drops_superseded_ones(tmp_path: Path) -> None:
+    results = Results(tmp_path / "results.csv")
+    other = row(workload="w2")
+    results.add([other, row(measure="speedup", against="a"), row(measure="speedup", against="b"), row()])
+    results.add([row(measure="speedup", against="a", value=7.0)])
+    expected = [other, row(), row(measure="speedup", against="a", value=7.0)]
+    assert sorted(Results(results.path), key=lambda r: r.key) == sorted(expected, key=lambda r: r.key)
+
+
+def test_the_file_does_not_depend_on_the_order_of_rows(tmp_path: Path) -> None:
+    rows = [row(workload=name) for name in ("w2", "w3", "w1")]
+    for name, order in (("a", rows), ("b", rows[::-1])):
+        Results(tmp_path / name).add(order)
+    assert (tmp_path / "a").read_text() == (tmp_path / "b").read_text()
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["a", "b"]
+
+
+def test_what_is_finished(tmp_path: Path) -> None:
+    results = Results(tmp_path / "results.csv")
+    results.add([row()])
+    reread = Results(results.path)
+    assert reread.finished(HERE, "640x480", 1, "autosched", "time", "abc")
+    assert not reread.finished(HERE, "640x480", 1, "autosched", "peak memory", "abc")
+    assert not reread.finished(HERE, "640x480", 2, "autosched", "time", "abc")
+    assert not reread.finished(HERE, "w1", 1, "autosched", "time", "abc")
+    assert not reread.finished(HERE, "640x480", 1, "autosched-v1", "time", "abc")
+
+
+@pytest.mark.parametrize("change", [{"cpu": "another"}, {"cpus": 4}, {"versions": "python 3; numpy 3"}])
+def test_another_environment_is_measured_anew(tmp_path: Path, change: dict[str, object]) -> None:
+    results = Results(tmp_path / "results.csv")
+    results.add([row()])
+    assert not results.finished(replace(HERE, **change), "640x480", 1, "autosched", "time", "abc")  # type: ignore[arg-type]
+
+
+def test_other_kernels_are_measured_anew(tmp_path: Path) -> None:
+    results = Results(tmp_path / "results.csv")
+    results.add([row()])
+    assert not results.finished(HERE, "640x480", 1, "autosched", "time", "abd")
