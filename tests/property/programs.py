@@ -144,6 +144,8 @@ class _Writer:
                 forms += ["saturate"]
             if of == "i64" and reduce:
                 forms += ["arg"]
+            if of == "i32" and reduce:
+                forms += ["weighted"] * 4
         form = self.one_of(forms)
         again = lambda of=of: self.value(of, depth - 1, names, reduce)  # noqa: E731
         match form:
@@ -175,6 +177,8 @@ class _Writer:
                 return f"{self.one_of(('abs', 'sqrt', 'floor', 'ceil', 'round_half_even', 'trunc'))}({again()})"
             case "reduce":
                 return self.reduce(of, depth, names, reduce)
+            case "weighted":
+                return self.weighted(names)
             case "arg":
                 return self.reduce(of, depth, names, reduce, arg=True)
         symbols = "+-*/" if of in FLOATS else ("+", "-", "*", "+", "*", "//", "%", "&", "|", "^", "<<", ">>")
@@ -210,6 +214,29 @@ class _Writer:
         op = self.one_of(("sum_over", "sum_over", "sum_over", "product_over", "min_over", "max_over", "argmax_over"))
         text = f"{op}({domain}, {self.value(of, depth - 1, inner, reduce - 1)})"
         return f"{text}[-1]" if op.startswith("arg") else text
+
+    def weighted(self, names: tuple[str, ...]) -> str:
+        """A weighted sum of narrow integers, as a resampling has it."""
+        domain, source, weights, k = self.name("r"), self.name("in"), self.name("w"), self.name("k")
+        taps = self.one_of((1, 2, 3, 4, 5, 8))
+        ndim, wide = self.number(1, 3), self.number(1, 2)
+        of, by = self.one_of(("u8", "u8", "i8", "i16", "u16")), self.one_of(("i8", "i16", "i16", "u8", "i32"))
+        self.lines.append(f"{domain} = RDom({k}={taps})")
+        dims = [self.one_of((1, 3, 9)) for _ in range(ndim)]
+        moving = self.number(0, ndim - 1)
+        dims[moving] = taps + self.one_of((0, 3, 20))
+        self.arrays[source] = Array(of, tuple(dims), self.one_of(LAYOUTS))
+        self.lines.append(f'{source} = Input("{source}", {of}, {ndim})')
+        rows = self.one_of((1, 5, 18))
+        self.arrays[weights] = Array(by, (rows, taps)[-wide:], self.one_of(LAYOUTS))
+        self.lines.append(f'{weights} = Input("{weights}", {by}, {wide})')
+        at = self.coordinate(moving, ndim, names)
+        index = [f"clamp({self.coordinate(d, ndim, names)}, 0, {source}.extent({d}) - 1)" for d in range(ndim)]
+        base = self.table(names, at, dims[moving] - taps, f"{source}.extent({moving}) - {taps}")
+        index[moving] = f"{base} + {domain}.{k}"
+        row = f"clamp({at}, 0, {rows - 1}), " if wide == 2 else ""
+        data = f"{source}[{', '.join(index)}]"
+        return f"sum_over({domain}, cast(i32, {data}) * cast(i32, {weights}[{row}{domain}.{k}]))"
 
     # reads
 
@@ -322,7 +349,7 @@ def programs(draw: Draw) -> Program:
     for i in range(total):
         ndim = w.number(1, 3)
         names = ARGS[ndim]
-        of = w.one_of(VALUES if i == total - 1 else (*VALUES, *VALUES, "b1"))
+        of = w.one_of((*VALUES, "i32", "i32") if i == total - 1 else (*VALUES, *VALUES, "i32", "i32", "i32", "b1"))
         name = f"f{i}"
         value = w.value(of, w.number(1, 3), names)
         unread = [f for f in w.funcs if f[0] not in w.taken]

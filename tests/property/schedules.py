@@ -160,8 +160,8 @@ class _Proposer:
             if len(names) > 1 and self.chance(30):
                 order = self.draw(st.permutations(names))
                 self.attempt(lambda s, o=order: s.reorder(name, *o))
-            if self.chance(40):
-                var, lanes = self.one_of(names), self.one_of((2, 2, 4, 8, 16))
+            if self.chance(50):
+                var, lanes = self.one_of(names), self.one_of((2, 2, 4, 4, 8, 16))
                 self.attempt(lambda s, v=var, n=lanes: s.vectorize(name, v, n))
             if self.chance(40):
                 var, factor = self.one_of(names), self.one_of((1, 2, 3, 4, 8))
