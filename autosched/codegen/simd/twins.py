@@ -317,3 +317,32 @@ pick = permute64 = permute128 = gather
 def scatter(value: ValueType, memory: Memory, addr: int, offsets: Array, v: Array, count: int) -> None:
     for lane in range(_active(value, count)):
         store(value.scalar, memory, addr + int(offsets[lane]), v[lane : lane + 1])
+
+
+# Groups: i32 lanes that each hold two 16-bit integers or four bytes.
+
+
+def pairs(first: Array, second: Array) -> Array:
+    """Lanes of two i16: `first` in the low half."""
+    made: Array = np.stack([first.astype(np.int16), second.astype(np.int16)], 1).reshape(-1).view(np.int32)
+    return made
+
+
+def quads(a: Array, b: Array, c: Array, d: Array) -> Array:
+    """Lanes of four bytes, `a` in the lowest."""
+    made: Array = np.stack([v.view(np.uint8) for v in (a, b, c, d)], 1).reshape(-1).view(np.int32)
+    return made
+
+
+def permute_groups(memory: Array, offsets: Array, tap: int, group: int) -> Array:
+    """Groups of the bytes at offset + j * tap of each lane."""
+    parts = [memory[offsets + j * tap] for j in range(group)]
+    return pairs(*parts) if group == 2 else quads(*parts)
+
+
+def dot_groups(acc: Array, data: Array, weights: Array, group: int) -> Array:
+    """acc + the products of each lane's group, exactly, then wrapped: i16 by i16, or u8 by i8."""
+    left, right = (np.int16, np.int16) if group == 2 else (np.uint8, np.int8)
+    products = data.view(left).astype(np.int64) * weights.view(right).astype(np.int64)
+    wrapped: Array = (acc + products.reshape(-1, group).sum(1)).astype(np.int32)
+    return wrapped

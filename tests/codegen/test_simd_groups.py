@@ -1,0 +1,90 @@
+"""Groups and their dot products equal their numpy twins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autosched.codegen.simd import twins
+
+Compile = Callable[..., Any]
+LANES = (4, 8, 16, 32)
+
+
+def _memory(seed: int, size: int = 4096) -> np.ndarray[Any, Any]:
+    values = np.random.default_rng(seed).integers(0, 256, size, dtype=np.uint8)
+    values[:64] = np.tile(np.array([0, 255, 128, 127], np.uint8), 16)
+    return values
+
+
+@pytest.mark.parametrize("lanes", LANES)
+def test_groups_hold_their_parts_in_order(compile_kernel: Compile, lanes: int) -> None:
+    kernel = compile_kernel(
+        [
+            f"store_i32x{lanes}(dst, pairs_i32x{lanes}(load_u8x{lanes}(src), load_u8x{lanes}(src + 64)))",
+            f"store_i32x{lanes}(dst + 256, pairs_i32x{lanes}(load_i16x{lanes}(src), load_i8x{lanes}(src + 64)))",
+            f"store_i32x{lanes}(dst + 512, quads_i32x{lanes}(load_u8x{lanes}(src), load_u8x{lanes}(src + 64), "
+            f"load_u8x{lanes}(src + 128), load_u8x{lanes}(src + 192)))",
+        ],
+        "src, dst",
+    )
+    src, dst = _memory(lanes), np.zeros(256, np.int32)
+    kernel(src.ctypes.data, dst.ctypes.data)
+    rows = [src[64 * j : 64 * j + lanes] for j in range(4)]
+    assert np.array_equal(dst[:lanes], twins.pairs(rows[0], rows[1]))
+    assert np.array_equal(dst[64 : 64 + lanes], twins.pairs(src[: 2 * lanes].view(np.int16), rows[1].view(np.int8)))
+    assert np.array_equal(dst[128 : 128 + lanes], twins.quads(*rows))
+
+
+@pytest.mark.parametrize("lanes", [2, 4, 8, 16])
+@pytest.mark.parametrize("window", [64, 128])
+@pytest.mark.parametrize("tap", [1, 3, 4])
+def test_permuted_groups_read_the_window(compile_kernel: Compile, lanes: int, window: int, tap: int) -> None:
+    kernel = compile_kernel(
+        [
+            f"at = load_i32x{lanes}(offsets)",
+            f"store_i32x{lanes}(dst, permute{window}_pairs_i32x{lanes}(src, at, {tap}))",
+            f"store_i32x{lanes}(dst + 64, permute{window}_quads_i32x{lanes}(src, at, {tap}))",
+        ],
+        "src, offsets, dst",
+    )
+    src, dst = _memory(window + tap), np.zeros(32, np.int32)
+    offsets = np.sort(np.random.default_rng(lanes).integers(0, window - 3 * tap, lanes)).astype(np.int32)
+    offsets[-1] = window - 1 - 3 * tap
+    kernel(src.ctypes.data, offsets.ctypes.data, dst.ctypes.data)
+    assert np.array_equal(dst[:lanes], twins.permute_groups(src, offsets, tap, 2))
+    assert np.array_equal(dst[16 : 16 + lanes], twins.permute_groups(src, offsets, tap, 4))
+
+
+def test_a_tap_behind_the_window_leaves_earlier_taps_alone(compile_kernel: Compile) -> None:
+    kernel = compile_kernel(["store_i32x16(dst, permute128_quads_i32x16(src, load_i32x16(offsets), 60))"], "src, offsets, dst")
+    src, dst = _memory(9), np.zeros(16, np.int32)
+    offsets = np.full(16, 120, np.int32)
+    kernel(src.ctypes.data, offsets.ctypes.data, dst.ctypes.data)
+    assert np.array_equal(dst.view(np.uint8)[::4], np.full(16, src[120]))
+
+
+@pytest.mark.parametrize("lanes", LANES)
+def test_dot_products_add_exactly_and_wrap(compile_kernel: Compile, lanes: int) -> None:
+    kernel = compile_kernel(
+        [
+            f"acc = load_i32x{lanes}(sums)",
+            f"store_i32x{lanes}(dst, dot_pairs_i32x{lanes}(acc, load_i32x{lanes}(p), load_i32x{lanes}(q)))",
+            f"store_i32x{lanes}(dst + 256, dot_quads_i32x{lanes}(acc, load_i32x{lanes}(p), load_i32x{lanes}(q)))",
+        ],
+        "sums, p, q, dst",
+    )
+    for seed in range(4):
+        p, q = _memory(seed)[: 4 * lanes], _memory(seed + 50)[: 4 * lanes]
+        if seed == 0:  # -32768 * -32768 twice, which saturates where an instruction does
+            p.view(np.int16)[:] = q.view(np.int16)[:] = -32768
+        if seed == 1:  # the largest sums of bytes
+            p[:], q.view(np.int8)[:] = 255, -128
+        sums = np.random.default_rng(seed).integers(-(2**31), 2**31, lanes).astype(np.int32)
+        dst = np.zeros(128, np.int32)
+        kernel(sums.ctypes.data, p.ctypes.data, q.ctypes.data, dst.ctypes.data)
+        assert np.array_equal(dst[:lanes], twins.dot_groups(sums, p, q, 2))
+        assert np.array_equal(dst[64 : 64 + lanes], twins.dot_groups(sums, p, q, 4))

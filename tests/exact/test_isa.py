@@ -1,0 +1,36 @@
+"""Bits do not depend on the CPU that kernels are compiled for: the exactness tests again, under lesser CPUs."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from autosched.codegen.simd import target
+
+#: Every kind of kernel once: random sizes, edges, photographs and mixed batches.
+CHOSEN = "random_sizes or (edges and qwen2-vl) or (photographs and astronaut) or (mixed_batches and np)"
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="names CPUs of x86-64")
+@pytest.mark.parametrize("cpu", ["x86-64", "haswell", "skylake-avx512"])
+def test_hugging_faces_bits_on_lesser_cpus(cpu: str, tmp_path: Path) -> None:
+    if not target.resolve("x86_64", cpu, "") <= target.features():
+        pytest.skip(f"this machine cannot run code for {cpu}")
+    environment = {
+        **os.environ,
+        "NUMBA_CPU_NAME": cpu,
+        "NUMBA_CPU_FEATURES": "",
+        "AUTOSCHED_EXACT_SIZES": os.environ.get("AUTOSCHED_ISA_SIZES", "30"),
+    }
+    here = Path(__file__).parent
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-k", CHOSEN]
+    done = subprocess.run(
+        [*command, str(here / "test_qwen_vl.py")], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed" in done.stdout

@@ -1,0 +1,31 @@
+"""The generated source of the named schedules of Qwen2.5-VL, for Pillow's memory, as it was reviewed."""
+
+from __future__ import annotations
+
+import pytest
+from test_source import check
+
+from autosched.codegen.build import source
+from autosched.lower.demands import Target
+from autosched.lower.lower import Layout, lower
+from autosched.vlm.patches import BUCKETS, NAMED, PatchAlgorithm
+
+DENSE = {
+    "src": {1: 4, 2: 1},
+    "mean": {0: 4},
+    "std": {0: 4},
+    "x_begin": {0: 4},
+    "y_begin": {0: 4},
+    "x_weight": {1: 2},
+    "y_weight": {1: 2},
+    "patches": {7: 4, 6: 56, 5: 784, 4: 1568, 3: 4704, 2: 9408, 1: 18816},
+}
+CPUS = {"avx512": Target(True, True), "generic": Target(False, False)}
+
+
+@pytest.mark.parametrize("cpu", CPUS)
+@pytest.mark.parametrize("name", [n for n in NAMED if n != "default"])
+def test_generated_source(name: str, cpu: str, request: pytest.FixtureRequest) -> None:
+    algorithm = PatchAlgorithm()
+    lowered = lower(algorithm.pipeline(), NAMED[name](algorithm, BUCKETS[0]), Layout(DENSE, {}, CPUS[cpu]))
+    check(f"qwen_vl_{name}_{cpu}", source(lowered), bool(request.config.getoption("--update-golden")))
