@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from matplotlib import patheffects
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -48,37 +49,23 @@ def main(
 
 def speedups(rows: Sequence[Row]) -> Figure | None:
     """Bars of the speed over Hugging Face's torchvision backend, on a logarithmic axis."""
-    figure = _bars(rows, "speedup", "hf-torchvision", "speed over Hugging Face's torchvision backend, x (log)")
-    if figure is not None:
-        axes = figure.axes[0]
-        axes.axvline(1, color=style.INK, linewidth=0.8)
-        axes.set_title(_title("Speed of Qwen2.5-VL image preprocessing", rows), loc="left")
-    return figure
+    label = "speed over Hugging Face's torchvision backend, x (log)"
+    return _bars(rows, "speedup", "hf-torchvision", label, "Speed of Qwen2.5-VL image preprocessing")
 
 
 def floor(rows: Sequence[Row]) -> Figure | None:
     """Bars of the time over the memory floor."""
-    figure = _bars(rows, "times floor", "floor", "time over the memory floor, x (log); the floor is 1")
-    if figure is not None:
-        axes = figure.axes[0]
-        axes.axvline(1, color=style.INK, linewidth=0.8)
-        axes.axvline(1.5, color=style.INK, linewidth=0.8, linestyle=":")
-        axes.annotate("1.5", (1.5, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=7)
-        axes.set_title(_title("Distance of Qwen2.5-VL preprocessing to the memory floor", rows) + "\n", loc="left")
-    return figure
+    label = "time over reading the source and writing the output once, x (log)"
+    return _bars(rows, "times floor", "floor", label, "Distance of Qwen2.5-VL image preprocessing to the memory floor")
 
 
 def memory(rows: Sequence[Row]) -> Figure | None:
     """Bars of the peak memory over the output."""
-    figure = _bars(rows, "peak memory", "", "peak memory of a call over its output, x")
-    if figure is not None:
-        axes = figure.axes[0]
-        axes.axvline(1, color=style.INK, linewidth=0.8)
-        axes.set_title(_title("Peak memory of Qwen2.5-VL preprocessing", rows), loc="left")
-    return figure
+    label = "peak memory of a call over its output, x"
+    return _bars(rows, "peak memory", "", label, "Peak memory of Qwen2.5-VL image preprocessing")
 
 
-def _bars(rows: Sequence[Row], measure: Measure, against: str, label: str) -> Figure | None:
+def _bars(rows: Sequence[Row], measure: Measure, against: str, label: str, title: str) -> Figure | None:
     """Horizontal bars, grouped by workload, each with its interval and its value; None where there are no rows."""
     found = {
         (row.workload, row.implementation): row
@@ -95,7 +82,9 @@ def _bars(rows: Sequence[Row], measure: Measure, against: str, label: str) -> Fi
     if logarithmic:
         axes.set_xscale("log")
     for position, workload in enumerate(workloads):
-        _group(axes, position, workload, names, found)
+        _group(axes, position, [(name, found.get((workload, name))) for name in names], base=float(logarithmic))
+    axes.axvline(1, color=style.INK, linewidth=0.8)
+    axes.set_title(_title(title, rows), loc="left")
     axes.set_yticks(range(len(workloads)), [_wrapped(WORKLOADS[name].title) for name in workloads])
     axes.invert_yaxis()
     axes.set_xlabel(label)
@@ -104,23 +93,21 @@ def _bars(rows: Sequence[Row], measure: Measure, against: str, label: str) -> Fi
     return figure
 
 
-def _group(
-    axes: Axes, position: int, workload: str, names: Sequence[str], found: Mapping[tuple[str, str], Row]
-) -> None:
-    """The bars of one workload; the name of each stands in the bar's first group only."""
-    height = _BAR / len(names)
-    for index, name in enumerate(names):
-        row = found.get((workload, name))
+def _group(axes: Axes, position: int, bars: Sequence[tuple[str, Row | None]], base: float) -> None:
+    """The bars of one workload, from `base`, with their names and values to the right of them."""
+    height = _BAR / len(bars)
+    outline = [patheffects.withStroke(linewidth=2.2, foreground="white")]
+    for index, (name, row) in enumerate(bars):
         if row is None:
             continue
         y = position - _BAR / 2 + (index + 0.5) * height
-        axes.barh(y, row.value, height * 0.92, color=style.COLOURS[name], zorder=2)
-        axes.plot([row.low, row.high], [y, y], color=style.INK, linewidth=1.0, zorder=3, solid_capstyle="butt")
+        axes.barh(y, row.value - base, height * 0.92, left=base, color=style.COLOURS[name], zorder=2)
+        if row.low < row.high:
+            axes.plot([row.low, row.high], [y, y], color=style.INK, linewidth=0.9, zorder=3, path_effects=outline)
         text = f"{row.value:.2g}" if row.value < 10 else f"{row.value:.0f}"
         text += f"  {name}" + ("" if row.exact else " (other bits)")
-        axes.annotate(
-            text, (max(row.high, row.value), y), xytext=(3, 0), textcoords="offset points", va="center", fontsize=6.5
-        )
+        place = max(row.high, row.value, base)
+        axes.annotate(text, (place, y), xytext=(3, 0), textcoords="offset points", va="center", fontsize=6.5)
 
 
 def _round_ticks(axes: Axes, logarithmic: bool) -> None:
