@@ -162,10 +162,12 @@ def show(pipeline: Pipeline, schedule: Schedule, level: str) -> str:
     lowered = lower(pipeline, schedule, Layout({}, {}, target()))
     if level == "source":
         return source(lowered)
-    built = build(pipeline, schedule)
-    parts = []
-    for stage in built.stages:
-        dispatcher: Any = stage
+    # compiled anew: what Numba loads from its cache has no LLVM code to look at
+    module: dict[str, Any] = {}
+    exec(compile(source(lowered).replace("cache=True", "cache=False"), "<kernel>", "exec"), module)
+    parts: list[str] = []
+    for stage in lowered.stages:
+        dispatcher = module[f"stage_{identifier(stage.func)}"]
         texts = dispatcher.inspect_llvm() if level == "llvm" else dispatcher.inspect_asm()
-        parts += list(texts.values())
+        parts += texts.values()
     return "\n".join(parts)

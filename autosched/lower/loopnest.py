@@ -393,8 +393,9 @@ class LoopNestBuilder:
             inner = (names(self.derived[f.name].extents[loop.name]) & mine) - outside
             if inner:
                 raise ScheduleError(
-                    f"loop {loop.name} of Func {f.name}: its extent depends on loop {sorted(inner)[0]} inside it, because "
-                    "its split has tail guard; keep it inside, or use tail shift_inwards"
+                    f"loop {loop.name} of Func {f.name}: its extent depends on loop "
+                    f"{sorted(inner)[0].removeprefix(f'{f.name}.')} inside it, because its split has tail guard; keep it "
+                    "inside, or use tail shift_inwards"
                 )
             if names(self.derived[f.name].extents[loop.name]) & lanes:
                 raise ScheduleError(

@@ -132,7 +132,7 @@ class Schedule:
         """The schedule that JSON text describes."""
         try:
             data = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise ScheduleError(f"the schedule is not JSON: {error}") from None
         return cls.from_data(data)
 
