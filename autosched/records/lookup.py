@@ -1,7 +1,8 @@
 """The lookup ladder: which record answers for a machine, an algorithm and a workload, and why.
 
-Exact key; the same class of CPU and the nearest bucket; the same instruction set; the built-in default. Pure: records
-come in, an Answer with its explanation comes out. Nothing is ever searched for or timed here.
+Exact key; the same class of CPU and the nearest bucket; the same instruction set; the built-in default. A bucket that
+is too far away does not count as near: its schedule was tuned for something else, and the default is the better guess.
+Pure: records come in, an Answer with its explanation comes out. Nothing is ever searched for or timed here.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from typing import Literal
 
 from autosched.records.model import Key, Record
 from autosched.schedule import Schedule
+
+#: How far a bucket may be, in powers of two over all its measures; see `Bucket.distance`.
+NEAR = 1.0
 
 Rung = Literal["exact", "same CPU class", "same instruction set", "built-in default"]
 
@@ -29,11 +33,12 @@ class Located:
 
 @dataclass(frozen=True)
 class Difference:
-    """A field of the key that a record does not have as it is wanted."""
+    """A field of the key that a record does not have as it is wanted. `far` ones are never overlooked."""
 
     field: str
     wanted: str
     found: str
+    far: bool = False
 
     def __str__(self) -> str:
         return f"{self.field} is {self.found}, wanted {self.wanted}"
@@ -86,7 +91,7 @@ def lookup(key: Key, records: Sequence[Located], legal: Callable[[Schedule], str
         else:
             usable.append((located, differences(key, located.record.key)))
     for rung, may_differ in _RUNGS:
-        fitting = [(x, d) for x, d in usable if all(may_differ(difference.field) for difference in d)]
+        fitting = [(x, d) for x, d in usable if not _blocking(d, may_differ)]
         if fitting:
             best, found = min(fitting, key=lambda f: preference(key, f[0]))
             steps.append(Step(rung, True, tuple(map(str, found))))
@@ -94,8 +99,8 @@ def lookup(key: Key, records: Sequence[Located], legal: Callable[[Schedule], str
         if not records:
             why: tuple[str, ...] = ("there are no records of this pipeline",)
         elif usable:
-            _, found = min(usable, key=lambda f: (_blockers(f[1], may_differ), preference(key, f[0])))
-            why = tuple(f"nearest record: {d}" for d in found if not may_differ(d.field))
+            _, found = min(usable, key=lambda f: (len(_blocking(f[1], may_differ)), preference(key, f[0])))
+            why = tuple(f"nearest record: {d}" for d in _blocking(found, may_differ))
         else:
             why = ()
         steps.append(Step(rung, False, (*why, *illegal)))
@@ -118,8 +123,8 @@ _RUNGS: tuple[tuple[Rung, Callable[[str], bool]], ...] = (
 )
 
 
-def _blockers(found: Sequence[Difference], may_differ: Callable[[str], bool]) -> int:
-    return sum(not may_differ(d.field) for d in found)
+def _blocking(found: Sequence[Difference], may_differ: Callable[[str], bool]) -> list[Difference]:
+    return [d for d in found if d.far or not may_differ(d.field)]
 
 
 def differences(wanted: Key, found: Key) -> tuple[Difference, ...]:
@@ -134,7 +139,10 @@ def differences(wanted: Key, found: Key) -> tuple[Difference, ...]:
         ("threads", str(wanted.threads), str(found.threads), wanted.threads == found.threads),
         ("autosched", wanted.autosched, found.autosched, wanted.autosched == found.autosched),
     )
-    return tuple(Difference(field, want, have) for field, want, have, equal in pairs if not equal)
+    far = found.bucket.bucket().distance(wanted.bucket.measures) > NEAR
+    return tuple(
+        Difference(field, want, have, far and field == "bucket") for field, want, have, equal in pairs if not equal
+    )
 
 
 def _caches(key: Key) -> str:

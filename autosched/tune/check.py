@@ -15,8 +15,9 @@ from autosched.workload import Binding, Workload
 
 Array = np.ndarray[Any, Any]
 
-#: Bytes of inputs and output up to which the interpreter is asked; larger calls are checked against a checked kernel.
-INTERPRETED = 48 << 20
+#: Bytes of inputs and outputs for which the interpreter is asked, about a second's worth; what is larger is checked
+#: against a kernel that has passed.
+INTERPRETED = 4 << 20
 #: Bytes of expected outputs that are kept.
 KEPT = 256 << 20
 #: What an output is filled with before a kernel runs, so that elements it forgets are noticed.
@@ -40,7 +41,7 @@ def plan_checks(pipeline: Pipeline, workload: Workload, trusted: Kernel) -> tupl
     distinct = {_shapes(b): b for b in reversed((*workload.checks, *workload.bindings))}
     calls = sorted(distinct.values(), key=lambda b: _bytes(pipeline, b))
     checks: list[Check] = []
-    passed = 0
+    passed = interpreted = 0
     kept = 0
     for binding in calls:
         output = int(np.prod(binding.shape)) * pipeline.output.type.bytes
@@ -48,7 +49,8 @@ def plan_checks(pipeline: Pipeline, workload: Workload, trusted: Kernel) -> tupl
             break
         if binding.expected is not None:
             expected = np.ascontiguousarray(binding.expected)
-        elif not checks or _bytes(pipeline, binding) <= INTERPRETED:
+        elif not checks or interpreted + _bytes(pipeline, binding) <= INTERPRETED:
+            interpreted += _bytes(pipeline, binding)
             expected = reference(pipeline, binding)
         else:
             if wrong := first_difference(trusted, checks[passed:], None):

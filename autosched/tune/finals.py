@@ -6,13 +6,11 @@ runs twice in each, and what it differs from itself by is the noise below which 
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from autosched.schedule import Schedule
-from autosched.tune.measure import Estimate, Run, clock, estimate, undisturbed
+from autosched.tune.measure import Estimate, Run, estimate, rounds
 
 #: Rounds without which there is no result, and beyond which nothing is gained.
 LEAST, MOST = 7, 101
@@ -69,18 +67,9 @@ def play(
     that includes equality.
     """
     entered = [default, *others]
-    times: list[list[float]] = [[] for _ in entered]
-    again: list[float] = []
-    rng = random.Random(0)
-    with undisturbed():
-        begin = time.perf_counter()
-        while len(again) < MOST and (len(again) < LEAST or time.perf_counter() - begin < seconds):
-            order = [*range(len(entered)), -1]
-            rng.shuffle(order)
-            for i in order:
-                took = clock(entered[max(i, 0)].run)
-                (again if i < 0 else times[i]).append(took)
-            progress(len(again))
+    *times, again = rounds(
+        [*(c.run for c in entered), default.run], seconds=seconds, least=LEAST, most=MOST, progress=progress
+    )
     return rank(entered, times, again)
 
 

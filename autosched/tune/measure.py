@@ -69,6 +69,26 @@ class Race:
         return statistics.median(c / r for c, r in zip(self.candidate, self.rival, strict=True))
 
 
+def rounds(
+    runs: Sequence[Run], *, seconds: float, least: int, most: int, progress: Callable[[int], None] = lambda _: None
+) -> list[list[float]]:
+    """Seconds of every run in every round. Each round times each run once, in an order that changes.
+
+    At least `least` rounds, then until `seconds` are over or there are `most`.
+    """
+    times: list[list[float]] = [[] for _ in runs]
+    order = list(range(len(runs)))
+    rng = random.Random(0)
+    with undisturbed():
+        begin = time.perf_counter()
+        while len(times[0]) < most and (len(times[0]) < least or time.perf_counter() - begin < seconds):
+            rng.shuffle(order)
+            for i in order:
+                times[i].append(clock(runs[i]))
+            progress(len(times[0]))
+    return times
+
+
 def race(candidate: Run, rival: Run, *, seconds: float = 0.3, least: int = 3, most: int = 30) -> Race:
     """Time both in turns, changing who goes first: at least `least` pairs, then until `seconds` are over.
 

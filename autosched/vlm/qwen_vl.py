@@ -200,15 +200,38 @@ class QwenVL:
 def workload(settings: QwenVL, images: Sequence[Any], limits: Mapping[str, Any]) -> Workload:
     """The calls that preprocess PIL images as one batch, from Pillow's memory layout, within `limits` of pixels."""
     bindings: list[Binding] = []
+    checks: dict[tuple[int, int], Binding] = {}
     stretch: list[float] = []
     for image in images:
-        pixels = np.asarray(image.convert("RGBX"))[:, :, :CHANNELS]
-        size = settings.smart_resize(*pixels.shape[:2], int(limits["min_pixels"]), int(limits["max_pixels"]))
-        chosen = settings.settings
-        rows = np.broadcast_to(np.float32(0), (settings.rows([size]), settings.row_length))
-        bindings.append(Binding(chosen.arguments(pixels, size), chosen.view(rows, size).shape))
-        stretch.append(measures(pixels, size)["stretch"])
-    return Workload("images", tuple(bindings), {"stretch": float(np.median(stretch))}, items=len(images))
+        width, height = image.size
+        size = settings.smart_resize(height, width, int(limits["min_pixels"]), int(limits["max_pixels"]))
+        bindings.append(_binding(settings, image, size))
+        stretch.append(measures(bindings[-1].given["src"], size)["stretch"])
+        if len(checks) < _CHECKS and image.size not in checks:
+            checks[image.size] = _small(settings, image, size)
+    spread = {"stretch": float(np.median(stretch))}
+    return Workload("images", tuple(bindings), spread, items=len(images), checks=tuple(checks.values()))
+
+
+def _binding(settings: QwenVL, image: Any, size: tuple[int, int]) -> Binding:
+    """The call that brings a PIL image to `size`."""
+    pixels = np.asarray(image.convert("RGBX"))[:, :, :CHANNELS]
+    chosen = settings.settings
+    rows = np.broadcast_to(np.float32(0), (settings.rows([size]), settings.row_length))
+    return Binding(chosen.arguments(pixels, size), chosen.view(rows, size).shape)
+
+
+#: Calls that are checked against the interpreter, and the longer side of what their images are resized to, in pixels.
+_CHECKS, _CHECKED_SIDE = 2, 170
+
+
+def _small(settings: QwenVL, image: Any, size: tuple[int, int]) -> Binding:
+    """The call of a small image that is resized by about the same ratio: the interpreter takes seconds a megapixel."""
+    shrink = max(1.0, max(size) / _CHECKED_SIDE)
+    width, height = (max(1, int(side / shrink)) for side in image.size)
+    f = settings.factor
+    rows, columns = (max(1, round(side / shrink / f)) * f for side in size)
+    return _binding(settings, image.resize((width, height)), (rows, columns))
 
 
 def _hugging_face(backend: str, settings: QwenVL) -> Callable[[Sequence[Any], Mapping[str, Any]], Job]:

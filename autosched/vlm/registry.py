@@ -25,7 +25,8 @@ class KernelFamily:
         name: as users write it, "qwen2.5-vl".
         summary: one line of what it computes.
         pipeline: makes the algorithm.
-        schedules: by name, in the order they are shown, each for a bucket; "default" is what runs where nothing is tuned.
+        schedules: by name, in the order they are shown, each for a bucket; "default" is what runs where nothing is
+            tuned.
         specimens: makes samples (images) from the `samples` table of a workload in the search space.
         workload: the calls for samples under settings. The settings are those of `settings`, changed by a workload's
             table in the search space.
@@ -61,7 +62,7 @@ class KernelFamily:
 
 #: The module that registers each name when it is imported.
 _HOMES: dict[str, str] = {
-    f"{name}{suffix}": "autosched.vlm.qwen_vl" for name in ("qwen2-vl", "qwen2.5-vl", "qwen3-vl") for suffix in ("", "-pil")
+    name + suffix: "autosched.vlm.qwen_vl" for name in ("qwen2-vl", "qwen2.5-vl", "qwen3-vl") for suffix in ("", "-pil")
 }
 
 _families: dict[str, KernelFamily] = {}
@@ -81,11 +82,19 @@ def names() -> list[str]:
 
 
 def get(name: str) -> KernelFamily:
-    """The family called `name`. Raises ArgumentError, with near names, where there is none."""
+    """The family called `name`, or the first whose pipeline is, as files of records are called.
+
+    Raises ArgumentError, with near names, where there is none.
+    """
     if name not in _families and name in _HOMES:
         import_module(_HOMES[name])
     if name in _families:
         return _families[name]
+    for module in sorted({*_HOMES.values()}):
+        import_module(module)
+    for family in _families.values():
+        if family.pipeline().name == name:
+            return family
     near = difflib.get_close_matches(name.lower(), names(), n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names()) or 'none'}."
     raise ArgumentError(f"there is no kernel called {name!r}; {hint} `autosched list` shows them all")

@@ -32,7 +32,8 @@ FIELDS: list[tuple[str, Any, str]] = [
     ("key__threads", 4, "same CPU class"),
     ("key__bucket__name", "large", "same CPU class"),
     ("key__bucket__measures", {"pixels": 2e6, "scale": 1.0}, "same CPU class"),
-    ("key__bucket__measures", {"other": 1.0}, "same CPU class"),
+    ("key__bucket__measures", {"pixels": 1e6, "scale": 2.1}, "built-in default"),
+    ("key__bucket__measures", {"other": 1.0}, "built-in default"),
 ]
 
 
@@ -71,12 +72,15 @@ def test_all_fields_are_tested() -> None:
 
 def test_nearest_bucket_then_threads(make: Make) -> None:
     near = make(key__bucket={"name": "x", "measures": {"pixels": 1.5e6, "scale": 1.0}}, key__threads=1)
-    far = make(key__bucket={"name": "y", "measures": {"pixels": 9e6, "scale": 0.5}})
+    less = make(key__bucket={"name": "y", "measures": {"pixels": 2.7e6, "scale": 1.0}})
+    far = make(key__bucket={"name": "f", "measures": {"pixels": 9e6, "scale": 0.5}})
     unknown = make(key__bucket={"name": "z", "measures": {}})
     wanted = make(key__bucket={"name": "w", "measures": {"pixels": 1.4e6, "scale": 1.0}}).key
-    for order in ([near, far, unknown], [unknown, far, near]):
+    for order in ([near, less, far, unknown], [unknown, far, less, near]):
         found = lookup(wanted, located(*order)).located
         assert found is not None and found.record == near
+    answer = lookup(wanted, located(far, unknown))
+    assert answer.rung == "built-in default" and "nearest record: bucket is f, wanted w" in answer.explain()
     four = make(key__threads=4)
     found = lookup(make(key__threads=5).key, located(make(key__threads=1), four, make(key__threads=16))).located
     assert found is not None and found.record == four

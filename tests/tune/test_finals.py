@@ -8,7 +8,7 @@ import random
 import pytest
 
 from autosched.schedule import Schedule
-from autosched.tune import finals
+from autosched.tune import measure
 from autosched.tune.finals import LEAST, MOST, Contender, complexity, play, rank
 
 SIMPLE = Schedule().parallel("f", "y")
@@ -60,7 +60,7 @@ def test_noise_decides_what_is_a_tie() -> None:
 
 def test_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = itertools.count()
-    monkeypatch.setattr(finals.time, "perf_counter", lambda: float(next(ticks)))
+    monkeypatch.setattr(measure.time, "perf_counter", lambda: float(next(ticks)))
     ran: list[str] = []
     entered = [Contender(n, SIMPLE, lambda n=n: ran.append(n)) for n in ("default", "a")]  # type: ignore[misc]
     seen: list[int] = []

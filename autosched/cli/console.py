@@ -1,0 +1,37 @@
+"""Where the command line writes: results to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def out() -> Console:
+    """The console for results. Made when asked for, for a test or a pipe may have replaced the stream."""
+    return Console(highlight=False)
+
+
+def err() -> Console:
+    """The console for progress and mistakes."""
+    return Console(stderr=True, highlight=False)
+
+
+def complain(message: str, status: int = 2) -> int:
+    """Show a mistake in one red line; returns the exit status."""
+    err().print(Text(f"error: {' '.join(message.split())}", style="red"), soft_wrap=True)
+    return status
+
+
+def warn(message: str) -> None:
+    """Show a warning in one yellow line."""
+    err().print(Text(f"warning: {' '.join(message.split())}", style="yellow"), soft_wrap=True)
+
+
+def table(*columns: str, numbers: int = 0) -> Table:
+    """A plain table; the last `numbers` columns are aligned to the right."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for i, name in enumerate(columns):
+        right = i >= len(columns) - numbers
+        made.add_column(name, justify="right" if right else "left", no_wrap=right or i == 0, overflow="fold")
+    return made

@@ -1,0 +1,86 @@
+"""The app, and how its mistakes are shown: one red line and exit status 2, never a traceback."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from autosched.cli import bench, explain, list_kernels, show, tune
+from autosched.cli.console import complain, warn
+from autosched.errors import AutoschedError, AutoschedWarning
+
+app = typer.Typer(
+    name="autosched",
+    help="Tune how image preprocessing is computed on this CPU, and look at what was found.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command("tune")(tune.tune)
+app.command("list")(list_kernels.list_kernels)
+app.command("show")(show.show)
+app.command("bench")(bench.bench)
+app.command("explain")(explain.explain)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from autosched import __version__
+
+        typer.echo(f"autosched {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options of the app itself."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line `arguments` (default: those of the process); returns the exit status."""
+    shown = warnings.showwarning
+
+    def showwarning(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
+        if issubclass(category, AutoschedWarning):
+            warn(str(message))
+        else:
+            shown(message, category, *rest, **more)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = showwarning
+        warnings.simplefilter("always", AutoschedWarning)
+        try:
+            given = list(sys.argv[1:] if arguments is None else arguments)
+            status = app(args=given or ["--help"], prog_name="autosched", standalone_mode=False)
+        except AutoschedError as error:
+            return complain(str(error))
+        except typer.TyperException as error:
+            return complain(f"{_message(error).rstrip('.')}; `autosched --help` says what there is")
+        except typer.Abort:
+            return complain("stopped", 130)
+        except BrokenPipeError:
+            sys.stderr.close()
+            return 1
+        except OSError as error:
+            return complain(f"{error.strerror or error}: {error.filename}" if error.filename else str(error))
+    return status if isinstance(status, int) else 0
+
+
+def _message(error: typer.TyperException) -> str:
+    formatted = getattr(error, "format_message", None)
+    return str(formatted() if callable(formatted) else error)
+
+
+def main() -> NoReturn:
+    """The entry point of the console script."""
+    sys.exit(run())

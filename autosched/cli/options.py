@@ -1,0 +1,47 @@
+"""Options that several subcommands share, and what their text means."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autosched.errors import ArgumentError
+
+Name = Annotated[str, typer.Argument(help="A kernel; `autosched list` shows them.", show_default=False)]
+Threads = Annotated[
+    int | None, typer.Option("--threads", "-t", help="Threads to run on. [default: all CPUs]", show_default=False)
+]
+Images = Annotated[Path | None, typer.Option("--images", help="Use the images in this directory.", show_default=False)]
+Bucket = Annotated[
+    str | None, typer.Option("--bucket", help="A bucket of the kernel. [default: the most common]", show_default=False)
+]
+
+_UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|min|m|h)")
+
+
+def duration(text: str, option: str) -> float:
+    """Seconds of a duration such as 90, 60s, 2m or 1h30m. Raises ArgumentError, naming the option."""
+    cleaned = text.strip().lower()
+    if re.fullmatch(r"\d+(\.\d+)?", cleaned):
+        seconds = float(cleaned)
+    else:
+        parts = _PART.findall(cleaned)
+        if not parts or "".join(number + unit for number, unit in parts) != cleaned:
+            raise ArgumentError(f"{option} {text!r} is not a duration; write 90, 60s, 5m or 1h30m")
+        seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if not 0 < seconds < 1e9:
+        raise ArgumentError(f"{option} {text!r} is {seconds:g} s; it must be more than 0 (and less than 30 years)")
+    return seconds
+
+
+def thread_count(threads: int | None) -> int:
+    """The number of threads that was asked for, or that this process may use. Raises ArgumentError."""
+    from autosched.runtime import default_threads
+
+    if threads is not None and threads < 1:
+        raise ArgumentError(f"--threads is {threads}; it must be at least 1")
+    return default_threads() if threads is None else threads

@@ -1,0 +1,76 @@
+"""From a kernel's name and the options to the workloads that are tuned or timed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from autosched.errors import ArgumentError
+from autosched.shipped import shipped
+from autosched.tune.space_file import SpaceFile, WorkloadSpec, load_space
+from autosched.vlm.registry import KernelFamily
+from autosched.workload import Bucket, Workload, nearest
+
+#: Images of a directory that are used; more only cost time.
+MOST_IMAGES = 64
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A workload with the samples it was made of and the bucket it falls into."""
+
+    workload: Workload
+    bucket: Bucket
+    images: Sequence[Any]
+    settings: dict[str, Any]
+
+
+def space_of(family: KernelFamily) -> SpaceFile:
+    """The family's search space."""
+    return load_space(shipped("search_spaces") / family.space_file)
+
+
+def choose(file: SpaceFile, names: Sequence[str], images: Path | None) -> list[WorkloadSpec]:
+    """The workloads that are meant: those named, or all that are tuned by default. Images of the user's make one."""
+    chosen = [file.workload(name) for name in names] or [w for w in file.workloads if w.tune]
+    if not chosen:
+        raise ArgumentError(f"search space {file.space.name} has no workload; name some images with --images DIR")
+    return chosen[:1] if images is not None else chosen
+
+
+def sample(family: KernelFamily, spec: WorkloadSpec, images: Path | None) -> Sampled:
+    """Make the calls of a workload, from its own samples or from the images of a directory under its settings."""
+    settings = {**family.settings, **spec.settings}
+    if images is None:
+        given, name = family.specimens(spec.samples), spec.name
+    else:
+        given, name = load_images(images), f"images-{images.resolve().name}"
+    workload = replace(family.workload(given, settings), name=name)
+    bucket = nearest(workload.measures, family.buckets) or family.buckets[0]
+    return Sampled(workload, bucket, given, settings)
+
+
+def load_images(directory: Path) -> list[Any]:
+    """The images of a directory as RGB images of Pillow, in the order of their names.
+
+    Raises ArgumentError where it is no directory, has no images, or one of them cannot be decoded.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    if not directory.is_dir():
+        what = "is not a directory" if directory.exists() else "does not exist"
+        raise ArgumentError(f"--images {directory} {what}; name a directory with images")
+    known = Image.registered_extensions()
+    files = sorted(p for p in directory.iterdir() if p.suffix.lower() in known and p.is_file())[:MOST_IMAGES]
+    if not files:
+        raise ArgumentError(f"--images {directory} has no images; put some there (JPEG, PNG, ...) or name another")
+    made: list[Any] = []
+    for path in files:
+        try:
+            with Image.open(path) as image:
+                made.append(image.convert("RGB"))
+        except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise ArgumentError(f"{path} cannot be decoded: {error}; repair it or take it away") from None
+    return made

@@ -1,0 +1,64 @@
+"""`autosched show NAME`: a schedule as loops, source, LLVM IR or assembly."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autosched.cli.options import Bucket, Name, Threads, thread_count
+from autosched.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from autosched.schedule import Schedule
+    from autosched.vlm.load import Tuned
+
+
+class Level(StrEnum):
+    """How far down."""
+
+    loops = "loops"
+    source = "source"
+    llvm = "llvm"
+    asm = "asm"
+    json = "json"
+
+
+def show(
+    name: Name,
+    level: Annotated[Level, typer.Option("--level", "-l", help="What to show.")] = Level.loops,
+    schedule: Annotated[
+        str, typer.Option("--schedule", "-s", help="v1, v2, v3, default, tuned, or a JSON file.")
+    ] = "tuned",
+    bucket: Bucket = None,
+    threads: Threads = None,
+) -> None:
+    """Show how a kernel is computed: its loop nest, the generated source, LLVM IR or assembly."""
+    from autosched.vlm.load import load
+
+    tuned = load(name, bucket=bucket, threads=thread_count(threads))
+    chosen = pick(tuned, schedule)
+    text = chosen.to_json() if level is Level.json else chosen.show(tuned.pipeline, level.value)
+    typer.echo(text)
+
+
+def pick(tuned: Tuned, which: str) -> Schedule:
+    """The schedule that `which` names. Raises ArgumentError where there is none."""
+    from autosched.schedule import Schedule
+
+    if which == "tuned":
+        return tuned.schedule
+    if which in tuned.family.schedules:
+        return tuned.family.schedules[which](tuned.bucket)
+    path = Path(which)
+    if path.suffix == ".json" or path.exists():
+        try:
+            return Schedule.from_json(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise ArgumentError(
+                f"--schedule {which} cannot be read: {getattr(error, 'strerror', None) or error}"
+            ) from None
+    known = ", ".join([*tuned.family.schedules, "tuned"])
+    raise ArgumentError(f"{tuned.family.name} has no schedule {which!r}; there are {known}, or name a JSON file")

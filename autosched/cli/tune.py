@@ -1,0 +1,164 @@
+"""`autosched tune NAME`: search for the fastest schedule on this machine and record it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autosched.cli.console import complain, err, out, table, warn
+from autosched.cli.options import Images, Name, Threads, duration, thread_count
+from autosched.errors import ArgumentError, RecordError
+
+if TYPE_CHECKING:
+    from autosched.cli.samples import Sampled
+    from autosched.tune import Progress, Result
+
+#: Seconds that a run takes where neither trials nor a budget are given.
+DEFAULT_BUDGET = 120.0
+#: Noise, as a fraction, from which on the user is told.
+NOISY = 0.1
+
+
+def tune(
+    name: Name,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            "--trials", help="Stop when so many schedules are timed, earlier runs included.", show_default=False
+        ),
+    ] = None,
+    time_budget: Annotated[
+        str | None,
+        typer.Option(
+            "--time-budget", help="Stop after so long: 60s, 5m. [default: 2m, none with --trials]", show_default=False
+        ),
+    ] = None,
+    threads: Threads = None,
+    images: Images = None,
+    workload: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--workload",
+            "-w",
+            help="Tune for this workload; may be repeated. [default: the usual ones]",
+            show_default=False,
+        ),
+    ] = None,
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", help="Write records to this directory.", show_default=False)
+    ] = None,
+) -> None:
+    """Search for the fastest schedule of a kernel on this machine and record it.
+
+    Every candidate is checked bit for bit before it is timed. A run that is stopped goes on where it ended when it is
+    started again.
+    """  # fmt: skip
+    from autosched.cli.samples import choose, sample, space_of
+    from autosched.records import write
+    from autosched.records.store import user_directory
+    from autosched.tune import Budget, Interrupted, Task
+    from autosched.tune import tune as search
+    from autosched.vlm.registry import get
+
+    seconds = duration(time_budget, "--time-budget") if time_budget is not None else None
+    if trials is not None and trials < 1:
+        raise ArgumentError(f"--trials is {trials}; it must be at least 1")
+    if trials is None and seconds is None:
+        seconds = DEFAULT_BUDGET
+    count = thread_count(threads)
+    family = get(name)
+    file = space_of(family)
+    specs = choose(file, workload or [], images)
+    directory = _writable(out_dir or user_directory())
+    pipeline = family.pipeline()
+    for i, spec in enumerate(specs):
+        sampled = sample(family, spec, images)
+        schedules = {label: make(sampled.bucket) for label, make in family.schedules.items()}
+        task = Task(pipeline, file.space, sampled.workload, schedules, sampled.bucket)
+        share = None if seconds is None else seconds / len(specs)
+        budget = Budget(trials, share)
+        title = f"{name}, bucket {sampled.bucket.name}, {sampled.workload.name}"
+        place = f"[{i + 1}/{len(specs)}] " if len(specs) > 1 else ""
+        try:
+            with _Display(place + title, budget.trials, share) as display:
+                result = search(task, budget, threads=count, report=display.update)
+        except Interrupted as stop:
+            complain(f"{stop}; the same command goes on from there, and with --trials {max(stop.trials, 1)} it "
+                     "records the best so far", 130)  # fmt: skip
+            raise typer.Exit(130) from None
+        (path,) = write([result.record], pipeline.name, directory)
+        _report(title, sampled, result, path)
+
+
+def _writable(directory: Path) -> Path:
+    """Try it now: after the search would be too late."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise RecordError(
+            f"records cannot be written to {directory}: {error.strerror or error}; choose another place with --out DIR"
+        ) from None
+    return directory
+
+
+class _Display:
+    """A progress bar with the kernel, the bucket and the best so far."""
+
+    def __init__(self, title: str, trials: int | None, seconds: float | None) -> None:
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bar
+
+        self.trials = trials
+        self.seconds = seconds
+        text, best = (TextColumn(t, markup=False) for t in ("{task.description}", "{task.fields[best]}"))
+        self.bar = Bar(text, BarColumn(12), TimeElapsedColumn(), best, console=err())
+        self.task = self.bar.add_task(title, total=1.0, best="checking")
+
+    def __enter__(self) -> _Display:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def update(self, progress: Progress) -> None:
+        """Show where the run is."""
+        done = [0.0]
+        if self.trials is not None:
+            done.append(progress.trials / self.trials)
+        if self.seconds is not None:
+            done.append(progress.elapsed / self.seconds)
+        best = "checking"
+        if progress.stage != "check":
+            doing = f"{progress.trials} schedules" if progress.stage == "search" else "final"
+            best = f"{doing}, best {progress.best_ms:.3g} ms, {progress.best_speedup:.2f}x"
+        self.bar.update(self.task, completed=min(max(done), 1.0), best=best)
+
+
+def _report(title: str, sampled: Sampled, result: Result, path: Path) -> None:
+    from collections import Counter
+
+    console = out()
+    items = result.items
+    kinds = Counter(t.outcome.kind for t in result.trials)
+    failed = ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items()) if kind not in ("ok", "slow", "duplicate"))
+    timed = kinds["ok"] + kinds["slow"]
+    counted = f"{timed} schedules timed" + (f" ({result.resumed} before)" if result.resumed else "")
+    console.print(f"{title}: {counted}" + (f"; {failed}" if failed else "") + ("; the whole space" * result.exhausted))
+    rows = table("schedule", "ms per item", "times the default's speed", numbers=2)
+    for standing in result.final.standings:
+        best = " *" if standing is result.final.winner else ""
+        ms, s = standing.seconds.scaled(1e3 / items), standing.speedup
+        rows.add_row(standing.label + best, f"{ms.median:.4g}", f"{s.median:.2f} [{s.low:.2f}, {s.high:.2f}]")
+    console.print(rows)
+    tied = f"; {result.final.tied} cannot be told apart, the simplest is kept" if result.final.tied > 1 else ""
+    console.print(f"noise {100 * result.final.noise:.1f} %, {result.final.rounds} rounds{tied}")
+    if result.final.noise > NOISY:
+        warn(f"this machine is busy: the default differs from itself by {100 * result.final.noise:.0f} %, and what is "
+             "closer to it than that counts as equal; tune again when it is quiet")  # fmt: skip
+    console.print(f"written to {path}", soft_wrap=True)
