@@ -55,8 +55,8 @@ def test_permuted_groups_read_the_window(compile_kernel: Compile, lanes: int, wi
     offsets = np.sort(np.random.default_rng(lanes).integers(0, window - 3 * tap, lanes)).astype(np.int32)
     offsets[-1] = window - 1 - 3 * tap
     kernel(src.ctypes.data, offsets.ctypes.data, dst.ctypes.data)
-    assert np.array_equal(dst[:lanes], twins.permute_groups(src, offsets, tap, 2))
-    assert np.array_equal(dst[16 : 16 + lanes], twins.permute_groups(src, offsets, tap, 4))
+    assert np.array_equal(dst[:lanes], twins.permute64_pairs(src, offsets, tap))
+    assert np.array_equal(dst[16 : 16 + lanes], twins.permute64_quads(src, offsets, tap))
 
 
 def test_a_tap_behind_the_window_leaves_earlier_taps_alone(compile_kernel: Compile) -> None:
@@ -86,5 +86,5 @@ def test_dot_products_add_exactly_and_wrap(compile_kernel: Compile, lanes: int) 
         sums = np.random.default_rng(seed).integers(-(2**31), 2**31, lanes).astype(np.int32)
         dst = np.zeros(128, np.int32)
         kernel(sums.ctypes.data, p.ctypes.data, q.ctypes.data, dst.ctypes.data)
-        assert np.array_equal(dst[:lanes], twins.dot_groups(sums, p, q, 2))
-        assert np.array_equal(dst[64 : 64 + lanes], twins.dot_groups(sums, p, q, 4))
+        assert np.array_equal(dst[:lanes], twins.dot_pairs(sums, p, q))
+        assert np.array_equal(dst[64 : 64 + lanes], twins.dot_quads(sums, p, q))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,40 +12,6 @@ from autosched.codegen.simd import twins
 from autosched.codegen.simd.types import ELEMENTS, value_type
 
 Compile = Callable[[Sequence[str], str], Any]
-
-
-@pytest.mark.parametrize("lanes", ["", "x4", "x8", "x16", "x32"])
-@pytest.mark.parametrize("factors", ["i16 i16 i16 i16", "u8 i16 u8 i16", "i8 u8 i16 i8"])
-def test_dot2(lanes: str, factors: str, compile_kernel: Compile) -> None:
-    """Random and extreme factors; -32768 * -32768 twice wraps to the least i32."""
-    value = value_type(f"i32{lanes}")
-    kinds = [value.of(name) for name in factors.split()]
-    random = np.random.default_rng(0)
-    columns = []
-    ends = [(kind.element.minimum, kind.element.maximum) for kind in kinds]
-    extremes = np.array(list(itertools.product(*ends)))
-    for kind, extreme in zip(kinds, extremes.T, strict=True):
-        info = np.iinfo(kind.element.dtype)
-        numbers = random.integers(info.min, info.max, 10 * value.lanes, kind.element.dtype, endpoint=True)
-        fixed = np.repeat(extreme.astype(kind.element.dtype), value.lanes)
-        columns.append(np.concatenate([fixed, numbers]).reshape(-1, value.lanes))
-    rows = len(columns[0])
-    acc = random.integers(-(2**31), 2**31, (rows, value.lanes), np.int32)
-    acc[: len(extremes)] = np.resize(np.array([0, 2**31 - 1, -(2**31)], np.int32), (len(extremes), 1))
-    out = np.empty_like(acc)
-    loads = ", ".join(f"load_{kind}({name} + i * {kind.bytes})" for name, kind in zip("abcd", kinds, strict=True))
-    kernel = compile_kernel(
-        [
-            "for i in range(rows):",
-            f"    dot = dot2_{value}(load_{value}(acc + i * {value.bytes}), {loads})",
-            f"    store_{value}(out + i * {value.bytes}, dot)",
-        ],
-        "out, acc, a, b, c, d, rows",
-    )
-    kernel(*(array.ctypes.data for array in (out, acc, *columns)), rows)
-    np.testing.assert_array_equal(out, twins.dot2(value, acc, *columns))
-    if factors == "i16 i16 i16 i16":
-        assert out[0, 0] == -(2**31), "the first row is -32768 * -32768 twice, added to 0"
 
 
 @pytest.mark.parametrize("name", [f"{name}{lanes}" for name in ELEMENTS for lanes in ("", "x8")])

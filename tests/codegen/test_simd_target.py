@@ -102,7 +102,7 @@ def run_python(arguments: list[str], **environment: str) -> str:
 
 SMOKE = (
     "test_values[u8x16] or test_values[f32x8] or test_values[u64x8] or test_memory[u8x16] or test_memory[i16x16]"
-    " or (test_dot2 and u8 and not x32) or touch_only_active_lanes[u8x16] or control_flow or contracted"
+    " or (groups and 8) or touch_only_active_lanes[u8x16] or control_flow or contracted"
 )
 
 
@@ -113,7 +113,7 @@ def test_lesser_cpus(cpu: str) -> None:
     if not target.resolve("x86_64", cpu, "") <= target.features():
         pytest.skip(f"this machine cannot run code for {cpu}")
     here = Path(__file__).parent
-    files = [str(here / f"test_simd_{part}.py") for part in ("values", "memory", "kernels")]
+    files = [str(here / f"test_simd_{part}.py") for part in ("values", "memory", "kernels", "groups")]
     pytest_options = ["-q", "-p", "no:cacheprovider", "-k", SMOKE]
     settings = {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": ""}
     output = run_python(["-m", "pytest", *pytest_options, *files], **settings)
@@ -122,7 +122,7 @@ def test_lesser_cpus(cpu: str) -> None:
 
 KERNEL = """
 from numba import int64, njit, void
-from autosched.codegen.simd.ops import allocate, cast_f32x16, const_i32x16, dot2_i32x16
+from autosched.codegen.simd.ops import allocate, cast_f32x16, const_i32x16, dot_pairs_i32x16, pairs_i32x16
 from autosched.codegen.simd.ops import load_i16x16, permute64_i16x16, iota_i32x16, release
 from autosched.codegen.simd.ops import store_f32x16, vmin
 
@@ -130,7 +130,7 @@ from autosched.codegen.simd.ops import store_f32x16, vmin
 def kernel(src, out):
     scratch = allocate(64)
     x, y = load_i16x16(src), permute64_i16x16(src, iota_i32x16())
-    acc = vmin(dot2_i32x16(const_i32x16(5), x, y, x, y), const_i32x16(900))
+    acc = vmin(dot_pairs_i32x16(const_i32x16(5), pairs_i32x16(x, x), pairs_i32x16(y, y)), const_i32x16(900))
     store_f32x16(out, cast_f32x16(acc))
     release(scratch)
 """

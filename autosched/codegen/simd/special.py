@@ -10,14 +10,7 @@ from numba.core.errors import NumbaTypeError
 
 from autosched.codegen.simd import emit, target
 from autosched.codegen.simd.convert import convert
-from autosched.codegen.simd.definition import (
-    Emit,
-    Lowering,
-    family,
-    integer_argument,
-    same_argument,
-    value_argument,
-)
+from autosched.codegen.simd.definition import Lowering, family, integer_argument
 from autosched.codegen.simd.memory import load, offsets_argument, pick
 from autosched.codegen.simd.types import ValueType
 
@@ -78,43 +71,3 @@ def _byte_index(b: Builder, value: ValueType, given: ValueType, offsets: Value) 
         return index
     lanes = [*range(value.bytes), *[value.bytes] * (64 - value.bytes)]
     return emit.shuffle(b, index, None, lanes)
-
-
-@family("dot2", typed=True)
-def _dot2(value: ValueType, acc: types.Type, a: types.Type, b: types.Type, c: types.Type, d: types.Type) -> Lowering:
-    """`acc + a*b + c*d` in wrapping i32; the factors have 16 bits or fewer."""
-    operation = f"dot2_{value}"
-    if value.element.name != "i32":
-        raise NumbaTypeError(f"{operation}: the result of dot2 is i32")
-    same_argument(operation, "acc", acc, value)
-    factors = tuple(_factor(operation, which, value, given) for which, given in zip("abcd", (a, b, c, d), strict=True))
-    instruction = target.pair_sum_intrinsic(value.lanes)
-    step = _pairs(value, factors, instruction) if instruction else _products(value, factors)
-    return Lowering(value, (value, *factors), step)
-
-
-def _factor(operation: str, which: str, value: ValueType, given: types.Type) -> ValueType:
-    factor = value_argument(operation, which, given)
-    if factor.lanes != value.lanes or factor.element.name not in ("u8", "i8", "i16"):
-        raise NumbaTypeError(f"{operation}: {which} must be u8, i8 or i16 with {value.lanes} lanes, not {factor}")
-    return factor
-
-
-def _pairs(value: ValueType, factors: tuple[ValueType, ...], instruction: str) -> Emit:
-    half = value.of("i16")
-    order = [lane + side for lane in range(value.lanes) for side in (0, value.lanes)]
-
-    def emit_one(b: Builder, acc: Value, *values: Value) -> Value:
-        p, q, r, s = (convert(b, f, half, v) for f, v in zip(factors, values, strict=True))
-        left, right = emit.shuffle(b, p, r, order), emit.shuffle(b, q, s, order)
-        return b.add(acc, emit.call(b, instruction, value.llvm, left, right))
-
-    return emit_one
-
-
-def _products(value: ValueType, factors: tuple[ValueType, ...]) -> Emit:
-    def emit_one(b: Builder, acc: Value, *values: Value) -> Value:
-        p, q, r, s = (convert(b, f, value, v) for f, v in zip(factors, values, strict=True))
-        return b.add(b.add(acc, b.mul(p, q)), b.mul(r, s))
-
-    return emit_one

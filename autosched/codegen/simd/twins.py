@@ -190,13 +190,6 @@ def reduce_max(a: Array) -> Array:
     return _reduce(vmax, a)
 
 
-def dot2(value: ValueType, acc: Array, a: Array, b: Array, c: Array, d: Array) -> Array:
-    """`acc + a*b + c*d`, exactly, then wrapped to i32."""
-    a, b, c, d, exact = (factor.astype(np.int64) for factor in (a, b, c, d, acc))
-    wrapped: Array = (exact + a * b + c * d).astype(value.element.dtype)
-    return wrapped
-
-
 # Conversions.
 
 
@@ -334,15 +327,30 @@ def quads(a: Array, b: Array, c: Array, d: Array) -> Array:
     return made
 
 
-def permute_groups(memory: Array, offsets: Array, tap: int, group: int) -> Array:
-    """Groups of the bytes at offset + j * tap of each lane."""
-    parts = [memory[offsets + j * tap] for j in range(group)]
-    return pairs(*parts) if group == 2 else quads(*parts)
+def permute64_pairs(memory: Array, offsets: Array, tap: int) -> Array:
+    """The bytes at offset and offset + tap of each lane, widened."""
+    return pairs(memory[offsets], memory[offsets + tap])
 
 
-def dot_groups(acc: Array, data: Array, weights: Array, group: int) -> Array:
-    """acc + the products of each lane's group, exactly, then wrapped: i16 by i16, or u8 by i8."""
-    left, right = (np.int16, np.int16) if group == 2 else (np.uint8, np.int8)
-    products = data.view(left).astype(np.int64) * weights.view(right).astype(np.int64)
+def permute64_quads(memory: Array, offsets: Array, tap: int) -> Array:
+    """The bytes at offset + j * tap of each lane, j from 0 to 3."""
+    return quads(*(memory[offsets + j * tap] for j in range(4)))
+
+
+permute128_pairs, permute128_quads = permute64_pairs, permute64_quads
+
+
+def dot_pairs(acc: Array, data: Array, weights: Array) -> Array:
+    """acc + the sum of i16 x i16 products of each lane, exactly, then wrapped."""
+    return _dot(acc, data.view(np.int16), weights.view(np.int16), 2)
+
+
+def dot_quads(acc: Array, data: Array, weights: Array) -> Array:
+    """acc + the sum of u8 x i8 products of each lane, exactly, then wrapped."""
+    return _dot(acc, data.view(np.uint8), weights.view(np.int8), 4)
+
+
+def _dot(acc: Array, data: Array, weights: Array, group: int) -> Array:
+    products = data.astype(np.int64) * weights.astype(np.int64)
     wrapped: Array = (acc + products.reshape(-1, group).sum(1)).astype(np.int32)
     return wrapped
