@@ -42,6 +42,9 @@ class Expr:
 
     where: str = field(default_factory=caller, kw_only=True, repr=False)
 
+    #: numpy scalars on the left side leave operators to us, and so keep their type.
+    __array_ufunc__ = None
+
     @property
     def type(self) -> Type:
         raise NotImplementedError
@@ -471,7 +474,7 @@ def unify(a: Operand, b: Operand, describe: str) -> tuple[Expr, Expr] | Fault:
         left, right = as_expr(a), as_expr(b)
     assert isinstance(left, Expr)
     right = as_expr(right)
-    if fault := _first_fault(left, right):
+    if (fault := _first_fault(left, right)) is not None:
         return fault
     if left.type != right.type:
         if left.type == i64 and right.type.is_int and right.type.bits < 64:
@@ -537,7 +540,7 @@ def select(condition: Operand, a: Operand, b: Operand) -> Expr:
     """`a` where the condition holds, else `b`."""
     test = as_expr(condition)
     pair = unify(a, b, "`select(..., {a}, {b})`")
-    if fault := _first_fault(test, *((pair,) if isinstance(pair, Fault) else pair)):
+    if (fault := _first_fault(test, *((pair,) if isinstance(pair, Fault) else pair))) is not None:
         return fault
     assert not isinstance(pair, Fault)
     if not test.type.is_bool:
