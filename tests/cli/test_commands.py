@@ -1,0 +1,257 @@
+"""The commands on a small kernel: what they print, write and read."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import blur_family
+import numpy as np
+import pytest
+from command import Command
+from PIL import Image
+
+from autosched.cli.options import duration
+from autosched.errors import ArgumentError
+from autosched.records import read
+from autosched.runtime.cpu import fingerprint
+
+NAME = "blur-test"
+
+
+def record_file(places: Path, out: str = "tuned") -> Path:
+    return places / out / fingerprint().cpu_class / "blur-test.json"
+
+
+def test_help_and_version(autosched: Command) -> None:
+    for arguments in ([], ["--help"]):
+        said = autosched(*arguments)
+        assert said.status == 0 and "Usage: autosched" in said.out
+        assert all(name in said.out for name in ("tune", "list", "show", "bench", "explain"))
+    assert autosched("--version").out.startswith("autosched 0.")
+    assert "--time-budget" in autosched("tune", "--help").out
+
+
+def test_tune_then_look_at_it(autosched: Command, places: Path) -> None:
+    said = autosched("list")
+    assert said.status == 0 and NAME in said.out and "built-in default" in said.out and "3x3 box blur" in said.out
+
+    said = autosched("tune", NAME, "--trials", "4", "--threads", "1")
+    assert said.status == 0, said.err
+    assert "bucket small, small: 4 schedules timed" in said.out and " *" in said.out
+    assert "times the default's speed" in said.out and "noise" in said.out
+    (record,) = read(record_file(places))
+    assert str(record_file(places)) in said.out
+    assert record.key.bucket.name == "small" and record.search.workload == "small" and record.search.trials == 4
+
+    said = autosched("tune", NAME, "--trials", "5", "--threads", "1")
+    assert "5 schedules timed (4 before)" in said.out
+    (record,) = read(record_file(places))
+    assert record.search.trials == 5
+
+    said = autosched("explain", NAME, "--threads", "1")
+    assert "answered by: exact" in said.out and str(record_file(places)) in said.out
+    assert "bucket is small, wanted large" in said.out and "`autosched tune blur-test` makes a record" in said.out
+    assert "exact" in autosched("explain", NAME, "--bucket", "small", "-t", "1").out
+    assert "threads is 1, wanted 2" in autosched("explain", NAME, "--bucket", "small", "-t", "2").out
+
+    said = autosched("show", NAME, "--threads", "1", "--level", "json")
+    assert json.loads(said.out) == json.loads(json.dumps(record.schedule.to_data()))
+
+
+def test_tune_workloads_images_and_out(autosched: Command, places: Path) -> None:
+    said = autosched(
+        "tune", NAME, "-w", "small", "-w", "large", "--trials", "3", "-t", "1", "--out", str(places / "other")
+    )
+    assert said.status == 0, said.err
+    assert sorted(r.key.bucket.name for r in read(record_file(places, "other"))) == ["large", "small"]
+    assert not (places / "tuned").exists()
+    pictures = places / "pictures"
+    pictures.mkdir()
+    for i in range(2):
+        noise = np.random.default_rng(i).integers(0, 256, (30, 41, 3), np.uint8)
+        Image.fromarray(noise).save(pictures / f"{i}.png")
+    (pictures / "notes.txt").write_text("not an image")
+    said = autosched("tune", NAME, "--images", str(pictures), "--trials", "3", "-t", "1")
+    assert said.status == 0 and "images-pictures" in said.out
+    assert [r.search.workload for r in read(record_file(places))] == ["images-pictures"]
+
+
+def test_show(autosched: Command, places: Path) -> None:
+    assert "vectorized x_vi x16" in autosched("show", NAME, "--schedule", "v3").out
+    assert "produce rows:" in autosched("show", NAME, "-s", "v1").out
+    assert "produce rows:" not in autosched("show", NAME).out
+    assert "def stage_" in autosched("show", NAME, "-s", "v3", "--level", "source").out
+    assert "define i" in autosched("show", NAME, "-s", "v3", "-l", "llvm").out
+    assert ".text" in autosched("show", NAME, "-s", "v3", "-l", "asm").out
+    text = autosched("show", NAME, "-s", "v3", "-l", "json").out
+    (places / "mine.json").write_text(text)
+    assert autosched("show", NAME, "-s", str(places / "mine.json"), "-l", "json").out == text
+
+
+def test_bench(autosched: Command) -> None:
+    said = autosched("bench", NAME, "--time-budget", "50ms", "-t", "1")
+    assert said.status == 0, said.err
+    lines = said.out.splitlines()
+    assert lines[0].startswith("blur-test, small, bucket small, 1 thread,") and "built-in default" in lines[0]
+    rows = {line.split()[0]: line for line in lines[2:]}
+    assert rows.keys() == {"default", "v1", "v3", "numpy", "nothing"}
+    assert "1.00 [1.00, 1.00]" in rows["default"] and "nothing is not installed" in rows["nothing"]
+    autosched("tune", NAME, "--trials", "3", "-t", "1")
+    said = autosched("bench", NAME, "--time-budget", "50ms", "-t", "1")
+    assert "tuned is: exact" in said.out and any(line.startswith("tuned ") for line in said.out.splitlines())
+
+
+def test_broken_records_are_warned_of_and_repaired(autosched: Command, places: Path) -> None:
+    path = record_file(places)
+    path.parent.mkdir(parents=True)
+    path.write_text('{"BLOCK_SIZE_M": 64}')
+    said = autosched("list")
+    assert said.status == 0 and said.err.count("warning:") == 1
+    assert str(path) in said.err and "`autosched tune blur-test` writes it anew" in said.err
+    said = autosched("tune", NAME, "--trials", "3", "-t", "1")
+    assert said.status == 0 and len(read(path)) == 1
+    assert path.with_name("blur-test.json.broken").read_text() == '{"BLOCK_SIZE_M": 64}'
+    assert autosched("list").err == ""
+
+
+def test_ctrl_c_and_resume(autosched: Command, places: Path) -> None:
+    """A real SIGINT in the middle of a search: status 130, one line, and the next run goes on."""
+    program = (
+        "import sys\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent.parent)!r})\n"
+        "from pathlib import Path\n"
+        "import blur_family\n"
+        "from autosched.cli import samples\n"
+        "from autosched.cli.main import main\n"
+        "from autosched.vlm import registry\n"
+        f"samples.shipped = lambda folder: Path({str(places)!r}) / folder\n"
+        "registry.register(blur_family.FAMILY)\n"
+        "sys.argv = ['autosched', 'tune', 'blur-test', '--trials', '24', '--time-budget', '10m', '-t', '1']\n"
+        "main()\n"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True, env=env)
+    database = places / "state" / "studies" / "blur-test.db"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and trials_in(database) < 5 and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    last = [line for line in err.splitlines() if line.startswith("error:")]
+    assert len(last) == 1 and "stopped after" in last[0] and "the same command goes on from there" in last[0]
+    assert "Traceback" not in err and not record_file(places).exists()
+    said = autosched("tune", NAME, "--trials", "7", "-t", "1")
+    assert said.status == 0 and " before)" in said.out
+
+
+def trials_in(database: Path) -> int:
+    import sqlite3
+
+    if not database.exists():
+        return 0
+    try:
+        with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+            return int(connection.execute("select count(*) from trials where state = 'COMPLETE'").fetchone()[0])
+    except sqlite3.Error:
+        return 0
+
+
+BAD: list[tuple[str, list[str], str]] = [
+    ("unknown kernel", ["tune", "blur-tset"], "there is no kernel called 'blur-tset'; did you mean blur-test?"),
+    ("unknown kernel to show", ["show", "blurtest"], "did you mean blur-test?"),
+    ("far from any name", ["explain", "zzzzzzzz"], "there are blur-test. `autosched list` shows them all"),
+    ("unknown command", ["frobnicate"], "No such command 'frobnicate'; `autosched --help`"),
+    ("unknown option", ["tune", NAME, "--bogus"], "No such option: --bogus"),
+    ("no name", ["tune"], "Missing argument 'name'"),
+    ("zero trials", ["tune", NAME, "--trials", "0"], "--trials is 0; it must be at least 1"),
+    ("trials", ["tune", NAME, "--trials", "many"], "Invalid value for '--trials'"),
+    ("budget", ["tune", NAME, "--time-budget", "soon"], "--time-budget 'soon' is not a duration; write 90, 60s, 5m or 1h30m"),
+    ("zero budget", ["tune", NAME, "--time-budget", "0s"], "it must be more than 0"),
+    ("negative budget", ["tune", NAME, "--time-budget=-5s"], "is not a duration"),
+    ("zero threads", ["tune", NAME, "--threads", "0"], "--threads is 0; it must be at least 1"),
+    ("workload", ["tune", NAME, "--workload", "smal"], "has no workload 'smal'; did you mean small?"),
+    ("no directory", ["tune", NAME, "--images", "{}/none"], "none does not exist; name a directory with images"),
+    ("a file", ["tune", NAME, "--images", "{}/search_spaces/blur-test.toml"], "is not a directory"),
+    ("no images", ["bench", NAME, "--images", "{}/search_spaces"], "has no images; put some there"),
+    ("truncated", ["tune", NAME, "--images", "{}/cut"], "cut.png cannot be decoded:"),
+    ("not an image", ["tune", NAME, "--images", "{}/fake"], "fake.jpg cannot be decoded:"),
+    ("out is a file", ["tune", NAME, "--out", "{}/file"], "file: File exists; choose another place with --out DIR"),
+    ("out in a file", ["tune", NAME, "--out", "{}/file/x"], "Not a directory; choose another place with --out DIR"),
+    ("bucket", ["show", NAME, "--bucket", "huge"], "has no bucket 'huge'; it has small, large"),
+    ("level", ["show", NAME, "--level", "ast"], "'ast' is not one of 'loops', 'source', 'llvm', 'asm'"),
+    ("schedule", ["show", NAME, "--schedule", "v9"], "has no schedule 'v9'; there are default, v1, v3, tuned"),
+    ("schedule file", ["show", NAME, "--schedule", "{}/none.json"], "none.json cannot be read: No such file"),
+    ("schedule text", ["show", NAME, "--schedule", "{}/search_spaces/blur-test.toml"], "the schedule is not JSON"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "message"), [b[1:] for b in BAD], ids=[b[0] for b in BAD])
+def test_mistakes_are_one_line(autosched: Command, places: Path, arguments: list[str], message: str) -> None:
+    (places / "file").write_text("")
+    for folder, name, data in (("cut", "cut.png", png()[:200]), ("fake", "fake.jpg", b"no image at all")):
+        (places / folder).mkdir()
+        (places / folder / name).write_bytes(data)
+    said = autosched(*(a.format(places) for a in arguments))
+    assert said.status == 2
+    assert said.err.startswith("error: ") and said.err.count("\n") == 1 and message in said.err
+    assert said.out == ""
+
+
+def png() -> bytes:
+    import io
+
+    buffer = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_unusable_state_directory(autosched: Command, places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (places / "file").write_text("")
+    monkeypatch.setenv("AUTOSCHED_STATE_DIR", str(places / "file"))
+    said = autosched("tune", NAME, "--trials", "3")
+    assert said.status == 2 and "studies cannot be kept in" in said.err and "AUTOSCHED_STATE_DIR" in said.err
+
+
+def test_bad_space_file(autosched: Command, places: Path) -> None:
+    path = places / "search_spaces" / "blur-test.toml"
+    path.write_text(blur_family.SPACE.replace('"compute_root"', '"compute_rot"'))
+    said = autosched("tune", NAME)
+    assert said.status == 2 and f"{path}:19: funcs.rows[0].op: unknown directive 'compute_rot'" in said.err
+
+
+def test_closed_pipe() -> None:
+    """`autosched show ... | head` ends quietly."""
+    command = f"{sys.executable} -c 'from autosched.cli.main import main; main()' list | head -c 1"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, env=env)
+    assert "Traceback" not in done.stderr and "Exception" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90", 90),
+        ("60s", 60),
+        ("2m", 120),
+        ("1h30m", 5400),
+        ("1.5m", 90),
+        ("250ms", 0.25),
+        (" 5min ", 300),
+        ("1H", 3600),
+    ],
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert duration(text, "--x") == seconds
+
+
+@pytest.mark.parametrize("text", ["", "s", "5x", "5 s", "m5", "-1s", "1e3", "nan", "inf", "0", "9" * 30])
+def test_bad_durations(text: str) -> None:
+    with pytest.raises(ArgumentError, match="--x"):
+        duration(text, "--x")
