@@ -14,12 +14,13 @@ def explain(name: Name, bucket: Bucket = None, threads: Threads = None) -> None:
     from autosched.vlm.registry import get
 
     count = thread_count(threads)
+    buckets = [bucket] if bucket is not None else [b.name for b in get(name).buckets]
+    answers = [load(name, bucket=each, threads=count) for each in buckets]
     console = out()
     console.print(f"CPU class {fingerprint().cpu_class}; records are looked for in", soft_wrap=True)
     for directory in tuned_directories():
         console.print(f"  {directory}", soft_wrap=True)
-    for each in [bucket] if bucket is not None else [b.name for b in get(name).buckets]:
-        tuned = load(name, bucket=each, threads=count)
+    for tuned in answers:
         console.print()
         console.print(tuned.explain(), soft_wrap=True)
         if tuned.answer.located is not None:
