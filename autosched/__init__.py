@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from autosched.errors import AutoschedError, AutoschedWarning
+    from autosched.hf import accelerate
     from autosched.lang import Func, Input, Param, Pipeline, RDom, Var, interpret
+    from autosched.runtime import Kernel, compile  # noqa: A004 (it is autosched.compile)
     from autosched.schedule import Schedule
+    from autosched.vlm.load import load
 
 __version__ = "0.1.0"
 
