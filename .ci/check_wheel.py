@@ -1,0 +1,34 @@
+"""Run where the wheel is installed without torch: one accelerated call equals Hugging Face's, one tuning run records."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+import autosched
+from autosched.shipped import checkout, shipped
+
+assert checkout() is None, f"autosched is imported from a checkout: {autosched.__file__}"
+assert importlib.util.find_spec("torch") is None, "torch is installed; this check is of an environment without it"
+assert list(shipped("search_spaces").glob("*.toml")), "the wheel has no search spaces"
+
+image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (123, 211, 3), np.uint8))
+processor = Qwen2VLImageProcessorPil()
+expected = processor(image, return_tensors="np")
+made = autosched.accelerate(processor)(image, return_tensors="np")
+assert made.keys() == expected.keys()
+for key, value in expected.items():
+    assert made[key].dtype == value.dtype and made[key].shape == value.shape, key
+    assert made[key].tobytes() == value.tobytes(), f"{key} differs"
+
+script = Path(sys.executable).with_name("autosched")
+subprocess.run([script, "tune", "qwen2.5-vl", "--workload", "720p", "--time-budget", "5s"], check=True)
+subprocess.run([script, "explain", "qwen2.5-vl", "--bucket", "native"], check=True)
+assert autosched.load("qwen2.5-vl").answer.rung == "exact"
+print(f"autosched {autosched.__version__} on Python {sys.version.split()[0]}: accelerated, tuned, loaded")
