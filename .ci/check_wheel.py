@@ -1,4 +1,4 @@
-"""Run where the wheel is installed without torch: one accelerated call equals Hugging Face's, one tuning run records."""
+"""Run where the wheel is installed without torch: an accelerated call equals Hugging Face's, a tuning run records."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ assert list(shipped("search_spaces").glob("*.toml")), "the wheel has no search s
 image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (123, 211, 3), np.uint8))
 processor = Qwen2VLImageProcessorPil()
 expected = processor(image, return_tensors="np")
-made = autosched.accelerate(processor)(image, return_tensors="np")
+fast = autosched.accelerate(processor)
+made = fast(image, return_tensors="np")
+assert fast.autosched_explain().accelerated, fast.autosched_explain()
 assert made.keys() == expected.keys()
 for key, value in expected.items():
     assert made[key].dtype == value.dtype and made[key].shape == value.shape, key

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,7 +43,7 @@ class Bucket:
 class Workload:
     """Calls that are made together, as one list of ranges on the thread pool.
 
-    `items` is what times are quoted per: the number of images, for example. `checks` are further bindings that a
+    `items` is what times are quoted per: the number of images, for example. `checks` makes further bindings that a
     schedule must get right and that are not timed.
     """
 
@@ -51,7 +51,7 @@ class Workload:
     bindings: tuple[Binding, ...]
     measures: Mapping[str, float] = field(default_factory=dict)
     items: int = 1
-    checks: tuple[Binding, ...] = ()
+    checks: Callable[[], tuple[Binding, ...]] = tuple
 
 
 def nearest(measures: Mapping[str, float], buckets: Iterable[Bucket]) -> Bucket | None:

@@ -38,7 +38,7 @@ def plan_checks(pipeline: Pipeline, workload: Workload, trusted: Kernel) -> tupl
     Expected outputs come with the binding or from the interpreter; those of calls too large for it from `trusted`,
     a kernel, once it has passed all the others. Raises TuneError where it has not.
     """
-    distinct = {_shapes(b): b for b in reversed((*workload.checks, *workload.bindings))}
+    distinct = {_shapes(b): b for b in reversed((*workload.checks(), *workload.bindings))}
     calls = sorted(distinct.values(), key=lambda b: _bytes(pipeline, b))
     checks: list[Check] = []
     passed = interpreted = 0

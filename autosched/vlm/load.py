@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
+
+import numpy.typing as npt
 
 from autosched.errors import ArgumentError
 from autosched.lang import Pipeline
 from autosched.records import Answer
-from autosched.runtime import Kernel, default_threads
+from autosched.runtime import Kernel, default_threads, run_calls
 from autosched.runtime import compile as compile_kernel
 from autosched.schedule import Schedule
 from autosched.vlm.lookup import tuned
@@ -21,8 +24,7 @@ from autosched.workload import Bucket, nearest
 class Tuned:
     """A kernel family on this machine: what was found for one bucket and number of threads.
 
-    >>> tuned = load("qwen2.5-vl")                                    # doctest: +SKIP
-    >>> print(tuned.explain())                                        # doctest: +SKIP
+    Called with images it computes them; `kernel` is what does it, for those who bind arrays themselves.
     """
 
     family: KernelFamily
@@ -40,6 +42,13 @@ class Tuned:
     def kernel(self) -> Kernel:
         """The pipeline under the schedule. Machine code is made or loaded when arrays are first bound."""
         return compile_kernel(self.pipeline, self.schedule)
+
+    def __call__(self, images: Sequence[Any], **settings: Any) -> list[npt.NDArray[Any]]:
+        """The outputs for images of Pillow, one array each, run as one batch; `settings` change the family's."""
+        made = self.family.workload(images, {**self.family.settings, **settings})
+        calls = [self.kernel.bind(shape=b.shape, **b.given) for b in made.bindings]
+        run_calls(calls, self.threads)
+        return [call.out for call in calls]
 
     def explain(self) -> str:
         """Which rung of the lookup ladder answered, and which field of the key failed on the others."""

@@ -200,17 +200,20 @@ class QwenVL:
 def workload(settings: QwenVL, images: Sequence[Any], limits: Mapping[str, Any]) -> Workload:
     """The calls that preprocess PIL images as one batch, from Pillow's memory layout, within `limits` of pixels."""
     bindings: list[Binding] = []
-    checks: dict[tuple[int, int], Binding] = {}
+    sizes: dict[tuple[int, int], tuple[Any, tuple[int, int]]] = {}
     stretch: list[float] = []
     for image in images:
         width, height = image.size
         size = settings.smart_resize(height, width, int(limits["min_pixels"]), int(limits["max_pixels"]))
         bindings.append(_binding(settings, image, size))
         stretch.append(measures(bindings[-1].given["src"], size)["stretch"])
-        if len(checks) < _CHECKS and image.size not in checks:
-            checks[image.size] = _small(settings, image, size)
+        sizes.setdefault(image.size, (image, size))
+
+    def checks() -> tuple[Binding, ...]:
+        return tuple(_small(settings, *each) for each in list(sizes.values())[:_CHECKS])
+
     spread = {"stretch": float(np.median(stretch))}
-    return Workload("images", tuple(bindings), spread, items=len(images), checks=tuple(checks.values()))
+    return Workload("images", tuple(bindings), spread, items=len(images), checks=checks)
 
 
 def _binding(settings: QwenVL, image: Any, size: tuple[int, int]) -> Binding:

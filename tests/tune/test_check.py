@@ -44,7 +44,7 @@ def binding(height: int, width: int, expected: Any = None) -> Binding:
 
 def test_distinct_shapes_smallest_first(kernel: Any) -> None:
     calls = (binding(20, 30), binding(8, 9), binding(20, 30), binding(10, 9))
-    checks = plan_checks(kernel.pipeline, Workload("w", calls, checks=(binding(3, 4),)), kernel)
+    checks = plan_checks(kernel.pipeline, Workload("w", calls, checks=lambda: (binding(3, 4),)), kernel)
     assert [c.binding.shape for c in checks] == [(1, 2), (6, 7), (8, 7), (18, 28)]
     for c in checks:
         a = c.binding.given["image"].astype(int)

@@ -89,6 +89,8 @@ def test_load_falls_back_to_the_default(only_blur: Path) -> None:
     image = np.arange(30, dtype=np.uint8).reshape(5, 6)
     assert tuned.kernel is tuned.kernel
     assert tuned.kernel(shape=(3, 4), image=image)[0, 0] == image[:3, :3].sum() // 9
+    first, second = tuned([image, image[1:]])
+    assert first.shape == (3, 4) and np.array_equal(first[1:], second)
 
 
 def test_load_finds_the_record(only_blur: Path) -> None:
