@@ -21,7 +21,11 @@ class WindowRequirement:
 
 @dataclass(frozen=True)
 class Target:
-    """What the CPU has single instructions for, and which tables and sources a call cannot use them on."""
+    """What the CPU has single instructions for.
+
+    `excluded` is about one call: the sources whose windows do not fit a permute, and the tables with values that do not
+    fit the usual number of bytes.
+    """
 
     permutes: bool = True
     quads: bool = True

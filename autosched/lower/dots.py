@@ -37,7 +37,8 @@ from autosched.lower.loopnest import Storage
 if TYPE_CHECKING:
     from autosched.lower.vectorize import Vectorizer
 
-#: Signed bytes that a weight of each type is split into; i16 needs its largest value below 32640.
+#: Signed bytes that a weight of each type is split into; one more where a table has values that they do not hold, such as
+#: 32640 and above for i16. With as many bytes as i32 has, every value is exact modulo 2^32.
 PLANES = {"i8": 1, "i16": 2, "i32": 3}
 
 
@@ -91,7 +92,7 @@ def _is_short(e: Expr) -> bool:
 
 def _table_dim(v: Vectorizer, e: Expr, loop: For) -> int | None:
     """The dimension that the loop's variable indexes by itself, if `e` reads an Input so."""
-    if not isinstance(e, Access) or e.source not in v.bounds.inputs or loop.lo != ZERO or e.source in v.target.excluded:
+    if not isinstance(e, Access) or e.source not in v.bounds.inputs or loop.lo != ZERO:
         return None
     moving = [d for d, i in enumerate(e.index) if loop.name in names(i)]
     if len(moving) != 1 or e.index[moving[0]] != Name(loop.name):
@@ -114,7 +115,7 @@ def _packed(v: Vectorizer, loop: For, ctx: Lanes, terms: list[_Term], group: int
     after: list[Stmt] = []
     for t in terms:
         assert isinstance(t.weight, Access) and t.table is not None
-        planes = PLANES[t.weight.elem.name] if group == 4 else 1
+        planes = PLANES[t.weight.elem.name] + (t.weight.source in v.target.excluded) if group == 4 else 1
         data = _group_data(v, t.data, loop, ctx, at, group)
         total: Expr = Name(t.acc, i32, ctx.lanes)
         for plane in range(planes):

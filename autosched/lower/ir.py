@@ -13,7 +13,6 @@ from typing import Literal
 
 from autosched.lang.types import Type, b1, i32, i64
 
-
 LoadKind = Literal["scalar", "dense", "pick", "gather", "permute64", "permute128"]
 
 

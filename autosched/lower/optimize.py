@@ -34,7 +34,6 @@ from autosched.lower.ir import (
     transform,
     walk,
 )
-
 from autosched.lower.wrapping import unbounded
 
 

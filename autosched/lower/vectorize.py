@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from autosched.errors import CompileError
 from autosched.lang.types import i32, i64
 from autosched.lower import algebra
-from autosched.lower.algebra import ONE, ZERO, add, const, maximum, minimum, mul, sub
+from autosched.lower.algebra import ONE, ZERO, add, const, maximum, mul, sub
 from autosched.lower.bounds import Bounds, Interval
 from autosched.lower.demands import WINDOWS, Pack, Target, WindowRequirement, end_name, step_name
 from autosched.lower.dots import dot_products
@@ -34,18 +34,16 @@ from autosched.lower.ir import (
     Load,
     Name,
     Put,
-    Select,
     Stmt,
     Store,
     Unary,
-    bodies,
     map_expressions,
     names,
     statements,
-    walk,
 )
 from autosched.lower.lanes import Lanes, affine, depends, spread
 from autosched.lower.loopnest import Storage
+
 
 class Vectorizer:
     """Vectorizes the statements of one stage."""
@@ -226,7 +224,15 @@ class Vectorizer:
         address: Expr = Name(storage.buffer)
         step: int | None = 0
         irregular: list[int] = []
-        for dim, offset in enumerate(storage.offsets(index)):
+        offsets = storage.offsets(index)
+        # coordinates of a fused loop are quotients and remainders, whose sum may still be regular where memory is dense
+        bytes_known = [mul(o, s) for o, s in zip(offsets, storage.strides, strict=True) if isinstance(s, Const)]
+        together = affine(add(ZERO, *bytes_known), ctx)
+        if together is not None:
+            address, step = add(address, self._scalar(together[0])), together[1]
+        for dim, offset in enumerate(offsets):
+            if together is not None and isinstance(storage.strides[dim], Const):
+                continue
             split = (offset, 0) if not depends(offset, ctx) else affine(offset, ctx)
             if split is None:
                 irregular.append(dim)

@@ -84,7 +84,7 @@ def _hull(a: Range, b: Range) -> Range:
 
 
 def _with_degree(lo: int, hi: int, a: Range, b: Range) -> Range:
-    degree = max(a.degree, b.degree) if -_COORDINATE <= lo and hi <= _COORDINATE else 0
+    degree = max(a.degree, b.degree) if lo >= -_COORDINATE and hi <= _COORDINATE else 0
     return Range(lo, hi, degree, a.exact and b.exact)
 
 
@@ -103,7 +103,7 @@ def _arithmetic(op: str, a: Range, b: Range) -> Range:
         lo, hi = a.lo + b.lo, a.hi + b.hi
     else:
         lo, hi = a.lo - b.hi, a.hi - b.lo
-    return Range(lo, hi) if _LEAST <= lo and hi <= _MOST else _WRAPPED
+    return Range(lo, hi) if lo >= _LEAST and hi <= _MOST else _WRAPPED
 
 
 def _binary(op: str, a: Range, b: Range) -> Range:

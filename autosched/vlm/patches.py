@@ -6,7 +6,6 @@ does not depend on the sizes; a family adds its size rule and its settings.
 
 from __future__ import annotations
 
-
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -19,7 +18,7 @@ from autosched.imaging.coefficients import Filter, Flavour, axis_table, vertical
 from autosched.imaging.normalize import agrees, constants, normalized
 from autosched.imaging.patchify import patchify
 from autosched.imaging.resample import AxisPass, axis_pass
-from autosched.lang import Func, Input, Pipeline, f32, f64, u8, variables
+from autosched.lang import Func, Input, Pipeline, f32, f64, relayout, u8, variables
 from autosched.runtime import Call, Kernel
 from autosched.schedule import Schedule
 from autosched.vlm.lookup import tuned
@@ -56,7 +55,7 @@ class PatchAlgorithm:
     table: bool = False
 
     def pipeline(self) -> Pipeline:
-        """The algorithm: Funcs `first`, `resized` [c, y, x], `normalized` and `patches`."""
+        """The algorithm: Funcs `first`, `resized`, `normalized` [c, y, x], `staged` and `patches` (one layout)."""
         return _build(self)[0]
 
 
@@ -78,7 +77,11 @@ def _build(a: PatchAlgorithm) -> tuple[Pipeline, AxisPass, AxisPass]:
     else:
         mean, std, rescale = Input("mean", f32, 1), Input("std", f32, 1), Input("rescale", f64, 1)
         values[c, y, x] = normalized(resized[c, y, x], c, mean, std, a.flavour, rescale)
-    out = patchify(values, "patches", a.patch, a.merge, a.frames)
+    # The same layout twice: a schedule can put patches together in the cache before they go to memory in whole lines.
+    staged = patchify(values, "staged", a.patch, a.merge, a.frames)
+    out = relayout(staged, "patches", staged.args, staged.args)
+    for name, extent in staged.bounds.items():
+        out.bound(next(v for v in out.args if v.name == name), extent)
     order = "-vertical-first" if a.vertical_first else ""
     name = f"patches-{a.flavour}-p{a.patch}{order}{'-table' if a.table else ''}"
     return Pipeline(out, name), horizontal, vertical
