@@ -1,4 +1,4 @@
-"""Options and fixtures of all tests."""
+"""Options and fixtures of all tests. No test writes records or studies to the checkout or the user's home."""
 
 from __future__ import annotations
 
@@ -7,3 +7,10 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the generated source in tests/golden anew")
+
+
+@pytest.fixture(autouse=True)
+def _own_directories(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path_factory.getbasetemp() / "own"
+    monkeypatch.setenv("AUTOSCHED_TUNED_DIR", str(root / "tuned"))
+    monkeypatch.setenv("AUTOSCHED_STATE_DIR", str(root / "state"))
