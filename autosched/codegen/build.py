@@ -141,7 +141,7 @@ def _load(text: str) -> ModuleType:
         fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
         with os.fdopen(fd, "w") as file:
             file.write(text)
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -116,4 +116,3 @@ def host(e: Expr) -> str:
         case Unary(op="neg", a=a) if e.elem == i64:
             return f"(-{host(a)})"
     raise CompileError(f"the size of a region depends on a value that is not known before the kernel runs: {e}")
-

@@ -94,10 +94,9 @@ class _Printer:
         reserved = sorted({s.buffer for s in statements(stage.body) if isinstance(s, Reserve)})
         self.reserved = reserved
         lines = ["@_COMPILE", f"def stage_{identifier(stage.func)}(_args, _first, _last):"]
-        for name in sorted(arguments(stage.body), key=lambda n: self.slots.get(n, -1)):
-            lines.append(f"    {identifier(name)} = {self._argument(name)}")
-        for name in reserved:
-            lines.append(f"    {identifier(name)} = {_room(name)} = 0")
+        taken = sorted(arguments(stage.body), key=lambda n: self.slots.get(n, -1))
+        lines += [f"    {identifier(name)} = {self._argument(name)}" for name in taken]
+        lines += [f"    {identifier(name)} = {_room(name)} = 0" for name in reserved]
         dealt = [s for s in stage.body if isinstance(s, For) and s.name == stage.loop][-1:]
         for stmt in stage.body:
             lines += self.statement(stmt, 1, bool(dealt) and stmt is dealt[0])
@@ -132,7 +131,10 @@ class _Printer:
             case Let() | Assign():
                 return [f"{pad}{identifier(stmt.name)} = {self.expr(stmt.value)}"]
             case For():
-                return [f"{pad}for {identifier(stmt.name)} in {self._range(stmt, dealt)}:", *self.block(stmt.body, depth + 1)]
+                return [
+                    f"{pad}for {identifier(stmt.name)} in {self._range(stmt, dealt)}:",
+                    *self.block(stmt.body, depth + 1),
+                ]
             case If():
                 lines = [f"{pad}if {self.condition(stmt.condition)}:", *self.block(stmt.then, depth + 1)]
                 if stmt.otherwise:
@@ -255,7 +257,8 @@ class _Printer:
             return f"{e.op}({_bare(self.expr(e.a))}, {_bare(self.expr(e.b))})"
         if e.op in ("floordiv", "mod") and n is not None and n > 0:
             if n & (n - 1) == 0:
-                return f"({self.expr(e.a)} >> {n.bit_length() - 1})" if e.op == "floordiv" else f"({self.expr(e.a)} & {n - 1})"
+                by = f">> {n.bit_length() - 1}" if e.op == "floordiv" else f"& {n - 1}"
+                return f"({self.expr(e.a)} {by})"
             return f"({self.expr(e.a)} {_SYMBOLS[e.op]} {n})"
         if e.op in ("and", "or", "xor"):
             return f"({self.expr(e.a)} {_SYMBOLS[e.op]} {self.expr(e.b)})"
@@ -326,5 +329,3 @@ def _bare(text: str) -> str:
     """Without parentheses around all of it, where nothing inside has any."""
     found = _WHOLE.fullmatch(text)
     return found.group(1) if found else text
-
-

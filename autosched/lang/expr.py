@@ -440,7 +440,7 @@ def const(value: Any, to: Type) -> Expr:
     return Const(value, to)
 
 
-def as_expr(value: Operand, like: Type | None = None) -> Expr:
+def as_expr(value: object, like: Type | None = None) -> Expr:
     """`value` as an expression; a Python number becomes `like`, or i64, f32 or b1 by its own kind."""
     if isinstance(value, Expr):
         return value
@@ -593,9 +593,9 @@ def rounding_shift_right(a: Operand, bits: Operand) -> Expr:
     operand = as_expr(a)
     if isinstance(operand, Fault):
         return operand
-    shift = bits if not isinstance(bits, Expr) else cast(operand.type, bits) if not isinstance(bits, Fault) else bits
-    if isinstance(shift, int) and shift < 1:
-        return Fault(f"rounding_shift_right by {shift}; the shift must be at least 1")
+    if isinstance(bits, (int, np.integer)) and bits < 1:
+        return Fault(f"rounding_shift_right by {bits}; the shift must be at least 1")
+    shift = cast(operand.type, bits) if isinstance(bits, Expr) else as_expr(bits, operand.type)
     one = as_expr(1, operand.type)
     return (operand + (one << (shift - 1))) >> shift
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ from autosched.lang.types import Type
 
 Box = tuple[tuple[int, int], ...]
 Array = np.ndarray[Any, Any]
+#: The value of an expression that another one is computed from.
+Value = Callable[[Expr], Array]
 
 
 def interpret(
@@ -43,9 +45,7 @@ def interpret(
     return np.ascontiguousarray(out)
 
 
-def interpret_scalar(
-    expr: Expr, shapes: Mapping[str, tuple[int, ...]], params: Mapping[str, int | float]
-) -> int:
+def interpret_scalar(expr: Expr, shapes: Mapping[str, tuple[int, ...]], params: Mapping[str, int | float]) -> int:
     """The integer that an expression of constants, Params and extents of Inputs is."""
     match expr:
         case Const():
@@ -100,7 +100,7 @@ class _Interpreter:
 
         return value(expr)
 
-    def _node(self, node: Expr, value: Any, env: Mapping[int | str, Array], func: Func) -> Array:
+    def _node(self, node: Expr, value: Value, env: Mapping[int | str, Array], func: Func) -> Array:
         match node:
             case Const():
                 return np.full((1,) * func.ndim, node.value, node.of.dtype)
@@ -135,13 +135,13 @@ class _Interpreter:
             raise BindError(f"input {name} is not given")
         return self.inputs[name]
 
-    def _read(self, node: Read, value: Any, func: Func) -> Array:
+    def _read(self, node: Read, value: Value, func: Func) -> Array:
         index = [np.asarray(value(i)) for i in node.index]
         lows = [int(i.min()) for i in index]
         highs = [int(i.max()) for i in index]
         if isinstance(node.source, Func):
             data = self.realize(node.source, tuple(zip(lows, highs, strict=True)))
-            return data[tuple(i - lo for i, lo in zip(index, lows, strict=True))]
+            return np.asarray(data[tuple(i - lo for i, lo in zip(index, lows, strict=True))])
         data = self._input(node.source.name)
         for dim, (lo, hi) in enumerate(zip(lows, highs, strict=True)):
             if lo < 0 or hi >= data.shape[dim]:
@@ -149,7 +149,7 @@ class _Interpreter:
                     f"Func {func.name} reads {node.source.name} at {lo}..{hi} in dimension {dim}, "
                     f"which has {data.shape[dim]} elements ({node.where})"
                 )
-        return data[tuple(index)]
+        return np.asarray(data[tuple(index)])
 
     def _reduce(self, node: Reduce, env: Mapping[int | str, Array], func: Func) -> list[Array]:
         """The coordinates of the best value (of argmin, argmax) and the reduced value."""
@@ -160,7 +160,7 @@ class _Interpreter:
         where = [np.full(unit, lo, np.int64) for lo in lows]
         for point in np.ndindex(*extents):
             at = [np.full(unit, lo + p, np.int64) for lo, p in zip(lows, point, strict=True)]
-            inner = {**env, **{id(v): a for v, a in zip(node.domain, at, strict=True)}}
+            inner: dict[int | str, Array] = {**env, **{id(v): a for v, a in zip(node.domain, at, strict=True)}}
             term = self.evaluate(node.value, inner, func)
             match node.op:
                 case "sum":
@@ -189,12 +189,14 @@ def convert(a: Array, of: Type, to: Type, saturating: bool) -> Array:
     if of.is_float and to.is_int:
         wide = np.trunc(np.nan_to_num(a.astype(np.float64), nan=0.0, posinf=np.inf, neginf=-np.inf))
         inside = np.where((wide > to.min) & (wide < float(to.max)), wide, 0.0).astype(to.dtype)
-        return np.where(wide <= to.min, to.dtype.type(to.min), np.where(wide >= float(to.max), to.dtype.type(to.max), inside))
+        return np.where(
+            wide <= to.min, to.dtype.type(to.min), np.where(wide >= float(to.max), to.dtype.type(to.max), inside)
+        )
     if of.is_int and to.is_int and saturating:
         low, high = max(int(of.min), int(to.min)), min(int(of.max), int(to.max))
         return np.clip(a, of.dtype.type(low), of.dtype.type(high)).astype(to.dtype)
     if to.is_bool:
-        return a != 0
+        return np.asarray(a != 0)
     return a.astype(to.dtype)
 
 
@@ -244,15 +246,15 @@ def _binary(op: str, a: Array, b: Array, of: Type) -> Array:
         case "xor":
             return a ^ b
         case "shl":
-            return a << (b & of.dtype.type(of.bits - 1))
+            return np.left_shift(a, b & of.dtype.type(of.bits - 1))
         case "shr":
-            return a >> (b & of.dtype.type(of.bits - 1))
+            return np.right_shift(a, b & of.dtype.type(of.bits - 1))
         case "eq":
-            return a == b
+            return np.asarray(a == b)
         case "ne":
-            return a != b
+            return np.asarray(a != b)
         case "lt":
-            return a < b
+            return np.asarray(a < b)
         case "le":
-            return a <= b
+            return np.asarray(a <= b)
     raise LanguageError(f"unknown operation {op}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from autosched.lang.types import i64
 from autosched.lower.ir import Binary, Const, Expr, Name, names, transform
 from autosched.lower.wrapping import exact
@@ -52,8 +54,8 @@ def from_linear(terms: Terms, c: int) -> Expr:
         if not k:
             continue
         if k == _LEAST:  # whose absolute value is no i64
-            part = Binary("mul", term, Const(k))
-            out = part if out is None else Binary("add", out, part)
+            least: Expr = Binary("mul", term, Const(k))
+            out = least if out is None else Binary("add", out, least)
             continue
         size = abs(k)
         part: Expr = term if size == 1 else Binary("mul", term, Const(size))
@@ -184,7 +186,9 @@ def ceildiv(a: Expr, n: int) -> Expr:
 
 #: Operations whose simplification holds for arithmetic that wraps around, too.
 _MODULAR = frozenset({"add", "sub", "mul"})
-_MAKERS = {"add": add, "sub": sub, "mul": mul, "min": minimum, "max": maximum, "floordiv": floordiv, "mod": mod}
+_MAKERS: dict[str, Callable[[Expr, Expr], Expr]] = {
+    "add": add, "sub": sub, "mul": mul, "min": minimum, "max": maximum, "floordiv": floordiv, "mod": mod,
+}  # fmt: skip
 
 
 def make(op: str, a: Expr, b: Expr) -> Expr:

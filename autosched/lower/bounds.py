@@ -29,9 +29,8 @@ class Bounds:
 
     def interval(self, expr: Expr, ranges: Ranges) -> Interval:
         """The bounds of an integer `expr` as its names run over `ranges`; other names stay."""
-        if not (names(expr) & ranges.keys()) and not _has_opaque(expr):
-            if expr.elem == i64 and _index_safe(expr, self):
-                return expr, expr
+        if expr.elem == i64 and not (names(expr) & ranges.keys()) and _index_safe(expr, self):
+            return expr, expr
         match expr:
             case Name(name=name):
                 return ranges.get(name, (expr, expr))
@@ -167,10 +166,6 @@ class Bounds:
                 table = self.inputs.get(source)
                 return table is not None and table.monotone and self.nondecreasing(index[0], name, rising)
         return False
-
-
-def _has_opaque(expr: Expr) -> bool:
-    return isinstance(expr, Opaque) or any(_has_opaque(c) for c in expr.children)
 
 
 def _index_safe(expr: Expr, bounds: Bounds) -> bool:

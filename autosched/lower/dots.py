@@ -56,7 +56,7 @@ def dot_products(v: Vectorizer, loop: For, ctx: Lanes) -> list[Stmt] | None:
     """The loop with its iterations grouped, or None where it is not made of such products only."""
     found = [_term(v, stmt, loop) for stmt in loop.body]
     terms = [t for t in found if t is not None]
-    if not terms or len(terms) != len(found):
+    if not terms or len(terms) != len(found) or not all(t.acc in ctx.vectors for t in terms):
         return None
     if loop.lanes == 4 and v.target.quads and all(_quads_apply(v, t) for t in terms):
         return _packed(v, loop, ctx, terms, 4)
@@ -131,11 +131,9 @@ def _packed(v: Vectorizer, loop: For, ctx: Lanes, terms: list[_Term], group: int
     return [*before, For(loop.name, ZERO, groups, tuple(body)), *after]
 
 
-def _packed_weight(
-    v: Vectorizer, t: _Term, loop: For, ctx: Lanes, group: int, plane: int, planes: int
-) -> Expr:
+def _packed_weight(v: Vectorizer, t: _Term, loop: For, ctx: Lanes, group: int, plane: int, planes: int) -> Expr:
     assert isinstance(t.weight, Access) and t.table is not None
-    name = f"{t.weight.source}_{'pairs' if group == 2 else 'quads'}{t.table}" + (f"_plane{plane}" if planes > 1 else "")
+    name = f"{t.weight.source}:{'pairs' if group == 2 else 'quads'}{t.table}" + (f"_plane{plane}" if planes > 1 else "")
     pack = Pack(name, t.weight.source, t.table, group, plane, planes)
     if pack not in v.packs:
         v.packs.append(pack)

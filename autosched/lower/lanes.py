@@ -20,6 +20,7 @@ class Lanes:
 
 
 def depends(expr: Expr, ctx: Lanes) -> bool:
+    """Whether `expr` differs from lane to lane."""
     found = names(expr)
     return ctx.var in found or bool(found & ctx.vectors)
 
@@ -34,4 +35,5 @@ def affine(expr: Expr, ctx: Lanes) -> tuple[Expr, int] | None:
 
 
 def spread(value: Expr, lanes: int) -> Expr:
+    """`value` with lanes, the same in all where it has none."""
     return value if value.lanes == lanes else Broadcast(value, lanes)

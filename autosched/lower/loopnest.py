@@ -6,6 +6,7 @@ stage is still scalar here, reads are Accesses and writes are Puts; vectorized l
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -132,8 +133,9 @@ class LoopNestBuilder:
         }
         self.bounds = Bounds(self.pipeline.inputs, tables)
         self.order = [n.name for n in nest.funcs.values() if not n.inlined]  # producers first
-        self.consumers = {name: nest.consumers(name) for name in self.order}
         self.reads = {name: self._reads(self.nest.funcs[name].func) for name in self.order}
+        self.order = self._used()
+        self.consumers = {name: [c for c in nest.consumers(name) if c in self.order] for name in self.order}
         self.boxes: dict[str, Box] = {}
         self.derived: dict[str, _Derived] = {}
         self.storages: dict[str, Storage] = {}
@@ -175,6 +177,14 @@ class LoopNestBuilder:
         env: Env = {a.name: Name(f"{func.name}@{a.name}") for a in func.args}
         collect(self.translator.translate(func.value, [env], func, on_reduce)[0])
         return list(dict.fromkeys(found)), ranges
+
+    def _used(self) -> list[str]:
+        """The Funcs that the output needs: simplification may leave one that is written to be read unread, as f // 0."""
+        used = {self.pipeline.output.name}
+        for name in reversed(self.order):
+            if name in used:
+                used |= {access.source for access in self.reads[name][0]}
+        return [name for name in self.order if name in used]
 
     def region(self, name: str, level: Level) -> Box:
         """The box of `name` that its consumers inside one iteration of `level` need."""
@@ -255,26 +265,25 @@ class LoopNestBuilder:
                 continue
             if f.func is output:
                 self.boxes[name] = tuple(
-                    (ZERO, const(output.bounds[a.name] - 1) if a.name in output.bounds else sub(Name(extent_name(name, i)), ONE))
+                    (ZERO, sub(self._promised(a.name) or Name(extent_name(name, i)), ONE))
                     for i, a in enumerate(output.args)
                 )
                 self.storages[name] = self._external(name, f.func.type, f.func.ndim)
             else:
                 box = self.region(name, ROOT)
-                known = tuple(
-                    (Name(f"{name}.{a.name}.lo"), Name(f"{name}.{a.name}.hi")) for a in f.func.args
-                )
+                known = tuple((Name(f"{name}.{a.name}.lo"), Name(f"{name}.{a.name}.hi")) for a in f.func.args)
                 self.boxes[name] = known
                 roots.append(self._root(f, box))
         for input_name, source in self.pipeline.inputs.items():
             self.storages[input_name] = self._external(input_name, source.type, source.ndim, constant=True)
         required = self._required()
-        stages = []
-        for name in self.order:
-            if self.nest.funcs[name].compute == ROOT:
-                stages.append(self._stage(name))
-        return LoopNests(tuple(stages), tuple(roots), required, self.storages, tuple(self.statuses),
-                         dict(self.bounds.table_bounds))  # fmt: skip
+        stages = tuple(self._stage(name) for name in self.order if self.nest.funcs[name].compute == ROOT)
+        tables = dict(self.bounds.table_bounds)
+        return LoopNests(stages, tuple(roots), required, self.storages, tuple(self.statuses), tables)
+
+    def _promised(self, arg: str) -> Expr | None:
+        extent = self.pipeline.output.bounds.get(arg)
+        return None if extent is None else const(extent)
 
     def _external(self, name: str, elem: Type, ndim: int, constant: bool = False) -> Storage:
         known = self.strides.get(name, {})
@@ -394,13 +403,13 @@ class LoopNestBuilder:
             if inner:
                 raise ScheduleError(
                     f"loop {loop.name} of Func {f.name}: its extent depends on loop "
-                    f"{sorted(inner)[0].removeprefix(f'{f.name}.')} inside it, because its split has tail guard; keep it "
-                    "inside, or use tail shift_inwards"
+                    f"{sorted(inner)[0].removeprefix(f'{f.name}.')} inside it, because its split has tail guard; "
+                    "keep it inside, or use tail shift_inwards"
                 )
             if names(self.derived[f.name].extents[loop.name]) & lanes:
                 raise ScheduleError(
-                    f"loop {loop.name} of Func {f.name}: its extent would differ from lane to lane, because the loop that "
-                    "its split made with tail guard is vectorized; vectorize another loop, or use tail shift_inwards"
+                    f"loop {loop.name} of Func {f.name}: its extent would differ from lane to lane, because the loop "
+                    "that its split made with tail guard is vectorized; vectorize another loop, or use tail shift_inwards"
                 )
             outside.add(_loop_name(f.name, loop.name))
 
@@ -447,7 +456,7 @@ class LoopNestBuilder:
         out: list[Stmt] = []
         box: list[Interval] = []
         for arg, (lo, hi) in zip(g.func.args, self.region(g.name, level), strict=True):
-            made = []
+            made: list[Expr] = []
             for end, value in (("lo", lo), ("hi", hi)):
                 if isinstance(value, Const):
                     made.append(value)
@@ -587,10 +596,8 @@ class LoopNestBuilder:
     def _leaf(self, f: FuncNest, instances: list[dict[str, Expr]]) -> list[Stmt]:
         """Compute and put the values of `f` for each instance of its unrolled loops."""
         out: list[Stmt] = []
-        envs: list[Env] = []
-        derived = self.derived[f.name]
-        for instance in instances:
-            envs.append({a.name: algebra.substitute(derived.coords[a.name], instance) for a in f.func.args})
+        coords = self.derived[f.name].coords
+        envs: list[Env] = [{a.name: algebra.substitute(coords[a.name], at) for a in f.func.args} for at in instances]
         assert f.func.value is not None
         self.translator.strategies = dict(f.loads)
         reducer = _Reducer(self, f, out)
@@ -652,9 +659,10 @@ class _Reducer:
         return results
 
     @staticmethod
-    def _bound(env: Env, more: dict[int, Expr]) -> Env:
+    def _bound(env: Env, more: Mapping[int, Expr]) -> Env:
         merged: Env = dict(env)
-        merged.update(more)
+        for key, value in more.items():
+            merged[key] = value
         return merged
 
     def _nest(

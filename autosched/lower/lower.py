@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from autosched.lang.func import Pipeline
 from autosched.lower.demands import Pack, Target, WindowRequirement
@@ -23,7 +23,7 @@ class Layout:
 
     strides: Mapping[str, Mapping[int, int]]
     constants: Mapping[str, int]
-    target: Target = Target()
+    target: Target = field(default_factory=Target)
 
 
 @dataclass(frozen=True)

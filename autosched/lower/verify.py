@@ -109,9 +109,13 @@ def _expr(expr: Expr, scope: dict[str, int], vectorized: bool) -> None:
                     raise CompileError(f"{offsets.lanes} offsets for {e.lanes} lanes")
             case Access() if vectorized:
                 raise CompileError(f"an Access of {e.source} is left after vectorization")
-            case Group(parts=parts) if len({(p.elem, p.lanes) for p in parts}) != 1 and any(p.elem.bits > 16 for p in parts):
+            case Group(parts=parts) if len({(p.elem, p.lanes) for p in parts}) != 1 and any(
+                p.elem.bits > 16 for p in parts
+            ):
                 raise CompileError(f"a group of {', '.join(f'{p.elem}x{p.lanes}' for p in parts)}")
             case Dot(acc=acc, data=data, weights=weights) if {(x.elem, x.lanes) for x in (acc, data, weights)} != {
                 (i32, acc.lanes)
             }:
-                raise CompileError(f"a dot product of {acc.elem}x{acc.lanes}, {data.elem}x{data.lanes}, {weights.elem}x{weights.lanes}")
+                raise CompileError(
+                    f"a dot product of {acc.elem}x{acc.lanes}, {data.elem}x{data.lanes}, {weights.elem}x{weights.lanes}"
+                )

@@ -18,7 +18,7 @@ from autosched.lang.types import Type
 from autosched.lower.loopnest import SLACK
 from autosched.lower.lower import Layout
 from autosched.lower.translate import extent_name
-from autosched.lower.vectorize import end_name
+from autosched.lower.demands import end_name
 from autosched.runtime.packing import fits_planes, packed
 from autosched.runtime.threads import RANGES_PER_THREAD, default_threads, run_tasks
 from autosched.schedule.schedule import Schedule
@@ -74,7 +74,9 @@ def run_calls(calls: Sequence[Call], threads: int | None = None) -> None:
         for call in here:
             n = call.iterations[stage]
             step = size if call.built.lowered.stages[stage].parallel else n
-            tasks += [partial(call.run_range, stage, first, min(first + step, n)) for first in range(0, n, max(step, 1))]
+            tasks += [
+                partial(call.run_range, stage, first, min(first + step, n)) for first in range(0, n, max(step, 1))
+            ]
         run_tasks(tasks, workers)
 
 
@@ -100,7 +102,12 @@ class Kernel:
         return f"Kernel({self.pipeline.name!r}, {len(self._variants)} variants compiled)"
 
     def __call__(
-        self, *, out: Array | None = None, shape: tuple[int, ...] | None = None, threads: int | None = None, **given: Any
+        self,
+        *,
+        out: Array | None = None,
+        shape: tuple[int, ...] | None = None,
+        threads: int | None = None,
+        **given: Any,
     ) -> Array:
         """Compute the output from inputs and params by name, into `out` or a new array of `shape`."""
         return self.bind(out=out, shape=shape, **given).run(threads)
@@ -121,7 +128,9 @@ class Kernel:
         for dim, arg in enumerate(output.args):
             promised = output.bounds.get(arg.name)
             if promised is not None and out.shape[dim] != promised:
-                raise BindError(f"out has extent {out.shape[dim]} in dimension {dim} ({arg.name}); {output.name} is bound to {promised}")
+                raise BindError(
+                    f"out has extent {out.shape[dim]} in dimension {dim} ({arg.name}); {output.name} is bound to {promised}"
+                )
         params = {name: _param(name, given[name], p.of) for name, p in self.pipeline.params.items()}
         constants = {k: int(params[k]) for k, values in self._special.items() if params[k] in values}
         strides = {name: _constant_strides(a) for name, a in arrays.items()}

@@ -262,7 +262,9 @@ def from_json(data: Any, func: str) -> Directive:
     known = {f.name for f in fields(cls)}
     given = {k: v for k, v in data.items() if k != "op"}
     if extra := sorted(set(given) - known):
-        raise ScheduleError(f"{cls.op} of Func {func}: unknown argument {', '.join(extra)}; it takes {', '.join(sorted(known))}")
+        raise ScheduleError(
+            f"{cls.op} of Func {func}: unknown argument {', '.join(extra)}; it takes {', '.join(sorted(known))}"
+        )
     made = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
     try:
         directive = cls(**made)

@@ -149,7 +149,9 @@ class _Builder:
 
     def serial(self, directive: d.Directive, i: int) -> None:
         if self.loops[i].kind != "serial":
-            raise self.fail(directive, f"loop {self.loops[i].name} is {self.loops[i].kind} already; do this before that")
+            raise self.fail(
+                directive, f"loop {self.loops[i].name} is {self.loops[i].kind} already; do this before that"
+            )
 
     def split(self, s: d.Split) -> None:
         i = self.position(s, s.var)
@@ -205,7 +207,10 @@ class _Builder:
         i = self.position(directive, var)
         self.serial(directive, i)
         if not self.is_block(var, size):
-            outer, inner = f"{var}_{'v' if kind == 'vectorized' else 'u'}o", f"{var}_{'v' if kind == 'vectorized' else 'u'}i"
+            outer, inner = (
+                f"{var}_{'v' if kind == 'vectorized' else 'u'}o",
+                f"{var}_{'v' if kind == 'vectorized' else 'u'}i",
+            )
             try:
                 self.split(d.Split(var, outer, inner, size, tail))
             except ScheduleError as error:
@@ -230,7 +235,11 @@ def _reductions(func: Func, inlined: set[str]) -> dict[str, Reduce]:
 
 
 def _func_nest(
-    pipeline: Pipeline, func: Func, directives: tuple[d.Directive, ...], special: list[d.Specialize], inlined: set[str],
+    pipeline: Pipeline,
+    func: Func,
+    directives: tuple[d.Directive, ...],
+    special: list[d.Specialize],
+    inlined: set[str],
 ) -> FuncNest:
     b = _Builder(pipeline, func, inlined)
     compute: d.Directive | None = None
@@ -301,8 +310,12 @@ def _func_nest(
     is_output = func is pipeline.output
     if is_output and isinstance(compute, (d.Inline, d.ComputeAt)):
         raise b.fail(compute, "the output is always computed at the root")
-    if is_output and (store is not None or result.folds or result.aligns or result.storage != tuple(a.name for a in func.args)):
-        raise ScheduleError(f"Func {func.name} is the output: its storage is the caller's array, so it cannot be scheduled")
+    if is_output and (
+        store is not None or result.folds or result.aligns or result.storage != tuple(a.name for a in func.args)
+    ):
+        raise ScheduleError(
+            f"Func {func.name} is the output: its storage is the caller's array, so it cannot be scheduled"
+        )
     default = d.ComputeRoot() if func.reduces or is_output else d.Inline()
     if compute is None and shaping and not is_output:
         compute = d.ComputeRoot()
@@ -383,7 +396,9 @@ def _check_levels(nest: Nest, f: FuncNest) -> None:
                 "choose a loop outside it"
             )
     if f.compute != ROOT and any(loop.kind == "parallel" for loop in f.loops):
-        raise ScheduleError(f"parallel of Func {name}: it is computed at {f.compute}; only a Func computed at the root has parallel loops")
+        raise ScheduleError(
+            f"parallel of Func {name}: it is computed at {f.compute}; only a Func computed at the root has parallel loops"
+        )
     if f.compute.func == name:
         raise ScheduleError(f"compute_at of Func {name}: it cannot be computed inside itself")
     _check_acyclic(nest, name)

@@ -13,9 +13,8 @@ def show(pipeline: Pipeline, schedule: Schedule) -> str:
     """The loop nest of `pipeline` under `schedule`, one loop a line, producers before consumers."""
     nest = resolve(pipeline, schedule)
     lines = [f"pipeline {pipeline.name}:"]
-    for f in nest.funcs.values():
-        if not f.inlined and f.store == ROOT and f.name != pipeline.output.name:
-            lines.append(f"  store {f.name}{_storage(f)}")
+    kept = [f for f in nest.funcs.values() if not f.inlined and f.store == ROOT and f.name != pipeline.output.name]
+    lines += [f"  store {f.name}{_storage(f)}" for f in kept]
     for f in nest.funcs.values():
         if not f.inlined and f.compute == ROOT:
             lines += _func(nest, f, 1)
@@ -34,9 +33,8 @@ def _func(nest: Nest, f: FuncNest, depth: int) -> list[str]:
         lanes = f" x{loop.lanes}" if loop.lanes > 1 else ""
         lines.append("  " * depth + f"{_WORD[loop.kind]} {loop.name}{lanes}:")
         here = Level(f.name, loop.name)
-        for g in nest.funcs.values():
-            if not g.inlined and g.store == here:
-                lines.append("  " * (depth + 1) + f"store {g.name}{_storage(g)}")
+        stored = [g for g in nest.funcs.values() if not g.inlined and g.store == here]
+        lines += ["  " * (depth + 1) + f"store {g.name}{_storage(g)}" for g in stored]
         for g in nest.funcs.values():
             if not g.inlined and g.compute == here:
                 lines += _func(nest, g, depth + 1)
