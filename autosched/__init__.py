@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from autosched.errors import AutoschedError, AutoschedWarning
-    from autosched.hf import accelerate
+    from autosched.hf.accelerate import accelerate
     from autosched.lang import Func, Input, Param, Pipeline, RDom, Var, interpret
     from autosched.runtime import Kernel, compile  # noqa: A004 (it is autosched.compile)
     from autosched.schedule import Schedule
@@ -30,7 +30,7 @@ _HOMES = {
     "RDom": "autosched.lang",
     "Schedule": "autosched.schedule",
     "Var": "autosched.lang",
-    "accelerate": "autosched.hf",
+    "accelerate": "autosched.hf.accelerate",
     "compile": "autosched.runtime",
     "interpret": "autosched.lang",
     "load": "autosched.vlm.load",
