@@ -355,8 +355,9 @@ class Assign(Stmt):
 class For(Stmt):
     """`name` runs over lo, lo + step, ... below lo + extent.
 
-    kind "vectorized": extent is at most `lanes`, and all iterations run at once. kind "reduction": the body updates
-    accumulators; `lanes` is how many iterations to combine, `unroll` how many to write out.
+    kind "vectorized": extent is at most `lanes`, and all iterations run at once; `ragged` where it is less at the end of
+    every row, rather than for whole rows that are too short. kind "reduction": the body updates accumulators; `lanes` is
+    how many iterations to combine.
     """
 
     name: str
@@ -365,8 +366,8 @@ class For(Stmt):
     body: Block
     kind: Literal["serial", "vectorized", "reduction"] = "serial"
     lanes: int = 1
-    unroll: int = 1
     step: int = 1
+    ragged: bool = True
 
 
 @dataclass(frozen=True)

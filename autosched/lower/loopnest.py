@@ -422,7 +422,11 @@ class LoopNestBuilder:
         name = _loop_name(f.name, loop.name)
         extent = self.derived[f.name].extents[loop.name]
         if loop.kind == "vectorized":
-            return [For(name, ZERO, extent, tuple(self._loops(f, i + 1)), "vectorized", loop.lanes)]
+            ragged = not any(
+                isinstance(x, d.Split) and x.inner == loop.name and x.tail == "shift_inwards" for x in f.derivations
+            )
+            body = tuple(self._loops(f, i + 1))
+            return [For(name, ZERO, extent, body, "vectorized", loop.lanes, ragged=ragged)]
         body = self._level(Level(f.name, loop.name)) + self._loops(f, i + 1)
         if loop.kind == "unrolled" and algebra.value_of(extent) == loop.lanes and not _reserves(body):
             copies: list[Stmt] = []

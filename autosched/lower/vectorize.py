@@ -114,13 +114,18 @@ class Vectorizer:
             condition = inside if condition is None else Binary("and", condition, inside)
         self.reaches = {}
         if extent is not None:
-            return list(whole) if condition is None else [If(condition, whole, body(loop.extent))]
+            return list(whole) if condition is None else [If(condition, whole, self._lane_by_lane(loop))]
         count = self.scalar(loop.extent)
         left = count
         if isinstance(count, Binary) and count.op == "min" and count.b == const(loop.lanes):
             left = count.a
         full: Expr = Binary("le", const(loop.lanes), left)
-        return [If(full if condition is None else Binary("and", full, condition), whole, body(count))]
+        rest = body(count) if loop.ragged else self._lane_by_lane(loop)
+        return [If(full if condition is None else Binary("and", full, condition), whole, rest)]
+
+    def _lane_by_lane(self, loop: For) -> Block:
+        """The loop without lanes: little code for what is rare, rows shorter than a vector and the end of a source."""
+        return self.block((_serial(replace(loop, kind="serial", lanes=1)),))
 
     def _reduction(self, loop: For, ctx: Lanes | None) -> list[Stmt]:
         """A reduction whose iterations are combined `lanes` at a time, and the rest one by one."""
@@ -445,6 +450,19 @@ def _address(storage: Storage, index: tuple[Expr, ...]) -> Expr:
     for offset, stride in zip(storage.offsets(index), storage.strides, strict=True):
         out = add(out, mul(offset, stride))
     return out
+
+
+def _serial(stmt: Stmt) -> Stmt:
+    """A statement with plain loops for its reductions."""
+    if isinstance(stmt, For):
+        kind = "serial" if stmt.kind == "reduction" else stmt.kind
+        lanes = 1 if stmt.kind == "reduction" else stmt.lanes
+        return replace(stmt, kind=kind, lanes=lanes, body=tuple(_serial(s) for s in stmt.body))
+    if isinstance(stmt, If):
+        return replace(
+            stmt, then=tuple(_serial(s) for s in stmt.then), otherwise=tuple(_serial(s) for s in stmt.otherwise)
+        )
+    return stmt
 
 
 def _bound_names(block: Block) -> frozenset[str]:
