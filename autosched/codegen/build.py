@@ -32,7 +32,7 @@ _LOCK = threading.RLock()
 
 @dataclass(frozen=True)
 class Built:
-    """A kernel in memory: `stages` in order, the place of each argument, `plan` and the names that it takes and gives."""
+    """A kernel in memory: `stages` in order, the places of arguments, `plan` and the names it takes and gives."""
 
     lowered: Lowered
     slots: dict[str, int]
@@ -115,7 +115,7 @@ def cache_directory() -> Path:
     except OSError as error:
         made = Path(tempfile.mkdtemp(prefix="autosched-"))
         warnings.warn(
-            f"the cache directory {path} cannot be written ({error.strerror}): kernels are compiled anew in every process; "
+            f"the cache directory {path} cannot be written ({error.strerror}): every process compiles kernels anew; "
             "set AUTOSCHED_CACHE_DIR to a directory that you can write to",
             stacklevel=2,
         )

@@ -38,8 +38,8 @@ from autosched.lower.ir import (
     Unary,
     statements,
 )
-from autosched.lower.loopnest import Stage
 from autosched.lower.lower import Lowered, arguments
+from autosched.lower.stages import Stage
 from autosched.lower.wrapping import exact
 
 SIGNATURE = "int64(int64[::1], int64, int64)"

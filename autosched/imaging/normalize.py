@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,5 +55,6 @@ def _agrees(
     inputs = [Input("mean", f32, 1), Input("std", f32, 1), Input("rescale", f64, 1)]
     proof = Func("proof")
     proof[c, b] = normalized(cast(u8, b), c, inputs[0], inputs[1], flavour, inputs[2])
-    arrays = dict(zip(("mean", "std", "rescale"), constants(mean, std, rescale_factor, flavour), strict=True))
+    mean32, std32, factor = constants(mean, std, rescale_factor, flavour)
+    arrays: dict[str, npt.NDArray[Any]] = {"mean": mean32, "std": std32, "rescale": factor}
     return bool(interpret(Pipeline(proof), (len(mean), 256), arrays).tobytes() == table)

@@ -6,7 +6,7 @@ from autosched.lang import Func, relayout, variables
 
 
 def patchify(image: Func, name: str, patch: int, merge: int, frames: int) -> Func:
-    """`image[c, y, x]` as `[gy, gx, my, mx, c, t, py, px]`: squares of merge x merge patches, a still image in every frame.
+    """`image[c, y, x]` as `[gy, gx, my, mx, c, t, py, px]`: squares of merge x merge patches, an image in every frame.
 
     Row ((gy * gw + gx) * merge + my) * merge + mx of the result is a patch of channel, frame, y, x.
     """
@@ -20,5 +20,3 @@ def patchify(image: Func, name: str, patch: int, merge: int, frames: int) -> Fun
     for var, extent in ((my, merge), (mx, merge), (c, 3), (t, frames), (py, patch), (px, patch)):
         out.bound(var, extent)
     return out
-
-

@@ -57,4 +57,3 @@ def axis_pass(axis: str, source_extent: Expr, flavour: Flavour) -> AxisPass:
         taps,
         Param(f"{axis}_precision", i32),
     )
-

@@ -54,7 +54,8 @@ class RDom:
         self.vars: tuple[RVar, ...] = tuple(made)
 
     def __getattr__(self, name: str) -> RVar:
-        for var in self.__dict__.get("vars", ()):
+        made: tuple[RVar, ...] = self.__dict__.get("vars", ())
+        for var in made:
             if var.name == name:
                 return var
         raise AttributeError(f"this RDom has no coordinate {name!r}, only {[v.name for v in self.__dict__['vars']]}")
@@ -102,7 +103,9 @@ class Input:
         if ndim < 1:
             raise LanguageError(f"Input {name}: ndim is {ndim}; a scalar is a Param ({caller()})")
         if (monotone or bounds is not None) and not type.is_int:
-            raise LanguageError(f"Input {name}: only integer tables can be monotone or bounded, not {type} ({caller()})")
+            raise LanguageError(
+                f"Input {name}: only integer tables can be monotone or bounded, not {type} ({caller()})"
+            )
         if monotone and ndim != 1:
             raise LanguageError(f"Input {name}: a monotone table has one dimension, not {ndim} ({caller()})")
         for key, value in {"name": name, "type": type, "ndim": ndim, "monotone": monotone, "where": caller()}.items():
@@ -125,7 +128,9 @@ class Input:
 def _read(source: Func | Input, ndim: int, index: Any) -> Expr:
     items = index if isinstance(index, tuple) else (index,)
     if len(items) != ndim:
-        return Fault(f"`{source.name}[{', '.join(map(str, items))}]` has {len(items)} indices, {source.name} has {ndim}")
+        return Fault(
+            f"`{source.name}[{', '.join(map(str, items))}]` has {len(items)} indices, {source.name} has {ndim}"
+        )
     made = []
     for item in items:
         expr = as_expr(item, i64)
@@ -188,7 +193,9 @@ class Func:
         if var.name not in {a.name for a in self.args}:
             raise LanguageError(f"Func {self.name} has no coordinate {var.name} ({caller()})")
         if extent < 1:
-            raise LanguageError(f"Func {self.name}: the extent of {var.name} must be at least 1, not {extent} ({caller()})")
+            raise LanguageError(
+                f"Func {self.name}: the extent of {var.name} must be at least 1, not {extent} ({caller()})"
+            )
         self.bounds[var.name] = extent
         return self
 
@@ -309,12 +316,12 @@ class Pipeline:
         for func in self.funcs:
             assert func.value is not None
             for node in _everything(func.value):
-                if isinstance(node, Extent):
-                    _same(inputs, node.source, node.where)
-                elif isinstance(node, Read) and isinstance(node.source, Input):
+                if isinstance(node, (Extent, Read)) and isinstance(node.source, Input):
                     _same(inputs, node.source, node.where)
                 elif isinstance(node, Param) and params.setdefault(node.name, node).of != node.of:
-                    raise LanguageError(f"Param {node.name} is both {params[node.name].of} and {node.of} ({node.where})")
+                    raise LanguageError(
+                        f"Param {node.name} is both {params[node.name].of} and {node.of} ({node.where})"
+                    )
         self.inputs: dict[str, Input] = inputs
         self.params: dict[str, Param] = params
         names = [f.name for f in self.funcs] + list(inputs) + list(params)

@@ -246,9 +246,9 @@ def _binary(op: str, a: Array, b: Array, of: Type) -> Array:
         case "xor":
             return a ^ b
         case "shl":
-            return np.left_shift(a, b & of.dtype.type(of.bits - 1))
+            return np.asarray(np.left_shift(a, b & of.dtype.type(of.bits - 1)))
         case "shr":
-            return np.right_shift(a, b & of.dtype.type(of.bits - 1))
+            return np.asarray(np.right_shift(a, b & of.dtype.type(of.bits - 1)))
         case "eq":
             return np.asarray(a == b)
         case "ne":

@@ -32,13 +32,13 @@ from autosched.lower.ir import (
     names,
 )
 from autosched.lower.lanes import Lanes, spread
-from autosched.lower.loopnest import Storage
+from autosched.lower.stages import Storage
 
 if TYPE_CHECKING:
     from autosched.lower.vectorize import Vectorizer
 
-#: Signed bytes that a weight of each type is split into; one more where a table has values that they do not hold, such as
-#: 32640 and above for i16. With as many bytes as i32 has, every value is exact modulo 2^32.
+#: Signed bytes that a weight of each type is split into; one more where a table has values that they do not hold,
+#: such as 32640 and above for i16. With as many bytes as i32 has, every value is exact modulo 2^32.
 PLANES = {"i8": 1, "i16": 2, "i32": 3}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Literal
+from typing import Any, Literal
 
 from autosched.lang.types import Type, b1, i32, i64
 
@@ -321,7 +321,8 @@ class Dot(Expr):
         return (self.acc, self.data, self.weights)
 
     def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
-        return Dot(*children, self.group)
+        acc, data, weights = children
+        return Dot(acc, data, weights, self.group)
 
 
 # Statements
@@ -355,9 +356,9 @@ class Assign(Stmt):
 class For(Stmt):
     """`name` runs over lo, lo + step, ... below lo + extent.
 
-    kind "vectorized": extent is at most `lanes`, and all iterations run at once; `ragged` where it is less at the end of
-    every row, rather than for whole rows that are too short. kind "reduction": the body updates accumulators; `lanes` is
-    how many iterations to combine.
+    kind "vectorized": extent is at most `lanes`, and all iterations run at once; `ragged` where it is less at the end
+    of every row, rather than for whole rows that are too short. kind "reduction": the body updates accumulators;
+    `lanes` is how many iterations to combine.
     """
 
     name: str
@@ -464,14 +465,14 @@ def bodies(stmt: Stmt) -> tuple[Block, ...]:
 
 def map_expressions(stmt: Stmt, fn: Callable[[Expr], Expr]) -> Stmt:
     """The statement with `fn` applied to the expressions directly in it."""
-    changes: dict[str, object] = {}
+    changes: dict[str, Any] = {}
     for f in fields(stmt):
         value = getattr(stmt, f.name)
         if isinstance(value, Expr):
             changes[f.name] = fn(value)
         elif isinstance(value, tuple) and value and all(isinstance(v, Expr) for v in value):
             changes[f.name] = tuple(fn(v) for v in value)
-    return replace(stmt, **changes) if changes else stmt  # type: ignore[arg-type]
+    return replace(stmt, **changes) if changes else stmt
 
 
 def statements(block: Block) -> Iterator[Stmt]:

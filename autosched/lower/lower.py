@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from autosched.lang.func import Pipeline
 from autosched.lower.demands import Pack, Target, WindowRequirement
 from autosched.lower.ir import Block, Name, Unary, expressions, names, statements, walk
-from autosched.lower.loopnest import LoopNestBuilder, LoopNests, Stage
+from autosched.lower.loopnest import LoopNestBuilder
 from autosched.lower.optimize import Optimizer
+from autosched.lower.stages import LoopNests, Stage
 from autosched.lower.vectorize import Vectorizer
 from autosched.lower.verify import verify
 from autosched.schedule.nest import resolve

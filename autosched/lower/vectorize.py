@@ -42,7 +42,7 @@ from autosched.lower.ir import (
     statements,
 )
 from autosched.lower.lanes import Lanes, affine, depends, spread
-from autosched.lower.loopnest import Storage
+from autosched.lower.stages import Storage
 
 
 class Vectorizer:
@@ -225,7 +225,7 @@ class Vectorizer:
     # memory
 
     def _split_index(self, storage: Storage, index: tuple[Expr, ...], ctx: Lanes) -> tuple[Expr, int | None, list[int]]:
-        """Address of lane 0 in bytes, bytes from lane to lane where they are constant, and the irregular coordinates."""
+        """Address of lane 0, bytes from lane to lane where they are constant, and the irregular coordinates."""
         address: Expr = Name(storage.buffer)
         step: int | None = 0
         irregular: list[int] = []
@@ -340,7 +340,7 @@ class Vectorizer:
         )
 
     def _furthest(self, address: Expr) -> Expr | None:
-        """The greatest `address` over the loops inside the vectorized one; those around it are in scope of the check."""
+        """The greatest `address` over loops inside the vectorized one; those around it are in scope of the check."""
         inner = {k: r for k, r in self.ranges.items() if k in self.inside}
         for _ in range(len(inner) + 1):
             if not names(address) & self.inside:
@@ -483,6 +483,7 @@ def _vector_names(block: Block, var: str) -> frozenset[str]:
 
 
 def substitute_all(stmt: Stmt, env: dict[str, Expr]) -> Stmt:
+    """A statement and all in it, with names replaced."""
     changed = map_expressions(stmt, lambda e: algebra.substitute(e, env))
     if isinstance(changed, For):
         return replace(changed, body=tuple(substitute_all(s, env) for s in changed.body))

@@ -31,8 +31,8 @@ from autosched.lower.ir import (
 def verify(block: Block, arguments: dict[str, int], *, vectorized: bool) -> None:
     """Raise CompileError where names are used before they are bound, types or lanes clash, or a form is out of place.
 
-    `arguments` are the names bound outside, with their lanes. After vectorization no Access, Put or vectorized loop may be left; before
-    it no Load, Store or lanes may be there.
+    `arguments` are the names bound outside, with their lanes. After vectorization no Access, Put or vectorized loop may
+    be left; before it no Load, Store or lanes may be there.
     """
     _block(block, dict(arguments), vectorized)
 

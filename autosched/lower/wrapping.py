@@ -27,8 +27,8 @@ _FACTORS = 4
 class Range:
     """The least and greatest value of an i64 expression.
 
-    `degree` is how many coordinates are multiplied in it, 0 where it is a plain number. `exact` where no sum, product or
-    difference in it, down to what else it is made of, can have wrapped.
+    `degree` is how many coordinates are multiplied in it, 0 where it is a plain number. `exact` where no sum, product
+    or difference in it, down to what else it is made of, can have wrapped.
     """
 
     lo: int

@@ -9,7 +9,7 @@ from autosched.runtime.threads import default_threads
 from autosched.schedule.schedule import Schedule
 
 
-def compile(pipeline: Pipeline, schedule: Schedule | None = None) -> Kernel:
+def compile(pipeline: Pipeline, schedule: Schedule | None = None) -> Kernel:  # noqa: A001  (what users call it)
     """A Kernel of `pipeline` under `schedule`, the default schedule where None is given.
 
     Raises ScheduleError where the schedule is not legal. Machine code is made, or loaded from the cache, when arrays

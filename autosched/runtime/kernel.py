@@ -15,10 +15,10 @@ from autosched.codegen.printer import NO_MEMORY
 from autosched.errors import BindError, ScheduleError
 from autosched.lang.func import Pipeline
 from autosched.lang.types import Type
-from autosched.lower.loopnest import SLACK
-from autosched.lower.lower import Layout
-from autosched.lower.translate import extent_name
 from autosched.lower.demands import end_name
+from autosched.lower.lower import Layout
+from autosched.lower.stages import SLACK
+from autosched.lower.translate import extent_name
 from autosched.runtime.packing import fits_planes, packed
 from autosched.runtime.threads import RANGES_PER_THREAD, default_threads, run_tasks
 from autosched.schedule.schedule import Schedule
@@ -129,7 +129,8 @@ class Kernel:
             promised = output.bounds.get(arg.name)
             if promised is not None and out.shape[dim] != promised:
                 raise BindError(
-                    f"out has extent {out.shape[dim]} in dimension {dim} ({arg.name}); {output.name} is bound to {promised}"
+                    f"out has extent {out.shape[dim]} in dimension {dim} ({arg.name}); "
+                    f"{output.name} is bound to {promised}"
                 )
         params = {name: _param(name, given[name], p.of) for name, p in self.pipeline.params.items()}
         constants = {k: int(params[k]) for k, values in self._special.items() if params[k] in values}
@@ -320,7 +321,8 @@ def _call(
             memory = np.empty(step + SLACK + 64, np.uint8)
         except (MemoryError, OverflowError, ValueError):
             raise MemoryError(
-                f"{built.lowered.pipeline.name}: no memory for {step} bytes of Func {root.name}; compute it inside a loop"
+                f"{built.lowered.pipeline.name}: no memory for {step} bytes of Func {root.name}; "
+                "compute it inside a loop"
             ) from None
         keep.append(memory)
         values[root.name] = memory.ctypes.data + (-memory.ctypes.data % 64)

@@ -55,7 +55,7 @@ Task = Callable[[], None]
 
 
 def run_tasks(tasks: Sequence[Task], threads: int) -> None:
-    """Run all tasks on at most `threads` threads, the caller's included; the first error is raised when all have ended."""
+    """Run all tasks on at most `threads` threads, the caller's included; the first error is raised at the end."""
     if threads == 1 or len(tasks) <= 1:
         for task in tasks:
             task()

@@ -247,7 +247,8 @@ def validate(directive: Directive, func: str) -> Directive:
             raise ScheduleError(f"{place}: {f.name} must be a name, not {value!r}")
         elif f.name in ("outer", "inner", "fused", "outer_y", "outer_x", "inner_y", "inner_x") and not is_name(value):
             raise ScheduleError(
-                f"{place}: {f.name} is {value!r}; names of loops have letters, digits and single underscores between them"
+                f"{place}: {f.name} is {value!r}; names of loops have letters, digits and "
+                "single underscores between them"
             )
     return directive
 

@@ -397,7 +397,8 @@ def _check_levels(nest: Nest, f: FuncNest) -> None:
             )
     if f.compute != ROOT and any(loop.kind == "parallel" for loop in f.loops):
         raise ScheduleError(
-            f"parallel of Func {name}: it is computed at {f.compute}; only a Func computed at the root has parallel loops"
+            f"parallel of Func {name}: it is computed at {f.compute}; "
+            "only a Func computed at the root has parallel loops"
         )
     if f.compute.func == name:
         raise ScheduleError(f"compute_at of Func {name}: it cannot be computed inside itself")
@@ -407,13 +408,15 @@ def _check_levels(nest: Nest, f: FuncNest) -> None:
         around = [*nest.path(consumer), *(Level(consumer, loop.name) for loop in nest.funcs[consumer].loops)]
         if f.compute != ROOT and f.compute not in around:
             raise ScheduleError(
-                f"compute_at({f.compute.func!r}, {f.compute.var!r}) of Func {name}: {consumer} reads {name} outside that loop; "
+                f"compute_at({f.compute.func!r}, {f.compute.var!r}) of Func {name}: {consumer} reads {name} "
+                f"outside that loop; "
                 f"choose a loop that encloses all of its consumers ({', '.join(nest.consumers(name))})"
             )
     if f.store != f.compute:
         if f.store != ROOT and f.store not in path:
             raise ScheduleError(
-                f"store_at({f.store.func!r}, {f.store.var!r}) of Func {name}: it must enclose where {name} is computed ({f.compute})"
+                f"store_at({f.store.func!r}, {f.store.var!r}) of Func {name}: it must enclose "
+                f"where {name} is computed ({f.compute})"
             )
         between = path[path.index(f.store) + 1 :] if f.store != ROOT else path
         for level in between:

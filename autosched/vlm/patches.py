@@ -114,7 +114,11 @@ def fused(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
     s = s.compute_at("first", "patches", "gy").vectorize("first", "yk" if a.vertical_first else "xk", 4)
     s = s.compute_at("resized", "patches", "gy").vectorize("resized", "xk" if a.vertical_first else "yk", 4)
     if a.vertical_first:
-        s = s.reorder("first", "y", "x", "c").vectorize("first", "x", 16, "shift_inwards").unroll("first", "c", CHANNELS)
+        s = (
+            s.reorder("first", "y", "x", "c")
+            .vectorize("first", "x", 16, "shift_inwards")
+            .unroll("first", "c", CHANNELS)
+        )
         s = s.reorder("resized", "y", "c", "x").vectorize("resized", "x", 16, "shift_inwards")
         return s.loads("first", "src", "permute64").loads("resized", "first", "permute128")
     s = s.reorder("first", "y", "x", "c").vectorize("first", "x", _WINDOW_LANES[bucket.name], "shift_inwards")
@@ -184,7 +188,7 @@ class PatchSettings:
         self, image: npt.NDArray[np.uint8], size: tuple[int, int], rows: npt.NDArray[np.float32], schedule: Schedule
     ) -> Call:
         """A call that computes the rows of one image."""
-        algorithm = self.algorithm(*image.shape[:2], size)
+        algorithm = self.algorithm(image.shape[0], image.shape[1], size)
         return kernel(algorithm, schedule).bind(out=self.view(rows, size), **self.arguments(image, size))
 
 

@@ -57,6 +57,8 @@ def specimens(samples: Mapping[str, Any]) -> Sequence[Image.Image]:
             if max(width, height) <= limit * min(width, height):
                 sizes.append((width, height))
     if not sizes or any(len(s) != 2 or min(s) < 1 for s in sizes):
-        raise ArgumentError(f"samples {dict(samples)} give no images; write sizes = [[width, height], ...] or random = 32")
+        raise ArgumentError(
+            f"samples {dict(samples)} give no images; write sizes = [[width, height], ...] or random = 32"
+        )
     pictures = photographs()
     return [pictures[i % len(pictures)].resize(size, Image.Resampling.BICUBIC) for i, size in enumerate(sizes)]

@@ -169,7 +169,7 @@ class QwenVL:
             last = first + self.rows([size])
             chosen = schedule
             if chosen is None:
-                chosen = best_schedule(settings.algorithm(*image.shape[:2], size), image, size, threads)
+                chosen = best_schedule(settings.algorithm(image.shape[0], image.shape[1], size), image, size, threads)
             calls.append(settings.bind(image[:, :, :CHANNELS], size, out[first:last], chosen))
             first = last
         return calls
@@ -262,9 +262,9 @@ def _processor(backend: str, settings: QwenVL, limits: Mapping[str, Any]) -> Any
         "min_pixels": int(limits["min_pixels"]),
         "max_pixels": int(limits["max_pixels"]),
     }
-    fast = getattr(transformers, "Qwen2VLImageProcessorFast", None)
     if int(transformers.__version__.split(".")[0]) < 5:
-        return (fast if backend == "torchvision" else transformers.Qwen2VLImageProcessor)(**arguments)
+        slow_or_fast = "Qwen2VLImageProcessorFast" if backend == "torchvision" else "Qwen2VLImageProcessor"
+        return getattr(transformers, slow_or_fast)(**arguments)
     if backend == "torchvision":
         return transformers.Qwen2VLImageProcessor(**arguments)
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil

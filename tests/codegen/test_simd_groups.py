@@ -60,7 +60,9 @@ def test_permuted_groups_read_the_window(compile_kernel: Compile, lanes: int, wi
 
 
 def test_a_tap_behind_the_window_leaves_earlier_taps_alone(compile_kernel: Compile) -> None:
-    kernel = compile_kernel(["store_i32x16(dst, permute128_quads_i32x16(src, load_i32x16(offsets), 60))"], "src, offsets, dst")
+    kernel = compile_kernel(
+        ["store_i32x16(dst, permute128_quads_i32x16(src, load_i32x16(offsets), 60))"], "src, offsets, dst"
+    )
     src, dst = _memory(9), np.zeros(16, np.int32)
     offsets = np.full(16, 120, np.int32)
     kernel(src.ctypes.data, offsets.ctypes.data, dst.ctypes.data)

@@ -34,7 +34,7 @@ class Lowering:
     @property
     def signature(self) -> Any:
         """Numba's signature object."""
-        return signature(self.result, *self.arguments)  # type: ignore[no-untyped-call]
+        return signature(self.result, *self.arguments)
 
 
 Resolver = Callable[..., Lowering]
@@ -123,9 +123,9 @@ def define_operator(operator: Any, symbol: str, resolve: Callable[[ValueType], L
     def implementation(context: Any, builder: ir.IRBuilder, sig: Any, values: Any) -> Any:
         return cached(sig.args[0]).emit(builder, *values)
 
-    infer_global(operator)(Template)  # type: ignore[no-untyped-call]
+    infer_global(operator)(Template)
     for arity in (1, 2):
-        lower_builtin(operator, *[ValueType] * arity)(implementation)  # type: ignore[no-untyped-call]
+        lower_builtin(operator, *[ValueType] * arity)(implementation)
 
 
 def value_argument(operation: str, which: str, given: types.Type) -> ValueType:

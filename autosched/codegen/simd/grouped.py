@@ -165,7 +165,9 @@ def _dot(name: str) -> None:
                 pieces.append(step(b, *(emit.shuffle(b, v, None, lanes) for v in (total, p, q))))
             while len(pieces) > 1:
                 size = pieces[0].type.count
-                pieces = [emit.shuffle(b, x, y, range(2 * size)) for x, y in zip(pieces[::2], pieces[1::2], strict=True)]
+                pieces = [
+                    emit.shuffle(b, x, y, range(2 * size)) for x, y in zip(pieces[::2], pieces[1::2], strict=True)
+                ]
             return pieces[0]
 
         return Lowering(value, (value, value, value), emit_one)

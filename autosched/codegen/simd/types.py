@@ -134,7 +134,7 @@ class ValueModel(PrimitiveModel):
     """Values are held as they are, in registers and in stack slots."""
 
     def __init__(self, dmm: Any, fe_type: ValueType) -> None:
-        super().__init__(dmm, fe_type, fe_type.llvm)  # type: ignore[no-untyped-call]
+        super().__init__(dmm, fe_type, fe_type.llvm)
 
 
 @lru_cache(maxsize=None)

@@ -1,0 +1,123 @@
+"""The loops of reductions, one nest for all instances of an unrolled body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from autosched.lang import expr as lang
+from autosched.lang.func import Func
+from autosched.lang.interpret import initial
+from autosched.lang.types import b1, i64
+from autosched.lower import algebra
+from autosched.lower.algebra import add, const, mul, sub
+from autosched.lower.derive import loop_name
+from autosched.lower.ir import Assign, Binary, Const, Expr, For, Let, Name, Select, Stmt
+from autosched.lower.translate import Env, Translator
+from autosched.schedule.nest import FuncNest
+
+
+class Reducer:
+    """Emits the loops of reductions into a list of statements."""
+
+    def __init__(self, translator: Translator, fresh: Callable[[str], str], f: FuncNest, out: list[Stmt]) -> None:
+        self.translator = translator
+        self.fresh = fresh
+        self.f = f
+        self.out = out
+
+    def emit(self, node: lang.Reduce, envs: list[Env], owner: Func) -> list[list[Expr]]:
+        """One loop nest that reduces `node` for all instances."""
+        f = self.f
+        places = {v.name: f.reduction_order.get(v.name, i) for i, v in enumerate(node.domain)}
+        order = sorted(node.domain.vars, key=lambda v: places[v.name])
+        is_arg = node.op.startswith("arg")
+        results: list[list[Expr]] = []
+        loops: list[tuple[lang.RVar, Expr, Expr]] = []
+        for var in order:
+            lo, extent = self.translator.scalar(var.lo), self.translator.scalar(var.extent)
+            loops.append((var, lo, extent))
+        # the terms, translated once to see which instances share an accumulator
+        inner = [self._bound(env, {id(v): Name(loop_name(owner.name, v.name)) for v in order}) for env in envs]
+        probe: list[Stmt] = []
+        terms = self.translator.translate(node.value, inner, owner, Reducer(self.translator, self.fresh, f, probe).emit)
+        slots: list[int] = []
+        distinct: list[int] = []
+        seen: dict[Expr, int] = {}
+        for n, term in enumerate(terms):
+            if term not in seen or probe:
+                seen[term] = len(distinct)
+                distinct.append(n)
+            slots.append(seen[term])
+        made = []
+        for _ in distinct:
+            best = Name(self.fresh(node.op), node.type, data=True)
+            parts = [Name(self.fresh(f"at_{v.name}")) for v in node.domain] if is_arg else []
+            for part, var in zip(parts, node.domain, strict=False):
+                self.out.append(Assign(part.name, self.translator.scalar(var.lo)))
+            self.out.append(Assign(best.name, Const(initial(node.op, node.type), node.type)))
+            made.append((best, parts))
+        chosen = [envs[n] for n in distinct]
+        self.out += self._nest(node, chosen, owner, loops, 0, {}, made)
+        for slot in slots:
+            best, parts = made[slot]
+            results.append([*parts, best])
+        return results
+
+    @staticmethod
+    def _bound(env: Env, more: Mapping[int, Expr]) -> Env:
+        merged: Env = dict(env)
+        for key, value in more.items():
+            merged[key] = value
+        return merged
+
+    def _nest(
+        self, node: lang.Reduce, envs: list[Env], owner: Func, loops: list[tuple[lang.RVar, Expr, Expr]], i: int,
+        at: dict[int, Expr], made: list[tuple[Name, list[Name]]],
+    ) -> list[Stmt]:  # fmt: skip
+        if i == len(loops):
+            return self._body(node, envs, owner, at, made)
+        var, lo, extent = loops[i]
+        name = loop_name(owner.name, var.name)
+        unroll = self.f.reduction_unroll.get(var.name, 1)
+        lanes = self.f.reduction_lanes.get(var.name, 1)
+
+        def inside(value: Expr) -> list[Stmt]:
+            return self._nest(node, envs, owner, loops, i + 1, {**at, id(var): value}, made)
+
+        known = algebra.value_of(extent)
+        if unroll > 1 and known is not None and known <= unroll and lanes == 1:
+            return [s for n in range(known) for s in inside(add(lo, const(n)))]
+        if unroll > 1 and lanes == 1:
+            whole = mul(algebra.floordiv(extent, const(unroll)), const(unroll))
+            copies = tuple(s for n in range(unroll) for s in inside(add(Name(name), const(n))))
+            return [
+                For(name, lo, whole, copies, step=unroll),
+                For(name, add(lo, whole), sub(extent, whole), tuple(inside(Name(name)))),
+            ]
+        kind = "reduction" if lanes > 1 and i == len(loops) - 1 else "serial"
+        return [For(name, lo, extent, tuple(inside(Name(name))), kind, lanes)]  # type: ignore[arg-type]
+
+    def _body(
+        self, node: lang.Reduce, envs: list[Env], owner: Func, at: dict[int, Expr],
+        made: list[tuple[Name, list[Name]]],
+    ) -> list[Stmt]:  # fmt: skip
+        body: list[Stmt] = []
+        inner = [self._bound(env, at) for env in envs]
+        nested = Reducer(self.translator, self.fresh, self.f, body)
+        terms = self.translator.translate(node.value, inner, owner, nested.emit)
+        for (best, parts), term in zip(made, terms, strict=True):
+            op = node.op.removeprefix("arg")
+            if parts:
+                better = Binary("lt", best, term) if op == "max" else Binary("lt", term, best)
+                if len(parts) > 1 or not isinstance(term, (Name, Const)):
+                    flag = Name(self.fresh("better"), b1)
+                    body.append(Let(flag.name, better))
+                    better_expr: Expr = flag
+                else:
+                    better_expr = better
+                for part, var in zip(parts, node.domain, strict=True):
+                    body.append(Assign(part.name, Select(better_expr, at[id(var)], part)))
+            combine = {"sum": "add", "product": "mul"}.get(op, op)
+            value = algebra.make(combine, best, term) if best.elem == i64 and combine in ("add", "mul") else None
+            body.append(Assign(best.name, value or Binary(combine, best, term)))
+        return body

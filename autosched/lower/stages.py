@@ -1,0 +1,77 @@
+"""What loop nests are made into: stages, and where arrays and Funcs are in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from autosched.lang.types import Type
+from autosched.lower import algebra
+from autosched.lower.algebra import ONE, sub
+from autosched.lower.bounds import Interval
+from autosched.lower.ir import Binary, Block, Expr
+
+#: The coordinates of a Func that are computed or stored: an interval each.
+Box = tuple[Interval, ...]
+
+#: Bytes behind every buffer of the compiler's own, so that whole vectors may be read at its end.
+SLACK = 512
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Where an array or a Func is in memory: address of element `origin`, byte strides, per coordinate."""
+
+    buffer: str
+    elem: Type
+    strides: tuple[Expr, ...]
+    origin: tuple[Expr, ...]
+    fold: tuple[int, Expr, bool] | None = None  # coordinate, factor, whether the factor is a power of two
+    constant: bool = False  # an input
+    owned: bool = False  # memory of the compiler's own, with slack behind it
+    root: bool = False  # written whole by a stage of its own
+
+    def offsets(self, index: tuple[Expr, ...]) -> list[Expr]:
+        """Elements from the origin, per coordinate."""
+        out = [sub(i, o) for i, o in zip(index, self.origin, strict=True)]
+        if self.fold:
+            dim, factor, power = self.fold
+            if power:
+                out[dim] = Binary("and", out[dim], sub(factor, ONE))
+            else:
+                out[dim] = algebra.mod(out[dim], factor)
+        return out
+
+
+@dataclass(frozen=True)
+class Root:
+    """A Func whose storage lives through the whole call, allocated by the runtime."""
+
+    name: str
+    elem: Type
+    args: tuple[str, ...]
+    box: Box
+    extents: tuple[Expr, ...]  # with alignment, per coordinate
+    storage: tuple[int, ...]  # coordinates, outermost first
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One pass over a Func computed at the root; `extent` iterations of its outermost loop `loop`."""
+
+    func: str
+    loop: str
+    extent: Expr
+    parallel: bool
+    body: Block
+
+
+@dataclass(frozen=True)
+class LoopNests:
+    """All stages, producers first, and what the runtime has to prepare for them."""
+
+    stages: tuple[Stage, ...]
+    roots: tuple[Root, ...]
+    required: dict[str, Box]
+    storages: dict[str, Storage]
+    statuses: tuple[str, ...]
+    table_bounds: dict[str, Interval]
