@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from autosched.codegen.host import identifier, plan_inputs, plan_outputs
-from autosched.errors import CacheError, CompileError
+from autosched.errors import AutoschedWarning, CacheError, CompileError
 from autosched.lang.func import Pipeline
 from autosched.lower.demands import Target
 from autosched.lower.lower import Layout, Lowered, arguments, lower
@@ -117,6 +117,7 @@ def cache_directory() -> Path:
         warnings.warn(
             f"the cache directory {path} cannot be written ({error.strerror}): every process compiles kernels anew; "
             "set AUTOSCHED_CACHE_DIR to a directory that you can write to",
+            AutoschedWarning,
             stacklevel=2,
         )
         return made

@@ -17,6 +17,7 @@ from command import Command
 from PIL import Image
 
 from autosched.cli.options import duration
+from autosched.codegen.build import cache_directory
 from autosched.errors import ArgumentError
 from autosched.records import read
 from autosched.runtime.cpu import fingerprint
@@ -217,6 +218,19 @@ def test_unusable_state_directory(autosched: Command, places: Path, monkeypatch:
     monkeypatch.setenv("AUTOSCHED_STATE_DIR", str(places / "file"))
     said = autosched("tune", NAME, "--trials", "3")
     assert said.status == 2 and "studies cannot be kept in" in said.err and "AUTOSCHED_STATE_DIR" in said.err
+
+
+def test_unusable_cache_directory(autosched: Command, places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said in one line; kernels are compiled anew and everything else goes on."""
+    (places / "file").write_text("")
+    monkeypatch.setenv("AUTOSCHED_CACHE_DIR", str(places / "file"))
+    cache_directory.cache_clear()
+    try:
+        said = autosched("bench", NAME, "--time-budget", "10ms", "-t", "1")
+    finally:
+        cache_directory.cache_clear()
+    assert said.status == 0 and said.err.count("warning:") == 1 and said.err.count("\n") == 1
+    assert "file/kernels cannot be written" in said.err and "set AUTOSCHED_CACHE_DIR" in said.err
 
 
 def test_bad_space_file(autosched: Command, places: Path) -> None:
