@@ -489,6 +489,19 @@ def unify(a: Operand, b: Operand, describe: str) -> tuple[Expr, Expr] | Fault:
     return left, right
 
 
+def _refusal(op: str, kind: Type) -> str | None:
+    """Why `op` has no meaning for operands of type `kind`, if it has none."""
+    if op == "div" and not kind.is_float:
+        return f"divides {kind}; use // for integers, or cast to a float type"
+    if op in _INT_ONLY and not kind.is_int:
+        return f"needs integers, not {kind}"
+    if op in _BITWISE and kind.is_float:
+        return f"needs integers or conditions, not {kind}"
+    if kind.is_bool and op not in _BITWISE and op not in COMPARISONS:
+        return "has no meaning for conditions; use & | ^ ~ or select"
+    return None
+
+
 def binary(op: str, a: Operand, b: Operand) -> Expr:
     """`op` of two operands."""
     symbol = SYMBOLS.get(op)
@@ -497,15 +510,9 @@ def binary(op: str, a: Operand, b: Operand) -> Expr:
         return pair
     left, right = pair
     kind = left.type
-    text = f"`{left} {symbol or op} {right}`"
-    if op == "div" and not kind.is_float:
-        return Fault(f"{text} divides {kind}; use // for integers, or cast to a float type")
-    if op in _INT_ONLY and not kind.is_int:
-        return Fault(f"{text} needs integers, not {kind}")
-    if op in _BITWISE and kind.is_float:
-        return Fault(f"{text} needs integers or conditions, not {kind}")
-    if kind.is_bool and op not in _BITWISE and op not in COMPARISONS:
-        return Fault(f"{text} has no meaning for conditions; use & | ^ ~ or select")
+    why = _refusal(op, kind)
+    if why is not None:
+        return Fault(f"`{left} {symbol or op} {right}` {why}")
     return Binary(op, left, right)
 
 

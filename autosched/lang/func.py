@@ -212,8 +212,12 @@ def _check_variables(name: str, args: Sequence[Var], value: Expr) -> None:
     """Every Var is an argument and every RVar is inside a reduction over its RDom."""
     known = {a.name for a in args}
     domains: dict[str, RVar] = {}
+    seen: set[tuple[int, frozenset[int]]] = set()
 
     def visit(node: Expr, bound: frozenset[int]) -> None:
+        if (id(node), bound) in seen:  # expressions share parts
+            return
+        seen.add((id(node), bound))
         if isinstance(node, Var) and node.name not in known:
             raise LanguageError(
                 f"Func {name}: Var {node.name} in `{value}` is not an argument of {name}[{', '.join(sorted(known))}] "

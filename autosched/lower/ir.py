@@ -427,8 +427,13 @@ def walk(expr: Expr) -> Iterator[Expr]:
 
 
 def names(expr: Expr) -> frozenset[str]:
-    """The names that `expr` is computed from."""
-    return frozenset(e.name for e in walk(expr) if isinstance(e, Name))
+    """The names that `expr` is computed from; kept with it, because passes ask again and again."""
+    known: frozenset[str] | None = expr.__dict__.get("_names")
+    if known is None:
+        own = frozenset((expr.name,)) if isinstance(expr, Name) else frozenset()
+        known = own.union(*(names(child) for child in expr.children))
+        object.__setattr__(expr, "_names", known)
+    return known
 
 
 def transform(expr: Expr, rule: Callable[[Expr], Expr | None]) -> Expr:
