@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +14,7 @@ from autosched.cli.options import Images, Name, Threads, duration, thread_count
 if TYPE_CHECKING:
     from autosched.cli.samples import Sampled
     from autosched.tune.measure import Run
+    from autosched.vlm.load import Tuned
     from autosched.vlm.registry import KernelFamily
 
 
@@ -32,7 +35,8 @@ def bench(
 ) -> None:
     """Time a kernel's schedules and other implementations, interleaved in one process.
 
-    Kernels are timed from decoded images to a reused output; others do what their users would call.
+    Kernels are timed from arrays to an output that is used again and again; processors from Pillow's images to what
+    their users get, new each time.
     """  # fmt: skip
     from autosched.cli.samples import choose, sample, space_of
     from autosched.vlm.registry import get
@@ -44,56 +48,104 @@ def bench(
         _time(family, sample(family, spec, images), count, seconds)
 
 
+@dataclass
+class _Group:
+    """Runs that are compared with one of them, and why others are missing. Each has run once."""
+
+    baseline: str
+    runs: dict[str, Run] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+
+    def add(self, label: str, make: Callable[[], Run]) -> None:
+        """Add what `make` gives, or the reason why it cannot."""
+        try:
+            run = make()
+            run()
+        except ImportError as error:
+            self.missing[label] = f"{error.name or error} is not installed"
+        else:
+            self.runs[label] = run
+
+
 def _time(family: KernelFamily, sampled: Sampled, threads: int, seconds: float) -> None:
-    from autosched.tune.measure import estimate, rounds
+    from autosched.tune.measure import rounds
     from autosched.vlm.load import load
 
-    tuned = load(family.name, bucket=sampled.bucket.name, threads=threads)
     title = f"{family.name}, {sampled.workload.name}, bucket {sampled.bucket.name}"
     with err().status(f"{title}: preparing"):
-        runs, missing = _runs(family, sampled, threads)
-    labels = list(runs)
+        tuned = load(family.name, bucket=sampled.bucket.name, threads=threads)
+        groups = [_kernels(tuned, sampled), *_processors(family, sampled, threads)]
+    runs = [run for group in groups for run in group.runs.values()]
     with err().status(f"{title}: timing"):
-        times = rounds(list(runs.values()), seconds=seconds, least=5, most=201)
-    default = times[labels.index("default")]
+        times = rounds(runs, seconds=seconds, least=5, most=201)
     console = out()
     plural = "s" if threads > 1 else ""
-    console.print(f"{title}, {threads} thread{plural}, {len(default)} rounds; tuned is: {tuned.answer.rung}")
-    rows = table("", "ms per item", "times the default's speed", numbers=2)
-    for label, took in zip(labels, times, strict=True):
-        ms = estimate(took).scaled(1e3 / sampled.workload.items)
-        ratio = estimate([d / t for d, t in zip(default, took, strict=True)])
-        rows.add_row(label, f"{ms.median:.4g}", f"{ratio.median:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]")
-    for label, why in missing.items():
+    console.print(f"{title}, {threads} thread{plural}, {len(times[0])} rounds; schedule here: {tuned.answer.rung}")
+    for group in groups:
+        mine, times = times[: len(group.runs)], times[len(group.runs) :]
+        console.print(_rows(group, mine, sampled.workload.items))
+
+
+def _rows(group: _Group, times: list[list[float]], items: int) -> Any:
+    from autosched.tune.measure import estimate
+
+    rows = table("", "ms per item", f"times as fast as {group.baseline}", numbers=2)
+    base = times[list(group.runs).index(group.baseline)] if group.baseline in group.runs else None
+    for label, took in zip(group.runs, times, strict=True):
+        ratio = "-"
+        if base is not None:
+            r = estimate([b / t for b, t in zip(base, took, strict=True)])
+            ratio = f"{r.median:.2f} [{r.low:.2f}, {r.high:.2f}]"
+        rows.add_row(label, f"{estimate(took).scaled(1e3 / items).median:.4g}", ratio)
+    for label, why in group.missing.items():
         rows.add_row(label, "-", why)
-    console.print(rows)
+    return rows
 
 
-def _runs(family: KernelFamily, sampled: Sampled, threads: int) -> tuple[dict[str, Run], dict[str, str]]:
-    """What can be timed, by label, and why the rest cannot. Each has run once."""
+def _kernels(tuned: Tuned, sampled: Sampled) -> _Group:
+    """The family's schedules, the tuned one, and the family's peers."""
+    from autosched.errors import TuneError
     from autosched.tune.candidate import CandidateError, Preparer
-    from autosched.vlm.load import load
 
-    tuned = load(family.name, bucket=sampled.bucket.name, threads=threads)
-    preparer = Preparer(tuned.pipeline, sampled.workload, threads)
+    family = tuned.family
+    preparer = Preparer(tuned.pipeline, sampled.workload, tuned.threads)
     schedules = {label: make(sampled.bucket) for label, make in family.schedules.items()}
     if tuned.answer.schedule is not None:
         schedules["tuned"] = tuned.answer.schedule
-    runs: dict[str, Run] = {}
-    missing: dict[str, str] = {}
+    group = _Group("default")
     for label, schedule in schedules.items():
         try:
-            runs[label] = preparer.prepare(schedule).run
+            group.runs[label] = preparer.prepare(schedule).run
         except CandidateError as error:
             if label == "default":
-                raise
-            missing[label] = f"{error.kind}: {error}"
+                raise TuneError(f"the default schedule of {family.name} cannot run ({error.kind}): {error}") from None
+            group.missing[label] = f"{error.kind}: {error}"
     for label, peer in family.peers.items():
-        try:
-            job = peer(sampled.images, sampled.settings)
-        except ImportError as error:
-            missing[label] = f"{error.name or error} is not installed"
-            continue
-        job()
-        runs[label] = job
-    return runs, missing
+        group.add(label, lambda peer=peer: peer(sampled.images, sampled.settings))  # type: ignore[misc]
+    return group
+
+
+def _processors(family: KernelFamily, sampled: Sampled, threads: int) -> list[_Group]:
+    """Each of Hugging Face's processors against its drop-in, on the same number of threads."""
+    groups: list[_Group] = []
+    for backend, make in family.processors.items():
+        group = _Group(f"transformers, {backend}")
+        for label, accelerated in ((group.baseline, False), (f"accelerated, {backend}", True)):
+            group.add(label, lambda fast=accelerated: _call(make(sampled.settings), sampled, threads, fast))  # type: ignore[misc] # noqa: B023
+        groups.append(group)
+    return groups
+
+
+def _call(processor: Any, sampled: Sampled, threads: int, accelerated: bool) -> Run:
+    from importlib.util import find_spec
+
+    from autosched.hf import accelerate
+
+    kind = "np"
+    if find_spec("torch") is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+        kind = "pt"
+    chosen = accelerate(processor, threads=threads) if accelerated else processor
+    return lambda: chosen(list(sampled.images), return_tensors=kind)

@@ -24,6 +24,7 @@ from autosched.schedule import Schedule
 from autosched.tune.candidate import CandidateError, Prepared, Preparer
 from autosched.tune.check import plan_checks
 from autosched.tune.finals import Contender, Final, play
+from autosched.tune.interrupt import Interruption
 from autosched.tune.measure import Estimate, clock, race
 from autosched.tune.space import Space
 from autosched.tune.study import Outcome, Study, Trial
@@ -172,15 +173,18 @@ class _Run:
         bucket = task.bucket or Bucket(task.workload.name, task.workload.measures)
         self.key = key_here(task.pipeline, bucket, threads)
         self.preparer = Preparer(task.pipeline, task.workload, threads)
+        self.interruption = Interruption()
 
     def run(self) -> Result:
         task = self.task
         with Study(task.pipeline.name, study_name(task, self.key), task.space, self.directory, self.seed) as study:
             resumed = study.finished
             try:
-                self.start(study)
-                exhausted = self.search(study)
-                final = self.final(study)
+                with self.interruption:
+                    self.start(study)
+                    exhausted = self.search(study)
+                    final = self.final(study)
+                    self.interruption.check()
             except KeyboardInterrupt:
                 raise Interrupted(study.finished, study.path) from None
             record = self.record(study, final)
@@ -305,6 +309,7 @@ class _Run:
         )
 
     def say(self, stage: str, study: Study, last: Trial | None = None) -> None:
+        self.interruption.check()
         if stage == "check":
             self.report(Progress(stage, study.finished, self.elapsed(), 0.0, 1.0, "default"))
             return

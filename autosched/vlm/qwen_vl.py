@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, Literal, TypeAlias
@@ -18,7 +18,7 @@ from autosched.runtime import Call, default_threads, run_calls
 from autosched.schedule import Schedule
 from autosched.vlm.patches import BUCKETS, NAMED, PatchSettings, best_schedule, measures
 from autosched.vlm.photographs import specimens
-from autosched.vlm.registry import Job, KernelFamily, register
+from autosched.vlm.registry import KernelFamily, register
 from autosched.workload import Binding, Workload
 
 Reference: TypeAlias = Literal["torchvision", "pil"]
@@ -237,18 +237,8 @@ def _small(settings: QwenVL, image: Any, size: tuple[int, int]) -> Binding:
     return _binding(settings, image.resize((width, height)), (rows, columns))
 
 
-def _hugging_face(backend: str, settings: QwenVL) -> Callable[[Sequence[Any], Mapping[str, Any]], Job]:
-    """A Job that is Hugging Face's own processor on PIL images; raises ImportError where it is not installed."""
-
-    def job(images: Sequence[Any], limits: Mapping[str, Any]) -> Job:
-        processor = _processor(backend, settings, limits)
-        kind = "pt" if backend == "torchvision" else "np"
-        return lambda: processor(list(images), return_tensors=kind)
-
-    return job
-
-
 def _processor(backend: str, settings: QwenVL, limits: Mapping[str, Any]) -> Any:
+    """Hugging Face's own processor; raises ImportError where it is not installed."""
     import transformers
 
     if backend == "torchvision":
@@ -295,7 +285,7 @@ def _register(name: str, settings: QwenVL, pixels: tuple[int, int], title: str) 
             settings={"min_pixels": pixels[0], "max_pixels": pixels[1]},
             buckets=BUCKETS,
             space="qwen2.5-vl.toml",
-            peers={f"transformers ({b})": _hugging_face(b, settings) for b in ("torchvision", "pil")},
+            processors={b: partial(_processor, b, settings) for b in ("torchvision", "pil")},
         )
     )
 

@@ -33,8 +33,9 @@ class KernelFamily:
         settings: the defaults that `workload` is given.
         buckets: the regions of workloads that are tuned on their own, the most common first.
         space: file in search_spaces/, `<name>.toml` where it is empty.
-        peers: other ways to do the same job, by name: given samples and settings, a Job. One that is not installed
-            raises ImportError.
+        peers: other kernels of the same job, by name: given samples and settings, a Job.
+        processors: image processors of Hugging Face that compute the same, by backend: given settings, a processor.
+            What a peer or a processor needs and is not installed raises ImportError.
     """
 
     name: str
@@ -47,6 +48,7 @@ class KernelFamily:
     buckets: tuple[Bucket, ...] = (Bucket("any"),)
     space: str = ""
     peers: Mapping[str, Callable[[Sequence[Any], Mapping[str, Any]], Job]] = field(default_factory=dict)
+    processors: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if "default" not in self.schedules:

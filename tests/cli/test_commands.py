@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -16,11 +17,14 @@ import pytest
 from command import Command
 from PIL import Image
 
+from autosched import hf
 from autosched.cli.options import duration
 from autosched.codegen.build import cache_directory
 from autosched.errors import ArgumentError
+from autosched.lang import Pipeline
 from autosched.records import read
 from autosched.runtime.cpu import fingerprint
+from autosched.vlm import registry
 
 NAME = "blur-test"
 
@@ -101,11 +105,35 @@ def test_bench(autosched: Command) -> None:
     lines = said.out.splitlines()
     assert lines[0].startswith("blur-test, small, bucket small, 1 thread,") and "built-in default" in lines[0]
     rows = {line.split()[0]: line for line in lines[2:]}
+    assert "times as fast as default" in lines[1]
     assert rows.keys() == {"default", "v1", "v3", "numpy", "nothing"}
     assert "1.00 [1.00, 1.00]" in rows["default"] and "nothing is not installed" in rows["nothing"]
     autosched("tune", NAME, "--trials", "3", "-t", "1")
     said = autosched("bench", NAME, "--time-budget", "50ms", "-t", "1")
-    assert "tuned is: exact" in said.out and any(line.startswith("tuned ") for line in said.out.splitlines())
+    assert "schedule here: exact" in said.out and any(line.startswith("tuned ") for line in said.out.splitlines())
+
+
+def test_bench_of_processors(autosched: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processor that is installed is timed against its drop-in; one that is not is named."""
+    calls: list[tuple[int, str]] = []
+
+    def processor(settings: object) -> object:
+        def process(images: list[object], return_tensors: str) -> None:
+            calls.append((len(images), return_tensors))
+
+        return process
+
+    def missing(settings: object) -> object:
+        raise ImportError("No module named 'torchvision'", name="torchvision")
+
+    monkeypatch.setattr(hf, "accelerate", lambda p, threads: p)
+    changed = dataclasses.replace(blur_family.FAMILY, processors={"pil": processor, "torchvision": missing})
+    monkeypatch.setattr(registry, "_families", {NAME: changed})
+    said = autosched("bench", NAME, "--time-budget", "10ms", "-t", "1")
+    assert said.status == 0, said.err
+    assert "times as fast as transformers, pil" in said.out and "accelerated, pil" in said.out
+    assert said.out.count("torchvision is not installed") == 2
+    assert set(calls) == {(1, calls[0][1])}
 
 
 def test_broken_records_are_warned_of_and_repaired(autosched: Command, places: Path) -> None:
@@ -224,6 +252,10 @@ def test_unusable_cache_directory(autosched: Command, places: Path, monkeypatch:
     """Said in one line; kernels are compiled anew and everything else goes on."""
     (places / "file").write_text("")
     monkeypatch.setenv("AUTOSCHED_CACHE_DIR", str(places / "file"))
+    fresh = dataclasses.replace(  # not a kernel that this process has compiled
+        blur_family.FAMILY, pipeline=lambda: Pipeline(blur_family.pipeline().output, "uncached")
+    )
+    monkeypatch.setattr(registry, "_families", {NAME: fresh})
     cache_directory.cache_clear()
     try:
         said = autosched("bench", NAME, "--time-budget", "10ms", "-t", "1")

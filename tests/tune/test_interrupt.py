@@ -1,0 +1,69 @@
+"""Ctrl-C that arrives where Python drops exceptions is heard all the same."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from autosched.tune.interrupt import Interruption
+
+
+def interrupt() -> None:
+    """Press Ctrl-C, and wait for it to arrive."""
+    os.kill(os.getpid(), signal.SIGINT)
+    for _ in range(1000):
+        pass
+
+
+class Interrupts:
+    """An object whose destructor is hit by Ctrl-C."""
+
+    def __del__(self) -> None:
+        interrupt()
+
+
+@pytest.fixture(autouse=True)
+def _as_in_a_terminal() -> Iterator[None]:
+    """Whatever runs the tests, Ctrl-C does what it does in a terminal."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_dropped_interrupt_is_remembered() -> None:
+    with Interruption() as interruption:
+        interruption.check()
+        thing = Interrupts()
+        del thing  # the exception is dropped here
+        with pytest.raises(KeyboardInterrupt):
+            interruption.check()
+
+
+def test_an_ordinary_interrupt_is_ordinary() -> None:
+    with pytest.raises(KeyboardInterrupt), Interruption():
+        interrupt()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_other_handlers_and_threads_are_left_alone() -> None:
+    own = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with Interruption():
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, own)
+    seen = []
+
+    def elsewhere() -> None:
+        with Interruption():
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert seen == [signal.default_int_handler]
