@@ -1,4 +1,4 @@
-"""Ctrl-C that is never lost."""
+"""Ctrl-C between steps: what is being measured is finished and kept."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 
 class Interruption:
-    """While it is open, Ctrl-C raises KeyboardInterrupt, as ever, and is remembered.
+    """While it is open, the first Ctrl-C waits for the next `check`; the second is immediate.
 
-    Python drops exceptions raised in destructors and callbacks of the garbage collector, and with them a
-    KeyboardInterrupt that happens to arrive there. `check` raises it again. Does nothing outside of the main thread or
-    where the program handles SIGINT itself.
+    An exception in the middle of a step would cost that step, and where it hits a destructor or a callback of the
+    garbage collector, Python prints it and goes on. Does nothing outside of the main thread or where the program
+    handles SIGINT itself.
     """
 
     def __init__(self) -> None:
@@ -33,10 +33,11 @@ class Interruption:
             signal.signal(signal.SIGINT, self._previous)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
         self.asked = True
-        raise KeyboardInterrupt
 
     def check(self) -> None:
-        """Raise KeyboardInterrupt where it was asked for and nobody has heard it."""
+        """Raise KeyboardInterrupt where it was asked for."""
         if self.asked:
             raise KeyboardInterrupt
