@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from llvmlite import ir
@@ -21,6 +21,8 @@ from autosched.codegen.simd.types import ValueType
 
 Builder: TypeAlias = ir.IRBuilder
 Value: TypeAlias = ir.Value
+#: acc, data and weights of a few lanes to their sum.
+Step: TypeAlias = Callable[[Builder, Value, Value, Value], Value]
 
 _WINDOW = ValueType("u8", 64)
 
@@ -173,7 +175,7 @@ def _dot(name: str) -> None:
         return Lowering(value, (value, value, value), emit_one)
 
 
-def _pair_step(lanes: int):  # type: ignore[no-untyped-def]
+def _pair_step(lanes: int) -> Step:
     value, half = ValueType("i32", lanes), ValueType("i16", 2 * lanes)
     instruction = target.pair_sum_intrinsic(lanes)
 
@@ -186,7 +188,7 @@ def _pair_step(lanes: int):  # type: ignore[no-untyped-def]
     return step
 
 
-def _quad_step(lanes: int):  # type: ignore[no-untyped-def]
+def _quad_step(lanes: int) -> Step:
     value = ValueType("i32", lanes)
     unsigned, signed = ValueType("u8", 4 * lanes), ValueType("i8", 4 * lanes)
     instruction = target.quad_sum_intrinsic(lanes)
