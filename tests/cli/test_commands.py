@@ -152,7 +152,9 @@ def test_broken_records_are_warned_of_and_repaired(autosched: Command, places: P
 def test_ctrl_c_and_resume(autosched: Command, places: Path) -> None:
     """A real SIGINT in the middle of a search: status 130, one line, and the next run goes on."""
     program = (
-        "import sys\n"
+        "import signal, sys\n"
+        # tests that run in the background inherit a SIGINT that is ignored
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"sys.path.insert(0, {str(Path(__file__).parent.parent)!r})\n"
         "from pathlib import Path\n"
         "import blur_family\n"
