@@ -12,7 +12,6 @@ from autosched.errors import CompileError
 from autosched.lang.bounded import NARROW
 from autosched.lang.func import Input
 from autosched.lang.types import i64
-from autosched.lower import algebra
 from autosched.lower.algebra import ONE, ZERO, add, const, floordiv, maximum, minimum, mul, sub
 from autosched.lower.ir import Access, Binary, Cast, Const, Expr, Name, Opaque, Select, Unary, names
 
@@ -196,6 +195,3 @@ def _index_safe(expr: Expr, bounds: Bounds) -> bool:
 def union(a: Interval | None, b: Interval) -> Interval:
     """The smallest interval around both."""
     return b if a is None else (minimum(a[0], b[0]), maximum(a[1], b[1]))
-
-
-__all__ = ["Bounds", "Interval", "Ranges", "algebra", "union"]

@@ -468,6 +468,15 @@ def bodies(stmt: Stmt) -> tuple[Block, ...]:
     return ()
 
 
+def map_bodies(stmt: Stmt, fn: Callable[[Block], Block]) -> Stmt:
+    """The statement with `fn` applied to the blocks inside it."""
+    if isinstance(stmt, For):
+        return replace(stmt, body=fn(stmt.body))
+    if isinstance(stmt, If):
+        return replace(stmt, then=fn(stmt.then), otherwise=fn(stmt.otherwise))
+    return stmt
+
+
 def map_expressions(stmt: Stmt, fn: Callable[[Expr], Expr]) -> Stmt:
     """The statement with `fn` applied to the expressions directly in it."""
     changes: dict[str, Any] = {}

@@ -63,7 +63,6 @@ class LoopNestBuilder:
         self.slides: dict[str, int | None] = {}
         self.counter = 0
         self.strides = strides
-        self.stage = ""
 
     # loops
 
@@ -137,7 +136,6 @@ class LoopNestBuilder:
         return {k: tuple(i for i in v if i is not None) for k, v in found.items()}
 
     def _stage(self, name: str) -> Stage:
-        self.stage = name
         f = self.nest.funcs[name]
         self.derived[name] = derive(f, self.boxes[name])
         body = self._top_storage(f)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from autosched.lang.func import Pipeline
 from autosched.lower.demands import Pack, Target, WindowRequirement
-from autosched.lower.ir import Block, Name, Unary, expressions, names, statements, walk
+from autosched.lower.ir import Assign, Block, For, Let, Reserve, Store, expressions, names, statements
 from autosched.lower.loopnest import LoopNestBuilder
 from autosched.lower.optimize import Optimizer
 from autosched.lower.stages import LoopNests, Stage
@@ -69,8 +69,6 @@ def lower(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) 
 
 def arguments(body: Block) -> dict[str, int]:
     """The names that a stage's body takes from outside, all scalars."""
-    from autosched.lower.ir import Assign, For, Let, Reserve, Store
-
     bound: set[str] = set()
     used: dict[str, int] = {}
     for stmt in statements(body):
@@ -84,16 +82,3 @@ def arguments(body: Block) -> dict[str, int]:
             for name in names(e):
                 used.setdefault(name, 1)
     return {n: 1 for n in used if n not in bound}
-
-
-def needs_power(body: Block) -> bool:
-    """Whether the body rounds to powers of two."""
-    return any(
-        isinstance(x, Unary) and x.op == "next_power_of_two"
-        for s in statements(body)
-        for e in expressions(s)
-        for x in walk(e)
-    )
-
-
-__all__ = ["Layout", "Lowered", "Name", "arguments", "lower", "needs_power"]

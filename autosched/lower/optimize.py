@@ -26,8 +26,8 @@ from autosched.lower.ir import (
     Stmt,
     Store,
     Unary,
-    bodies,
     expressions,
+    map_bodies,
     map_expressions,
     names,
     statements,
@@ -57,14 +57,7 @@ class Optimizer:
 
     def share(self, block: Block) -> Block:
         """Compute what appears more than once in the statements of a block once."""
-        inner = [
-            replace(s, body=self.share(s.body))
-            if isinstance(s, For)
-            else replace(s, then=self.share(s.then), otherwise=self.share(s.otherwise))
-            if isinstance(s, If)
-            else s
-            for s in block
-        ]
+        inner = [map_bodies(s, self.share) for s in block]
         out: list[Stmt] = []
         run: list[Stmt] = []
         for stmt in inner:
@@ -190,12 +183,5 @@ def _without(block: Block, used: set[str]) -> Block:
             continue
         if isinstance(stmt, Assign) and stmt.name not in used:
             continue
-        if isinstance(stmt, For):
-            stmt = replace(stmt, body=_without(stmt.body, used))
-        elif isinstance(stmt, If):
-            stmt = replace(stmt, then=_without(stmt.then, used), otherwise=_without(stmt.otherwise, used))
-        out.append(stmt)
+        out.append(map_bodies(stmt, lambda body: _without(body, used)))
     return tuple(out)
-
-
-__all__ = ["Optimizer", "bodies", "drop_unused", "trivial"]

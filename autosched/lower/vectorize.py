@@ -37,6 +37,7 @@ from autosched.lower.ir import (
     Stmt,
     Store,
     Unary,
+    map_bodies,
     map_expressions,
     names,
     statements,
@@ -454,15 +455,9 @@ def _address(storage: Storage, index: tuple[Expr, ...]) -> Expr:
 
 def _serial(stmt: Stmt) -> Stmt:
     """A statement with plain loops for its reductions."""
-    if isinstance(stmt, For):
-        kind = "serial" if stmt.kind == "reduction" else stmt.kind
-        lanes = 1 if stmt.kind == "reduction" else stmt.lanes
-        return replace(stmt, kind=kind, lanes=lanes, body=tuple(_serial(s) for s in stmt.body))
-    if isinstance(stmt, If):
-        return replace(
-            stmt, then=tuple(_serial(s) for s in stmt.then), otherwise=tuple(_serial(s) for s in stmt.otherwise)
-        )
-    return stmt
+    if isinstance(stmt, For) and stmt.kind == "reduction":
+        stmt = replace(stmt, kind="serial", lanes=1)
+    return map_bodies(stmt, lambda body: tuple(_serial(s) for s in body))
 
 
 def _bound_names(block: Block) -> frozenset[str]:
@@ -485,12 +480,4 @@ def _vector_names(block: Block, var: str) -> frozenset[str]:
 def substitute_all(stmt: Stmt, env: dict[str, Expr]) -> Stmt:
     """A statement and all in it, with names replaced."""
     changed = map_expressions(stmt, lambda e: algebra.substitute(e, env))
-    if isinstance(changed, For):
-        return replace(changed, body=tuple(substitute_all(s, env) for s in changed.body))
-    if isinstance(changed, If):
-        return replace(
-            changed,
-            then=tuple(substitute_all(s, env) for s in changed.then),
-            otherwise=tuple(substitute_all(s, env) for s in changed.otherwise),
-        )
-    return changed
+    return map_bodies(changed, lambda body: tuple(substitute_all(s, env) for s in body))
