@@ -14,6 +14,7 @@ import numpy.typing as npt
 from numba import njit
 
 from autosched.codegen.simd.ops import const_u8x64, load_u8x64, store_u8x64, stream_u8x64
+from autosched.runtime.pool import empty
 from autosched.runtime.threads import RANGES_PER_THREAD, run_tasks
 
 Stores: TypeAlias = Literal["ordinary", "non-temporal"]
@@ -28,7 +29,7 @@ def touch(source: npt.NDArray[np.uint8], out_bytes: int, stores: Stores, threads
     The array is numpy's, as an accelerated processor's output is, so its pages are of the same kind. Bytes before the
     first and after the last whole line are left out.
     """
-    out = np.empty(out_bytes // 4, np.float32)
+    out = empty((out_bytes // 4,), np.float32)
     first_read, reads = _lines(source)
     first_write, writes = _lines(out)
     kernel = _KERNELS[stores]

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autosched.hf.images import as_hwc
-from autosched.runtime import Call
+from autosched.runtime import Call, empty
 from autosched.schedule import Schedule
 from autosched.vlm import qwen_vl
 from autosched.vlm.patches import BUCKETS, NAMED, PatchAlgorithm, measures
@@ -60,7 +60,7 @@ def bind(
     limits = workload.min_pixels, workload.max_pixels
     pixels = [as_hwc(image) for image in images]
     sizes = [kernel.smart_resize(image.shape[0], image.shape[1], *limits) for image in pixels]
-    out = np.empty((kernel.rows(sizes), kernel.row_length), np.float32)
+    out = empty((kernel.rows(sizes), kernel.row_length), np.float32)
     return kernel.calls(pixels, sizes, out, threads=threads), out
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autosched.errors import ArgumentError
+from autosched.runtime.pool import empty
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -118,7 +119,7 @@ def _copied_in_strips(image: PIL.Image.Image) -> npt.NDArray[np.uint8] | None:
     Takes two thirds of the time of `np.asarray`: Pillow reuses the memory of the crops, and numpy's has huge pages.
     """
     width, height = image.size
-    pixels = np.empty((height, width, _PILLOW_PIXEL_BYTES), np.uint8)
+    pixels = empty((height, width, _PILLOW_PIXEL_BYTES), np.uint8)
     rows = max(1, _STRIP_BYTES // (width * _PILLOW_PIXEL_BYTES))
     for first in range(0, height, rows):
         last = min(first + rows, height)

@@ -25,6 +25,7 @@ from autosched.hf.drop_in import DropIn
 from autosched.hf.explanation import Explanation
 from autosched.hf.images import CHANNELS, as_hwc, describe, is_pil, is_plain, is_tensor
 from autosched.hf.registry import Support
+from autosched.runtime import empty
 from autosched.vlm.qwen_vl import QwenVL, Reference
 
 Pixels = npt.NDArray[np.uint8]
@@ -86,8 +87,7 @@ class _QwenDropIn(DropIn):
     ) -> tuple[npt.NDArray[np.float32], list[list[int]]]:
         """Returns the patches of all images, float32 ``[rows, row_length]``, and the grid ``[1, gh, gw]`` of each."""
         kernel = settings.kernel
-        # numpy asks for huge pages and torch does not, so the output is numpy's even where a tensor is returned.
-        out = np.empty((kernel.rows(sizes), kernel.row_length), np.float32)
+        out = empty((kernel.rows(sizes), kernel.row_length), np.float32)
         try:
             kernel.run(images, sizes, out, threads=self._autosched_state.threads)
         except (CompileError, CacheError) as error:

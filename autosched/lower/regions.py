@@ -85,7 +85,7 @@ class Regions:
                         found[dim] = union(found[dim], self.bounds.interval(index, env))
         if any(f is None for f in found):
             raise CompileError(f"Func {name} has no consumer at {level}")
-        return self._rounded(name, tuple(f for f in found if f is not None))
+        return self._rounded(name, tuple(f for f in found if f is not None), level)
 
     def ndim(self, name: str) -> int:
         return self.nest.funcs[name].func.ndim
@@ -121,13 +121,20 @@ class Regions:
             box.append((lo, hi if difference(hi, most) == 0 else minimum(hi, most)))
         return tuple(box)
 
-    def _rounded(self, name: str, box: Box) -> Box:
-        """`box` enlarged to whole blocks where a split rounds up."""
+    def _rounded(self, name: str, box: Box, level: Level) -> Box:
+        """`box` enlarged to whole blocks where a split rounds up.
+
+        Blocks begin where the box of one computation begins. Outside of the loop that computes, each iteration has a
+        box of its own inside of this one, and its last block may end a block less one element behind it.
+        """
         out = list(box)
         for dim, factor in self.round_up(name).items():
             lo, hi = out[dim]
-            blocks = ceildiv(add(sub(hi, lo), ONE), factor)
-            out[dim] = (lo, sub(add(lo, mul(blocks, const(factor))), ONE))
+            if level == self.nest.funcs[name].compute:
+                blocks = ceildiv(add(sub(hi, lo), ONE), factor)
+                out[dim] = (lo, sub(add(lo, mul(blocks, const(factor))), ONE))
+            else:
+                out[dim] = (lo, add(hi, const(factor - 1)))
         return tuple(out)
 
     def round_up(self, name: str) -> dict[int, int]:

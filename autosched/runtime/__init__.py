@@ -5,6 +5,7 @@
 
 from autosched.lang.func import Pipeline
 from autosched.runtime.kernel import Call, Kernel, run_calls
+from autosched.runtime.pool import empty
 from autosched.runtime.threads import default_threads
 from autosched.schedule.schedule import Schedule
 
@@ -18,4 +19,4 @@ def compile(pipeline: Pipeline, schedule: Schedule | None = None) -> Kernel:  # 
     return Kernel(pipeline, schedule)
 
 
-__all__ = ["Call", "Kernel", "compile", "default_threads", "run_calls"]
+__all__ = ["Call", "Kernel", "compile", "default_threads", "empty", "run_calls"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,15 +15,17 @@ from autosched.codegen.printer import NO_MEMORY
 from autosched.errors import BindError, ScheduleError
 from autosched.lang.func import Pipeline
 from autosched.lang.types import Type
-from autosched.lower.demands import end_name
 from autosched.lower.lower import Layout
-from autosched.lower.stages import SLACK
-from autosched.lower.translate import extent_name
-from autosched.runtime.packing import fits_planes, packed
+from autosched.runtime.binding import Frame, check_regions, decisive, frame, misfits, plan_call, sizes_of
+from autosched.runtime.packing import constant
+from autosched.runtime.pool import empty
 from autosched.runtime.threads import RANGES_PER_THREAD, default_threads, run_tasks
 from autosched.schedule.schedule import Schedule
 
 Array = np.ndarray[Any, Any]
+
+#: Frames that a kernel keeps: sizes of images that come again.
+FRAMES = 256
 
 #: Elements up to which a byte stride is compiled into the kernel: pixels next to each other, channels in a pixel.
 CONSTANT_STRIDE = 4
@@ -96,6 +98,8 @@ class Kernel:
                 if x.op == "specialize":
                     self._special.setdefault(x.param, set()).add(x.value)  # type: ignore[attr-defined]
         self._variants: dict[Any, Built] = {}
+        self._frames: dict[Any, Frame] = {}
+        self._decisive: frozenset[str] = frozenset()
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -119,7 +123,7 @@ class Kernel:
             raise BindError(f"{self.pipeline.name}: give either out, an array, or shape, the extents of a new one")
         if out is None:
             assert shape is not None
-            out = np.empty(shape, output.type.dtype)
+            out = empty(shape, output.type.dtype)
         self._check_names(given)
         arrays = {name: _array(name, given[name], i.type, i.ndim) for name, i in self.pipeline.inputs.items()}
         _array(output.name, out, output.type, output.ndim)
@@ -133,23 +137,57 @@ class Kernel:
                     f"{output.name} is bound to {promised}"
                 )
         params = {name: _param(name, given[name], p.of) for name, p in self.pipeline.params.items()}
+        every = {**arrays, output.name: out}
+        # a zero's sign is a bit, which comparison would lose
+        key = (*self._geometry(every), *(repr(v) if isinstance(v, float) else v for v in params.values()))
+        found = self._frames.get(key)
+        if found is None:
+            found = self._frame(every, params)
+            if all(constant(arrays[n]) for n in decisive(found.built)):
+                self._keep(key, found, every)
+        arguments, keep = found.fill(every)
+        return Call(found.built, arguments, found.iterations, out, keep)
+
+    def _geometry(self, arrays: Mapping[str, Array]) -> Iterator[Any]:
+        """What decides a frame: shapes and strides, and of the tables that decide, which they are."""
+        for name, a in arrays.items():
+            yield a.shape
+            yield a.strides
+            if name in self._decisive:
+                yield id(a)
+
+    def _keep(self, key: tuple[Any, ...], found: Frame, arrays: Mapping[str, Array]) -> None:
+        """Keep a frame and its tables (so that no other array gets their id); the oldest goes where there are many."""
+        tables = tuple(arrays[n] for n in decisive(found.built))
+        with self._lock:
+            if not decisive(found.built) <= self._decisive:
+                self._decisive |= decisive(found.built)  # the key lacks them: the next call keeps its frame
+                return
+            self._frames[key] = replace(found, keep=(*found.keep, *tables))
+            while len(self._frames) > FRAMES:
+                del self._frames[next(iter(self._frames))]
+
+    def _frame(self, arrays: dict[str, Array], params: dict[str, Any]) -> Frame:
+        """The kernel for arrays like these, and its arguments; raises BindError where they do not fit."""
+        output = self.pipeline.output
+        out = arrays[output.name]
         constants = {k: int(params[k]) for k, values in self._special.items() if params[k] in values}
         strides = {name: _constant_strides(a) for name, a in arrays.items()}
         strides[output.name] = _output_strides(out, [output.bounds.get(a.name) for a in output.args])
-        sizes = _sizes({**arrays, output.name: out}, params)
+        sizes = sizes_of(arrays, params)
         excluded: frozenset[str] = frozenset()
         while True:
             built = self._variant(strides, constants, excluded)
             if out.size == 0:
-                return Call(built, np.empty(0, np.int64), (0,) * len(built.stages), out, ())
-            plan = _plan(built, sizes, arrays)
-            misfits = _misfits(built, plan, arrays)
-            if not misfits:
+                return Frame(built, np.empty(0, np.int64), (0,) * len(built.stages), (), (), ())
+            plan = plan_call(built, sizes, arrays)
+            found = misfits(built, plan, arrays)
+            if not found:
                 break
-            excluded |= misfits
+            excluded |= found
         self._check_tables(plan, arrays)
-        _check_regions(built, plan, arrays)
-        return _call(built, plan, sizes, arrays, params, out)
+        check_regions(built, plan, arrays)
+        return frame(built, plan, sizes, arrays, params)
 
     def _check_names(self, given: Mapping[str, Any]) -> None:
         wanted = [*self.pipeline.inputs, *self.pipeline.params]
@@ -231,121 +269,3 @@ def _output_strides(a: Array, bounds: Sequence[int | None]) -> dict[int, int]:
         promised = bounds[dim]
         dense = dense * promised if promised is not None else None
     return out
-
-
-def _sizes(arrays: Mapping[str, Array], params: Mapping[str, Any]) -> dict[str, int]:
-    sizes: dict[str, int] = {}
-    for name, a in arrays.items():
-        for dim in range(a.ndim):
-            sizes[extent_name(name, dim)] = a.shape[dim]
-            sizes[f"{name}:s{dim}"] = a.strides[dim]
-    sizes.update({n: v for n, v in params.items() if isinstance(v, int)})
-    return sizes
-
-
-def _plan(built: Built, sizes: dict[str, int], arrays: Mapping[str, Array]) -> dict[str, int]:
-    """Regions, iterations and requirements of this call."""
-
-    def table(name: str, index: int) -> int:
-        a = arrays[name]
-        if not 0 <= index < len(a):
-            raise BindError(
-                f"{built.lowered.pipeline.name} reads table {name} at {index}, which has {len(a)} elements; "
-                "a schedule that rounds up computes beyond the extent"
-            )
-        return int(a[index])
-
-    values = []
-    for name in built.plan_inputs:
-        if name in sizes:
-            values.append(sizes[name])
-        else:
-            source, _, distance = name.rpartition(":step")
-            values.append(_step(arrays[source], int(distance)))
-    return dict(zip(built.plan_outputs, built.plan(table, *values), strict=True))
-
-
-def _step(table: Array, distance: int) -> int:
-    """The most that a table grows over `distance` elements."""
-    if len(table) <= distance:
-        return int(table[-1]) - int(table[0])
-    return int((table[distance:].astype(np.int64) - table[: len(table) - distance]).max())
-
-
-def _span(a: Array) -> tuple[int, int]:
-    """The addresses of the first byte of `a`, and of the one behind its last."""
-    base = a.ctypes.data
-    lo = base + sum(min((n - 1) * s, 0) for n, s in zip(a.shape, a.strides, strict=True))
-    hi = base + sum(max((n - 1) * s, 0) for n, s in zip(a.shape, a.strides, strict=True)) + a.itemsize
-    return lo, hi
-
-
-def _misfits(built: Built, plan: Mapping[str, int], arrays: Mapping[str, Array]) -> frozenset[str]:
-    """The sources whose windows are too large for permutes, and the tables whose values do not fit their bytes."""
-    found = set()
-    for i, window in enumerate(built.lowered.windows):
-        if plan[f".window{i}"] > window.width:
-            found.add(window.source)
-    for pack in built.lowered.packs:
-        if pack.group == 4 and not fits_planes(arrays[pack.source], pack.planes):
-            found.add(pack.source)
-    return frozenset(found)
-
-
-def _check_regions(built: Built, plan: Mapping[str, int], arrays: Mapping[str, Array]) -> None:
-    for name, box in built.lowered.nests.required.items():
-        for dim in range(len(box)):
-            lo, hi = plan[f"{name}:need{dim}_lo"], plan[f"{name}:need{dim}_hi"]
-            if lo <= hi and (lo < 0 or hi >= arrays[name].shape[dim]):
-                raise BindError(
-                    f"{built.lowered.pipeline.name} reads {name} at {lo}..{hi} in dimension {dim}, "
-                    f"which has {arrays[name].shape[dim]} elements; clamp the index, or bind a larger array"
-                )
-
-
-def _call(
-    built: Built, plan: dict[str, int], sizes: dict[str, int], arrays: Mapping[str, Array], params: Mapping[str, Any],
-    out: Array,
-) -> Call:  # fmt: skip
-    values: dict[str, int] = {**sizes, **plan}
-    keep: list[Any] = [out, *arrays.values()]
-    for name, a in {**arrays, built.lowered.pipeline.output.name: out}.items():
-        values[name] = a.ctypes.data
-        values[end_name(name)] = _span(a)[1]
-    for root in built.lowered.nests.roots:
-        step = root.elem.bytes
-        for dim in reversed(root.storage):
-            values[f"{root.name}:s{dim}"] = step
-            step *= max(plan[f"{root.name}:extent{dim}"], 1)
-        try:
-            memory = np.empty(step + SLACK + 64, np.uint8)
-        except (MemoryError, OverflowError, ValueError):
-            raise MemoryError(
-                f"{built.lowered.pipeline.name}: no memory for {step} bytes of Func {root.name}; "
-                "compute it inside a loop"
-            ) from None
-        keep.append(memory)
-        values[root.name] = memory.ctypes.data + (-memory.ctypes.data % 64)
-    for pack in built.lowered.packs:
-        groups = packed(arrays[pack.source], pack)
-        keep.append(groups)
-        values[pack.name] = groups.ctypes.data
-        values.update({f"{pack.name}_s{d}": s for d, s in enumerate(groups.strides)})
-    arguments = np.zeros(len(built.slots) + 1, np.int64)
-    for name, slot in built.slots.items():
-        if name in params:
-            arguments[slot : slot + 1].view(np.uint8)[:] = _bytes(params[name], built.lowered.pipeline.params[name].of)
-        else:
-            arguments[slot] = values[name]
-    iterations = tuple(max(plan[f"{s.func}:iterations"], 0) for s in built.lowered.stages)
-    return Call(built, arguments, iterations, out, tuple(keep))
-
-
-def _bytes(value: int | float | bool, elem: Type) -> Array:
-    """A param as the eight bytes of its slot."""
-    if elem.is_bool:
-        elem = Type("u", 8)
-    made = np.zeros(8, np.uint8)
-    raw = np.array([value], elem.dtype).view(np.uint8)
-    made[: len(raw)] = raw
-    return made

@@ -17,12 +17,17 @@ _lock = threading.Lock()
 _kept: dict[tuple[int, Any], tuple[weakref.ref[Array], Any]] = {}
 
 
-def _memo(table: Array, key: Any, make: Callable[[], Any]) -> Any:
-    """`make()`, kept as long as `table` lives where nobody can change it."""
+def constant(table: Array) -> bool:
+    """Whether nobody can change the elements through numpy: neither the array nor what it is a view of is writeable."""
     base = table
     while isinstance(base.base, np.ndarray):
         base = base.base
-    if table.flags.writeable or base.flags.writeable:
+    return not (table.flags.writeable or base.flags.writeable)
+
+
+def _memo(table: Array, key: Any, make: Callable[[], Any]) -> Any:
+    """`make()`, kept as long as `table` lives where nobody can change it."""
+    if not constant(table):
         return make()
     place = (id(table), key)
     with _lock:

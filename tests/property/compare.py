@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 
 import numpy as np
+from canaries import watched
 from guarded import place
 from programs import Program
 
@@ -34,8 +35,9 @@ def outcome(program: Program, pipeline: Pipeline, schedule: Schedule, threads: i
     rounds = any(getattr(x, "tail", "") == "round_up" for xs in schedule.funcs.values() for x in xs)
     folds = any(x.op == "fold_storage" and x.factor for xs in schedule.funcs.values() for x in xs)
     try:
-        kernel = Kernel(pipeline, schedule)
-        call = kernel.bind(out=out, **inputs, **program.params)
+        with watched():
+            kernel = Kernel(pipeline, schedule)
+            call = kernel.bind(out=out, **inputs, **program.params)
     except ScheduleError:
         return "schedule"
     except BindError:
@@ -43,7 +45,8 @@ def outcome(program: Program, pipeline: Pipeline, schedule: Schedule, threads: i
             return "bind"
         raise
     try:
-        call.run(threads)
+        with watched():
+            call.run(threads)
     except ScheduleError:
         if folds:
             return "fold"

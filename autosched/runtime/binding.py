@@ -1,0 +1,203 @@
+"""What a call needs besides addresses: found once for arrays of the same geometry and the same tables, then kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autosched.codegen.build import Built
+from autosched.errors import BindError
+from autosched.lang.types import Type
+from autosched.lower.demands import end_name
+from autosched.lower.stages import SLACK
+from autosched.lower.translate import extent_name
+from autosched.runtime.packing import fits_planes, packed
+from autosched.runtime.pool import empty
+
+Array = np.ndarray[Any, Any]
+
+#: Where the memory of a root Func begins: a multiple of a cache line.
+_LINE = 64
+
+
+@dataclass(frozen=True)
+class Root:
+    """A Func that is stored whole: the slot of its address, and its bytes."""
+
+    func: str
+    slot: int | None
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class Moving:
+    """An array of the caller's: the slots of its address and of its end, and how far apart those are."""
+
+    name: str
+    slot: int | None
+    end_slot: int | None
+    length: int
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The arguments of a call but for what differs from call to call: where the arrays are."""
+
+    built: Built
+    arguments: Array
+    iterations: tuple[int, ...]
+    moving: tuple[Moving, ...]
+    roots: tuple[Root, ...]
+    keep: tuple[Any, ...]
+
+    def fill(self, arrays: Mapping[str, Array]) -> tuple[Array, tuple[Any, ...]]:
+        """The arguments for these arrays, and what must stay alive as long as they are used."""
+        arguments = self.arguments.copy()
+        for m in self.moving:
+            address = arrays[m.name].ctypes.data
+            if m.slot is not None:
+                arguments[m.slot] = address
+            if m.end_slot is not None:
+                arguments[m.end_slot] = address + m.length
+        memories = []
+        for root in self.roots:
+            memory = self._memory(root)
+            memories.append(memory)
+            if root.slot is not None:
+                arguments[root.slot] = memory.ctypes.data + (-memory.ctypes.data % _LINE)
+        return arguments, (*self.keep, *arrays.values(), *memories)
+
+    def _memory(self, root: Root) -> Array:
+        try:
+            return empty((root.nbytes,), np.uint8)
+        except (MemoryError, OverflowError, ValueError):
+            raise MemoryError(
+                f"{self.built.lowered.pipeline.name}: no memory for {root.nbytes} bytes of Func {root.func}; "
+                "compute it inside a loop"
+            ) from None
+
+
+def sizes_of(arrays: Mapping[str, Array], params: Mapping[str, Any]) -> dict[str, int]:
+    """What plans are made from, by name: extents and byte strides of arrays, and integer params."""
+    sizes: dict[str, int] = {}
+    for name, a in arrays.items():
+        for dim in range(a.ndim):
+            sizes[extent_name(name, dim)] = a.shape[dim]
+            sizes[f"{name}:s{dim}"] = a.strides[dim]
+    sizes.update({n: v for n, v in params.items() if isinstance(v, int)})
+    return sizes
+
+
+def plan_call(built: Built, sizes: dict[str, int], arrays: Mapping[str, Array]) -> dict[str, int]:
+    """Regions, iterations and requirements of this call."""
+
+    def table(name: str, index: int) -> int:
+        a = arrays[name]
+        if not 0 <= index < len(a):
+            raise BindError(
+                f"{built.lowered.pipeline.name} reads table {name} at {index}, which has {len(a)} elements; "
+                "a schedule that rounds up computes beyond the extent"
+            )
+        return int(a[index])
+
+    values = []
+    for name in built.plan_inputs:
+        if name in sizes:
+            values.append(sizes[name])
+        else:
+            source, _, distance = name.rpartition(":step")
+            values.append(_step(arrays[source], int(distance)))
+    return dict(zip(built.plan_outputs, built.plan(table, *values), strict=True))
+
+
+def _step(table: Array, distance: int) -> int:
+    """The most that a table grows over `distance` elements."""
+    if len(table) <= distance:
+        return int(table[-1]) - int(table[0])
+    return int((table[distance:].astype(np.int64) - table[: len(table) - distance]).max())
+
+
+def _length(a: Array) -> int:
+    """Bytes from the address of `a` to behind its last byte."""
+    length: int = a.itemsize + sum(max((n - 1) * s, 0) for n, s in zip(a.shape, a.strides, strict=True))
+    return length
+
+
+def misfits(built: Built, plan: Mapping[str, int], arrays: Mapping[str, Array]) -> frozenset[str]:
+    """The sources whose windows are too large for permutes, and the tables whose values do not fit their bytes."""
+    found = set()
+    for i, window in enumerate(built.lowered.windows):
+        if plan[f".window{i}"] > window.width:
+            found.add(window.source)
+    for pack in built.lowered.packs:
+        if pack.group == 4 and not fits_planes(arrays[pack.source], pack.planes):
+            found.add(pack.source)
+    return frozenset(found)
+
+
+def check_regions(built: Built, plan: Mapping[str, int], arrays: Mapping[str, Array]) -> None:
+    """Raises BindError where a kernel would read beside an array."""
+    for name, box in built.lowered.nests.required.items():
+        for dim in range(len(box)):
+            lo, hi = plan[f"{name}:need{dim}_lo"], plan[f"{name}:need{dim}_hi"]
+            if lo <= hi and (lo < 0 or hi >= arrays[name].shape[dim]):
+                raise BindError(
+                    f"{built.lowered.pipeline.name} reads {name} at {lo}..{hi} in dimension {dim}, "
+                    f"which has {arrays[name].shape[dim]} elements; clamp the index, or bind a larger array"
+                )
+
+
+def frame(
+    built: Built, plan: dict[str, int], sizes: dict[str, int], arrays: Mapping[str, Array], params: Mapping[str, Any]
+) -> Frame:
+    """The frame of calls on arrays like these; `arrays` has the output too."""
+    values: dict[str, int] = {**sizes, **plan}
+    roots = []
+    for root in built.lowered.nests.roots:
+        step = root.elem.bytes
+        for dim in reversed(root.storage):
+            values[f"{root.name}:s{dim}"] = step
+            step *= max(plan[f"{root.name}:extent{dim}"], 1)
+        roots.append(Root(root.name, built.slots.get(root.name), step + SLACK + _LINE))
+    keep = []
+    for pack in built.lowered.packs:
+        groups = packed(arrays[pack.source], pack)
+        keep.append(groups)
+        values[pack.name] = groups.ctypes.data
+        values.update({f"{pack.name}_s{d}": s for d, s in enumerate(groups.strides)})
+    moving = tuple(
+        Moving(name, built.slots.get(name), built.slots.get(end_name(name)), _length(a)) for name, a in arrays.items()
+    )
+    later = {slot for m in moving for slot in (m.slot, m.end_slot)} | {r.slot for r in roots}
+    arguments = np.zeros(len(built.slots) + 1, np.int64)
+    for name, slot in built.slots.items():
+        if slot in later:
+            continue
+        if name in params:
+            arguments[slot : slot + 1].view(np.uint8)[:] = _bytes(params[name], built.lowered.pipeline.params[name].of)
+        else:
+            arguments[slot] = values[name]
+    iterations = tuple(max(plan[f"{s.func}:iterations"], 0) for s in built.lowered.stages)
+    return Frame(built, arguments, iterations, moving, tuple(roots), tuple(keep))
+
+
+def decisive(built: Built) -> frozenset[str]:
+    """The inputs whose elements, and not only their shapes, decide what is in a frame."""
+    inputs = built.lowered.pipeline.inputs
+    found = {name for name, i in inputs.items() if i.monotone or i.bounds}
+    found |= {pack.source for pack in built.lowered.packs}
+    found |= {name.rpartition(":step")[0] for name in built.plan_inputs if ":step" in name}
+    return frozenset(found & set(inputs))
+
+
+def _bytes(value: int | float | bool, elem: Type) -> Array:
+    """A param as the eight bytes of its slot."""
+    if elem.is_bool:
+        elem = Type("u", 8)
+    made = np.zeros(8, np.uint8)
+    raw = np.array([value], elem.dtype).view(np.uint8)
+    made[: len(raw)] = raw
+    return made

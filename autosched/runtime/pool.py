@@ -1,0 +1,165 @@
+"""Memory of large outputs, kept for the next one: writing to new pages costs more than computing what goes there.
+
+A block goes back to the pool when the last array or tensor that uses it is gone. What waits there is marked as free to
+the kernel, which takes it where memory runs short, and costs nothing to use again where it did not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import mmap
+import os
+import threading
+from collections import deque
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autosched.errors import ArgumentError
+
+#: Bytes of a huge page on the architectures that matter; a block is a multiple of it and begins at one.
+HUGE_PAGE = 1 << 21
+#: Bytes that wait in the pool at most, unless AUTOSCHED_POOL_BYTES says otherwise.
+DEFAULT_LIMIT = 1 << 30
+#: A block serves an array that fills at least this share of it.
+_LEAST_FILLED = 0.75
+
+_PRIVATE = hasattr(mmap, "MAP_PRIVATE") and hasattr(mmap, "MAP_ANONYMOUS")
+
+
+class _Block:
+    """Anonymous pages of `size` bytes, from `start` on in a mapping that is one huge page longer."""
+
+    __slots__ = ("memory", "size", "start")
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.memory = mmap.mmap(-1, size + HUGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self.start = -np.frombuffer(self.memory, np.uint8).ctypes.data % HUGE_PAGE
+        self._advise("MADV_HUGEPAGE")
+
+    def lend(self, nbytes: int) -> npt.NDArray[np.uint8]:
+        """The first bytes; the block goes back to the pool when nothing refers to them any more."""
+        return np.asarray(_Loan(self, nbytes))
+
+    def idle(self) -> None:
+        """Let the kernel take the pages while nobody uses them."""
+        self._advise("MADV_FREE")
+
+    def _advise(self, name: str) -> None:
+        advice = getattr(mmap, name, None)
+        if advice is not None:
+            with contextlib.suppress(OSError):  # only advice: a kernel without huge pages refuses it
+                self.memory.madvise(advice, self.start, self.size)
+
+
+class _Loan:
+    """What an array on a block keeps alive, and what gives the block back in the end."""
+
+    def __init__(self, block: _Block, nbytes: int) -> None:
+        self._block = block
+        self._pid = os.getpid()
+        bytes_ = np.frombuffer(block.memory, np.uint8, nbytes, block.start)
+        self.__array_interface__ = bytes_.__array_interface__
+
+    def __del__(self) -> None:
+        # Appending is one step: the collector may run this in any thread, even inside of `empty`.
+        if self._pid == os.getpid():
+            _returned.append(self._block)
+
+
+_lock = threading.Lock()
+_returned: deque[_Block] = deque()
+_waiting: list[_Block] = []  # the latest last
+
+
+def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """A new array like `numpy.empty`, on memory that an earlier array of about the same size has left.
+
+    Arrays below 2 MiB are numpy's own. Waiting memory counts against AUTOSCHED_POOL_BYTES (default 1 GiB; 0 keeps
+    nothing), and memory that has to be asked for anew replaces what waits and does not fit.
+
+    Raises:
+        ArgumentError: AUTOSCHED_POOL_BYTES is not a number.
+        MemoryError: there is not enough memory.
+    """
+    kind = np.dtype(dtype)
+    nbytes = math.prod(shape) * kind.itemsize
+    limit = pool_limit()
+    if nbytes < HUGE_PAGE or not limit or not _PRIVATE or kind.hasobject:
+        return np.empty(shape, kind)
+    size = -(-nbytes // HUGE_PAGE) * HUGE_PAGE
+    with _lock:
+        _collect(limit)
+        block = _fitting(size)
+    if block is None:
+        try:
+            block = _Block(size)
+        except OSError as error:
+            raise MemoryError(f"no memory for an array of {nbytes} bytes") from error
+    return block.lend(nbytes).view(kind).reshape(shape)
+
+
+def pool_limit() -> int:
+    """AUTOSCHED_POOL_BYTES, or the default."""
+    given = os.environ.get("AUTOSCHED_POOL_BYTES")
+    if given is None:
+        return DEFAULT_LIMIT
+    if not given.isdigit():
+        raise ArgumentError(f"AUTOSCHED_POOL_BYTES is {given!r}; it must be a number of bytes, 0 to keep none.")
+    return int(given)
+
+
+def waiting_bytes() -> int:
+    """Bytes that wait in the pool."""
+    with _lock:
+        _collect(pool_limit())
+        return sum(b.size for b in _waiting)
+
+
+def clear() -> None:
+    """Give all memory that waits back to the system."""
+    with _lock:
+        _returned.clear()
+        _waiting.clear()
+
+
+def _collect(limit: int) -> None:
+    """Moves what came back among the waiting; the oldest go where that is too much."""
+    while True:
+        try:
+            block = _returned.popleft()
+        except IndexError:
+            break
+        block.idle()
+        _waiting.append(block)
+    total = sum(b.size for b in _waiting)
+    while total > limit:
+        total -= _waiting.pop(0).size
+
+
+def _fitting(size: int) -> _Block | None:
+    """The smallest waiting block that is large enough and not much larger; else makes room for a new one."""
+    fits = [b for b in _waiting if b.size >= size >= _LEAST_FILLED * b.size]
+    if fits:
+        best = min(reversed(fits), key=lambda b: b.size)
+        _waiting.remove(best)
+        return best
+    room = 0
+    while _waiting and room < size:
+        room += _waiting.pop(0).size
+    return None
+
+
+def _forget() -> None:
+    """A forked child starts with an empty pool: its parent's memory would be copied page by page."""
+    global _lock
+    _lock = threading.Lock()
+    _returned.clear()
+    _waiting.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
