@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from autosched.lang import Func, Input, Param, Pipeline, cast, f32, i32, interpret, u8, variables
-from autosched.runtime import Kernel, kernel as kernels
+from autosched.runtime import Kernel
+from autosched.runtime import kernel as kernels
 
 
 def looked_up() -> Pipeline:
