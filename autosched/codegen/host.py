@@ -19,7 +19,7 @@ _PREFIXES = (
 )  # fmt: skip
 _OPERATIONS = frozenset({
     "vmin", "vmax", "vabs", "vsqrt", "vfloor", "vceil", "vrint", "vtrunc", "select", "index", "allocate", "release",
-    "bool_", "plan",
+    "fence", "bool_", "plan",
 })  # fmt: skip
 
 

@@ -93,6 +93,7 @@ class _Printer:
     def stage(self, stage: Stage) -> str:
         reserved = sorted({s.buffer for s in statements(stage.body) if isinstance(s, Reserve)})
         self.reserved = reserved
+        self.streams = any(isinstance(s, Store) and s.stream and s.value.lanes > 1 for s in statements(stage.body))
         lines = ["@_COMPILE", f"def stage_{identifier(stage.func)}(_args, _first, _last):"]
         taken = sorted(arguments(stage.body), key=lambda n: self.slots.get(n, -1))
         lines += [f"    {identifier(name)} = {self._argument(name)}" for name in taken]
@@ -115,6 +116,8 @@ class _Printer:
     def _leave(self, depth: int, status: int) -> list[str]:
         pad = "    " * depth
         lines = [f"{pad}{self.op('release')}({identifier(n)})" for n in self.reserved]
+        if self.streams:
+            lines.append(f"{pad}{self.op('fence')}()")
         return [*lines, f"{pad}return {status}"]
 
     def block(self, block: Block, depth: int) -> list[str]:
@@ -181,7 +184,8 @@ class _Printer:
             return f"{self.op(f'scatter_{name}')}({address}, {self.expr(s.offsets)}, {value}, {self.expr(s.count)})"
         if s.count is not None:
             return f"{self.op(f'store_masked_{name}')}({address}, {value}, {self.expr(s.count)})"
-        return f"{self.op(f'store_{name}')}({address}, {value})"
+        kind = "stream" if s.stream and lanes > 1 else "store"
+        return f"{self.op(f'{kind}_{name}')}({address}, {value})"
 
     # expressions
 

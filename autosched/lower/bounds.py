@@ -102,9 +102,9 @@ class Bounds:
         if op == "floordiv" and n is None and expr.elem == i64:
             return ZERO, self.interval(a, ranges)[1]
         if op == "and":
-            mask = next((int(e.value) for e in (a, b) if isinstance(e, Const) and e.value >= 0), None)
-            if mask is not None:
-                return ZERO, const(mask)
+            masks = [int(e.value) for e in (a, b) if isinstance(e, Const) and e.value >= 0]
+            if masks:
+                return ZERO, const(min(masks))
         if op in ("floordiv", "shr") and n is not None and n >= 0:
             by = n if op == "floordiv" else 1 << (n & (expr.elem.bits - 1))
             if expr.elem.kind == "u" or expr.elem.bits == 64 or op == "shr" or by > 0:

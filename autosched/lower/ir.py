@@ -389,13 +389,17 @@ class Put(Stmt):
 
 @dataclass(frozen=True)
 class Store(Stmt):
-    """Write `value` to memory of `buffer`; dense, or scattered at `offsets` bytes a lane; `count` lanes of it."""
+    """Write `value` to memory of `buffer`; dense, or scattered at `offsets` bytes a lane; `count` lanes of it.
+
+    A dense vector of which all lanes are written may go past the caches.
+    """
 
     buffer: str
     address: Expr
     value: Expr
     offsets: Expr | None = None
     count: Expr | None = None
+    stream: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ stage is still scalar here, reads are Accesses and writes are Puts; vectorized l
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 from autosched.errors import ScheduleError
@@ -79,7 +80,7 @@ class LoopNestBuilder:
                     (ZERO, sub(self._promised(a.name) or Name(extent_name(name, i)), ONE))
                     for i, a in enumerate(output.args)
                 )
-                self.storages[name] = self._external(name, f.func.type, f.func.ndim)
+                self.storages[name] = replace(self._external(name, f.func.type, f.func.ndim), stream=f.stream)
             else:
                 box = self.regions.region(name, ROOT)
                 known = tuple((Name(f"{name}.{a.name}.lo"), Name(f"{name}.{a.name}.hi")) for a in f.func.args)
@@ -117,7 +118,7 @@ class LoopNestBuilder:
         size = f.func.type.bytes
         strides = tuple(const(size) if i == order[-1] else Name(f"{f.name}:s{i}") for i in range(f.func.ndim))
         origin = tuple(lo for lo, _ in self.boxes[f.name])
-        self.storages[f.name] = Storage(f.name, f.func.type, strides, origin, owned=True, root=True)
+        self.storages[f.name] = Storage(f.name, f.func.type, strides, origin, owned=True, root=True, stream=f.stream)
         return Root(f.name, f.func.type, tuple(a.name for a in f.func.args), box, self._aligned(f, box), order)
 
     def _required(self) -> dict[str, Box]:
@@ -275,7 +276,7 @@ class LoopNestBuilder:
             step = mul(strides[dim], maximum(extents[dim], ONE))
         out.append(Reserve(g.name, add(step, const(SLACK))))
         self.storages[g.name] = Storage(
-            g.name, g.func.type, tuple(strides), tuple(lo for lo, _ in named), fold, owned=True
+            g.name, g.func.type, tuple(strides), tuple(lo for lo, _ in named), fold, owned=True, stream=g.stream
         )
         if g.store != g.compute:
             out.append(Assign(f"{g.name}:done", const(-(1 << 62))))

@@ -29,6 +29,7 @@ class Storage:
     constant: bool = False  # an input
     owned: bool = False  # memory of the compiler's own, with slack behind it
     root: bool = False  # written whole by a stage of its own
+    stream: bool = False  # written past the caches
 
     def offsets(self, index: tuple[Expr, ...]) -> list[Expr]:
         """Elements from the origin, per coordinate."""

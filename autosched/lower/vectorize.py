@@ -410,7 +410,7 @@ class Vectorizer:
         value = spread(value, ctx.lanes)
         address, step, irregular = self._split_index(storage, put.index, ctx)
         if not irregular and step == value.elem.bytes:
-            return Store(put.target, address, value, None, ctx.count)
+            return Store(put.target, address, value, None, ctx.count, storage.stream and ctx.count is None)
         whole = replace(ctx, count=None)
         offsets = self._lane_offsets(storage, put.index, whole, irregular, step or 0)
         return Store(put.target, address, value, offsets, ctx.count or const(ctx.lanes))

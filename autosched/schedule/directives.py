@@ -6,7 +6,7 @@ nest.py (or where its concept is lowered), a test.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar, Literal, get_args
 
 from autosched.errors import ScheduleError
@@ -205,11 +205,22 @@ class Loads(Directive):
     strategy: LoadStrategy
 
 
+@dataclass(frozen=True)
+class Stream(Directive):
+    """Whole vectors that this Func stores go past the caches, where their address is a multiple of their bytes.
+
+    For what is not read again soon and would push other things out of the caches. Whole lines are needed for it to pay:
+    neighbouring elements stored one after the other, from a multiple of 64 bytes on.
+    """
+
+    op = "stream"
+
+
 DIRECTIVES: dict[str, type[Directive]] = {
     cls.op: cls
     for cls in (
         Split, Tile, Reorder, Fuse, Parallel, Vectorize, Unroll, Inline, ComputeRoot, ComputeAt, StoreRoot, StoreAt,
-        FoldStorage, ReorderStorage, AlignStorage, Specialize, Loads,
+        FoldStorage, ReorderStorage, AlignStorage, Specialize, Loads, Stream,
     )
 }  # fmt: skip
 
@@ -270,6 +281,7 @@ def from_json(data: Any, func: str) -> Directive:
     try:
         directive = cls(**made)
     except TypeError:
-        missing = ", ".join(sorted(known - set(given)))
+        optional = {f.name for f in fields(cls) if f.default is not MISSING}
+        missing = ", ".join(sorted(known - set(given) - optional))
         raise ScheduleError(f"{cls.op} of Func {func}: missing argument {missing}") from None
     return validate(directive, func)

@@ -57,6 +57,7 @@ class FuncNest:
     reduction_unroll: dict[str, int] = field(default_factory=dict)
     reduction_order: dict[str, int] = field(default_factory=dict)
     loads: dict[str, d.LoadStrategy] = field(default_factory=dict)
+    stream: bool = False
 
     @property
     def name(self) -> str:
@@ -306,6 +307,8 @@ def _func_nest(
                 if x.source not in pipeline.inputs and x.source not in {f.name for f in pipeline.funcs}:
                     raise b.fail(x, f"pipeline {pipeline.name} has no Input or Func {x.source}")
                 result = replace(result, loads={**result.loads, x.source: x.strategy})
+            case d.Stream():
+                result = replace(result, stream=True)
     _check_kinds(b)
     is_output = func is pipeline.output
     if is_output and isinstance(compute, (d.Inline, d.ComputeAt)):

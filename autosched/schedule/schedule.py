@@ -105,6 +105,9 @@ class Schedule:
     def loads(self, func: str, source: str, strategy: d.LoadStrategy) -> Schedule:
         return self.add(func, d.Loads(source, strategy))
 
+    def stream(self, func: str) -> Schedule:
+        return self.add(func, d.Stream())
+
     def to_data(self) -> dict[str, Any]:
         """The schedule as JSON data, in a stable order."""
         return {"schema": SCHEMA, "funcs": {name: [i.to_json() for i in items] for name, items in self.funcs.items()}}

@@ -57,9 +57,11 @@ def test_memory(name: str, compile_kernel: Compile) -> None:
 
     result("v", v)
     result(f"read_{value}(src + 1001)", twins.read(value, source, 1001))
-    lines.append(f"stream_{value}(dst + {slot * SLOT}, v)")
-    twins.stream(value, expected, slot * SLOT, v)
-    slot += 1
+    for beside in (0, 4):
+        lines.append(f"stream_{value}(dst + {slot * SLOT + beside}, v)")
+        twins.stream(value, expected, slot * SLOT + beside, v)
+        slot += 1
+    lines.append("fence()")
     counts = sorted({-(2**40), -1, 0, 1, lanes // 2, lanes - 1, lanes, lanes + 1, 300, 2**40})
     for count in counts:
         shift = f"count + {count}"

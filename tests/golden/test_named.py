@@ -24,7 +24,7 @@ CPUS = {"avx512": Target(True, True), "generic": Target(False, False)}
 
 
 @pytest.mark.parametrize("cpu", CPUS)
-@pytest.mark.parametrize("name", [n for n in NAMED if n != "default"])
+@pytest.mark.parametrize("name", NAMED)
 def test_generated_source(name: str, cpu: str, request: pytest.FixtureRequest) -> None:
     algorithm = PatchAlgorithm()
     lowered = lower(algorithm.pipeline(), NAMED[name](algorithm, BUCKETS[0]), Layout(DENSE, {}, CPUS[cpu]))

@@ -185,6 +185,8 @@ class _Proposer:
             order = self.draw(st.permutations(args))
             self.attempt(lambda s: s.reorder_storage(name, *order))
         if self.chance(25):
+            self.attempt(lambda s: s.stream(name))
+        if self.chance(25):
             var, multiple = self.one_of(args), self.one_of((1, 4, 7, 32))
             self.attempt(lambda s: s.align_storage(name, var, multiple))
 

@@ -196,6 +196,7 @@ DIRECTIVES = st.one_of(
     st.builds(d.FoldStorage, NAMES, st.integers(0, 64)),
     st.builds(d.ReorderStorage, st.lists(NAMES, min_size=1, max_size=4, unique=True).map(tuple)),
     st.builds(d.AlignStorage, NAMES, st.integers(1, 64)),
+    st.builds(d.Stream),
     st.builds(d.Specialize, NAMES, st.integers(-(2**63), 2**63 - 1)),
     st.builds(d.Loads, NAMES, st.sampled_from(get_args(d.LoadStrategy))),
 )

@@ -67,22 +67,35 @@ def _store(value: ValueType, addr: types.Type, v: types.Type) -> Lowering:
 
 @family("stream", typed=True)
 def _stream(value: ValueType, addr: types.Type, v: types.Type) -> Lowering:
-    """Store past the caches. `addr` must be a multiple of 64, or of the value's bytes if fewer.
+    """Store past the caches where `addr` is a multiple of 64, or of the value's bytes if fewer; else as `store` does.
 
-    Ordinary loads of this thread see the bytes; another thread does after the next release of a
-    lock or other fence.
+    Ordinary loads of this thread see the bytes; another thread does after a `fence`.
     """
     plain = integer_argument(f"stream_{value}", "addr", addr)
     same_argument(f"stream_{value}", "v", v, value)
     stored = in_memory(value)
 
+    i64 = ValueType("i64", 1)
+    align = min(64, 1 << (stored.bytes.bit_length() - 1))
+
     def emit_one(b: Builder, address: Value, x: Value) -> None:
         pointer = b.inttoptr(address, emit.POINTER)
-        align = min(64, 1 << (stored.bytes.bit_length() - 1))
-        written = b.store(convert(b, value, stored, x), pointer, align=align)
-        written.set_metadata("nontemporal", b.module.add_metadata([ir.Constant(emit.I32, 1)]))
+        converted = convert(b, value, stored, x)
+        rest = b.and_(address, emit.constant(i64, align - 1))
+        with b.if_else(b.icmp_unsigned("==", rest, emit.constant(i64, 0)), likely=True) as (whole, other):
+            with whole:
+                written = b.store(converted, pointer, align=align)
+                written.set_metadata("nontemporal", b.module.add_metadata([ir.Constant(emit.I32, 1)]))
+            with other:
+                b.store(converted, pointer, align=1)
 
     return Lowering(types.void, (plain, value), emit_one)
+
+
+@family("fence", typed=False)
+def _fence() -> Lowering:
+    """What this thread stored, past the caches too, is seen by others before anything that it stores later."""
+    return Lowering(types.void, (), lambda b: b.fence("seq_cst"))
 
 
 def first_lanes(b: Builder, stored: ValueType, count: Value) -> Value:
