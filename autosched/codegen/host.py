@@ -18,8 +18,8 @@ _PREFIXES = (
     "splat_", "iota_", "const_", "extract_", "insert_", "cast_", "sat_", "value_", "ramp_", "reduce_", "stage_",
 )  # fmt: skip
 _OPERATIONS = frozenset({
-    "vmin", "vmax", "vabs", "vsqrt", "vfloor", "vceil", "vrint", "vtrunc", "select", "index", "allocate", "release",
-    "fence", "bool_", "plan",
+    "vmin", "vmax", "vabs", "vsqrt", "vfloor", "vceil", "vrint", "vtrunc", "vfma", "select", "index", "allocate",
+    "release", "fence", "bool_", "plan",
 })  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from autosched.lower.ir import (
     Dot,
     Expr,
     For,
+    FusedMultiplyAdd,
     Group,
     If,
     Iota,
@@ -223,6 +224,9 @@ class _Printer:
                 parts = ", ".join(self.value(p) for p in (e.condition, e.a, e.b))
                 text = f"{self.op('select')}({parts})"
                 return f"{self.op('index')}({text})" if _native(e) else text
+            case FusedMultiplyAdd():
+                made = ", ".join(_bare(self.value(p)) for p in e.children)
+                return f"{self.op('vfma')}({made})"
             case Broadcast(a=a, width=width):
                 if isinstance(a, Const):
                     return self._const(a, width)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Union
 import numpy as np
 
 from autosched.errors import LanguageError
-from autosched.lang.types import TYPES, Type, b1, i64
+from autosched.lang.types import TYPES, Type, b1, f32, i64
 
 if TYPE_CHECKING:
     from autosched.lang.func import Func, Input, RDom
@@ -335,6 +335,26 @@ class Select(Expr):
 
 
 @dataclass(frozen=True, eq=False)
+class FusedMultiplyAdd(Expr):
+    """a * b + c in f32, rounded once."""
+
+    a: Expr
+    b: Expr
+    c: Expr
+
+    @property
+    def type(self) -> Type:
+        return self.a.type
+
+    @property
+    def operands(self) -> tuple[Expr, ...]:
+        return (self.a, self.b, self.c)
+
+    def __str__(self) -> str:
+        return f"fma({self.a}, {self.b}, {self.c})"
+
+
+@dataclass(frozen=True, eq=False)
 class Read(Expr):
     """The value of a Func or an Input at computed indices."""
 
@@ -553,6 +573,21 @@ def select(condition: Operand, a: Operand, b: Operand) -> Expr:
     if not test.type.is_bool:
         return Fault(f"the condition `{test}` of select is {test.type}, not a comparison")
     return Select(test, *pair)
+
+
+def fma(a: Operand, b: Operand, c: Operand) -> Expr:
+    """a * b + c, rounded once. All three are f32.
+
+    With it a quotient takes a multiplication and one correction: where `r` is 1 / d and `q` is x * r, both rounded,
+    fma(fma(-q, d, x), r, q) is x / d but for the last bit of a few x, which a proof over all x can rule out.
+    """
+    parts = [as_expr(part) for part in (a, b, c)]
+    if (fault := _first_fault(*parts)) is not None:
+        return fault
+    kinds = [part.type for part in parts]
+    if any(kind != f32 for kind in kinds):
+        return Fault(f"fma needs three f32, not {', '.join(str(kind) for kind in kinds)}; cast them")
+    return FusedMultiplyAdd(*parts)
 
 
 def minimum(a: Operand, b: Operand) -> Expr:

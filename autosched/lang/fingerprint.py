@@ -14,6 +14,7 @@ from autosched.lang.expr import (
     Const,
     Expr,
     Extent,
+    FusedMultiplyAdd,
     Param,
     Read,
     Reduce,
@@ -108,6 +109,8 @@ class _Table:
                 return ["saturate" if node.saturating else "cast", node.to.name, *parts]
             case Select():
                 return ["select", *parts]
+            case FusedMultiplyAdd():
+                return ["fma", *parts]
             case Read():
                 return ["read", node.source.name, *parts]
             case Reduce():

@@ -15,6 +15,7 @@ from autosched.lang.expr import (
     Const,
     Expr,
     Extent,
+    FusedMultiplyAdd,
     Param,
     Read,
     Reduce,
@@ -24,6 +25,7 @@ from autosched.lang.expr import (
     Var,
 )
 from autosched.lang.func import Func, Pipeline
+from autosched.lang.fused import multiply_add
 from autosched.lang.types import Type
 
 Box = tuple[tuple[int, int], ...]
@@ -118,6 +120,8 @@ class _Interpreter:
                 return convert(value(node.a), node.a.type, node.to, node.saturating)
             case Select():
                 return np.where(value(node.condition), value(node.a), value(node.b))
+            case FusedMultiplyAdd():
+                return multiply_add(value(node.a), value(node.b), value(node.c))
             case Unary():
                 return _unary(node.op, value(node.a))
             case Binary():

@@ -163,6 +163,30 @@ class Select(Expr):
 
 
 @dataclass(frozen=True)
+class FusedMultiplyAdd(Expr):
+    """a * b + c, rounded once."""
+
+    a: Expr
+    b: Expr
+    c: Expr
+
+    @property
+    def elem(self) -> Type:
+        return self.a.elem
+
+    @property
+    def lanes(self) -> int:
+        return self.a.lanes
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.a, self.b, self.c)
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        return FusedMultiplyAdd(*children)
+
+
+@dataclass(frozen=True)
 class Access(Expr):
     """The value of an Input or a Func at coordinates: what a Load is before storage is decided.
 

@@ -13,7 +13,7 @@ from autosched.lang import expr as lang
 from autosched.lang.func import Func, Input
 from autosched.lang.types import i64
 from autosched.lower import algebra
-from autosched.lower.ir import Access, Binary, Cast, Const, Expr, LoadKind, Name, Select, Unary
+from autosched.lower.ir import Access, Binary, Cast, Const, Expr, FusedMultiplyAdd, LoadKind, Name, Select, Unary
 
 #: Coordinates of one instance: Vars by name, RVars by identity.
 Env = dict[str | int, Expr]
@@ -81,6 +81,9 @@ class Translator:
                 case lang.Select():
                     parts = (visit(node.condition), visit(node.a), visit(node.b))
                     return [Select(c, a, b) for c, a, b in zip(*parts, strict=True)]
+                case lang.FusedMultiplyAdd():
+                    parts = (visit(node.a), visit(node.b), visit(node.c))
+                    return [FusedMultiplyAdd(a, b, c) for a, b, c in zip(*parts, strict=True)]
                 case lang.Reduce():
                     return [found[-1] for found in reduced(node)]
                 case lang.ArgIndex():

@@ -13,6 +13,7 @@ from autosched.lower.ir import (
     Dot,
     Expr,
     For,
+    FusedMultiplyAdd,
     Group,
     If,
     Let,
@@ -97,6 +98,8 @@ def _expr(expr: Expr, scope: dict[str, int], vectorized: bool) -> None:
                 c.elem != b1 or a.elem != b.elem or a.lanes != b.lanes or c.lanes != a.lanes
             ):
                 raise CompileError(f"select of {c.elem}x{c.lanes}, {a.elem}x{a.lanes}, {b.elem}x{b.lanes}")
+            case FusedMultiplyAdd() if len({(x.elem, x.lanes) for x in e.children}) != 1:
+                raise CompileError(f"fma of {', '.join(f'{x.elem}x{x.lanes}' for x in e.children)}")
             case Broadcast(a=a) if a.lanes != 1:
                 raise CompileError(f"a broadcast of {a.lanes} lanes")
             case Load(address=address, offsets=offsets):

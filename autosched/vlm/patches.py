@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from autosched.imaging.byte_table import CHANNELS, normalize_table
 from autosched.imaging.coefficients import Filter, Flavour, axis_table, vertical_first
-from autosched.imaging.normalize import agrees, constants, normalized
+from autosched.imaging.normalize import FORMS, Constants, Form, agrees, constants, normalized
 from autosched.imaging.patchify import patchify
 from autosched.imaging.resample import AxisPass, axis_pass
-from autosched.lang import Func, Input, Pipeline, f32, f64, relayout, u8, variables
+from autosched.lang import Func, Input, Pipeline, f32, relayout, u8, variables
 from autosched.runtime import Call, Kernel
 from autosched.schedule import Schedule
 from autosched.vlm.lookup import tuned
@@ -44,7 +44,7 @@ class PatchAlgorithm:
         flavour: whose resize and whose normalisation.
         patch, merge, frames: patch side in pixels, side of a square of patches, copies of the frame.
         vertical_first: order of the two passes.
-        table: values come from a table of bytes [3, 256] instead of arithmetic.
+        values: how bytes become values: the arithmetic of a `normalize.Form`, or a table [3, 256].
     """
 
     flavour: Flavour = "torchvision"
@@ -52,7 +52,7 @@ class PatchAlgorithm:
     merge: int = 2
     frames: int = 2
     vertical_first: bool = False
-    table: bool = False
+    values: Form | Literal["table"] = "division"
 
     def pipeline(self) -> Pipeline:
         """The algorithm: Funcs `first`, `resized`, `normalized` [c, y, x], `staged` and `patches` (one layout)."""
@@ -72,18 +72,17 @@ def _build(a: PatchAlgorithm) -> tuple[Pipeline, AxisPass, AxisPass]:
     else:
         first[c, y, x] = horizontal.at(x, lambda j: src[y, j, c])
         resized[c, y, x] = vertical.at(y, lambda j: first[c, j, x])
-    if a.table:
+    if a.values == "table":
         values[c, y, x] = Input("values", f32, 2)[c, resized[c, y, x]]
     else:
-        mean, std, rescale = Input("mean", f32, 1), Input("std", f32, 1), Input("rescale", f64, 1)
-        values[c, y, x] = normalized(resized[c, y, x], c, mean, std, a.flavour, rescale)
+        values[c, y, x] = normalized(resized[c, y, x], c, Constants(), a.flavour, a.values)
     # The same layout twice: a schedule can put patches together in the cache before they go to memory in whole lines.
     staged = patchify(values, "staged", a.patch, a.merge, a.frames)
     out = relayout(staged, "patches", staged.args, staged.args)
     for name, extent in staged.bounds.items():
         out.bound(next(v for v in out.args if v.name == name), extent)
     order = "-vertical-first" if a.vertical_first else ""
-    name = f"patches-{a.flavour}-p{a.patch}{order}{'-table' if a.table else ''}"
+    name = f"patches-{a.flavour}-p{a.patch}{order}-{a.values}"
     return Pipeline(out, name), horizontal, vertical
 
 
@@ -213,16 +212,17 @@ class PatchSettings:
 
 
 @lru_cache(maxsize=64)
-def _values(s: PatchSettings) -> tuple[bool, dict[str, npt.NDArray[Any]]]:
-    """Whether values come from a table, and the arrays: arithmetic where it is proven to give the table's bits."""
+def _values(s: PatchSettings) -> tuple[Form | Literal["table"], dict[str, npt.NDArray[Any]]]:
+    """How bytes become values, and the arrays: the fastest arithmetic that is proven to give the table's bits."""
     table = normalize_table(s.mean, s.std, s.rescale_factor, s.do_rescale, s.do_normalize, s.flavour)
-    if s.do_rescale and s.do_normalize and agrees(table, s.mean, s.std, s.rescale_factor, s.flavour):
-        mean, std, rescale = constants(s.mean, s.std, s.rescale_factor, s.flavour)
-        arrays: dict[str, npt.NDArray[Any]] = {"mean": mean, "std": std}
-        if s.flavour == "pillow":
-            arrays["rescale"] = rescale
-        return False, arrays
-    return True, {"values": table}
+    if s.do_rescale and s.do_normalize:
+        for form in FORMS:
+            if agrees(table, s.mean, s.std, s.rescale_factor, s.flavour, form):
+                arrays = constants(s.mean, s.std, s.rescale_factor, s.flavour)
+                unread = {"inverse"} if form == "division" else set()
+                unread |= {"rescale"} if s.flavour != "pillow" else set()
+                return form, {name: array for name, array in arrays.items() if name not in unread}
+    return "table", {"values": table}
 
 
 def best_schedule(

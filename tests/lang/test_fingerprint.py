@@ -18,6 +18,7 @@ from autosched.lang import (
     argmax_over,
     cast,
     f32,
+    fma,
     i32,
     i64,
     saturating_cast,
@@ -38,6 +39,7 @@ def blur(
     taps: int = 3,
     lo: int = 0,
     shift: int = 2,
+    fused: bool = False,
     of: str = "sum",
     saturating: bool = True,
     monotone: bool = False,
@@ -58,7 +60,8 @@ def blur(
     result = Func(output)
     value = select(rows[y, x] > 3, rows[y, x] >> shift, cast(i32, Param("floor", i64)))
     bytes_ = saturating_cast(u8, value) if saturating else cast(u8, value)
-    result[y, x] = cast(f32, bytes_) + scale
+    floats = cast(f32, bytes_)
+    result[y, x] = fma(floats, floats, scale) if fused else floats + scale
     if bound:
         result.bound(x, bound)
     return Pipeline(result, name)
@@ -82,6 +85,7 @@ CHANGES: dict[str, Callable[[], Pipeline]] = {
     "promised extent": lambda: blur(bound=8),
     "sign of zero": lambda: blur(scale=-0.0),
     "shift": lambda: blur(shift=3),
+    "rounded once": lambda: blur(fused=True),
 }
 
 

@@ -138,6 +138,8 @@ class _Writer:
             forms += ["compare", "compare", "logic", "invert"]
         else:
             forms += ["arith", "arith", "arith", "arith", "minmax", "unary"]
+            if of == "f32":
+                forms += ["fma", "fma"]
             if reduce:
                 forms += ["reduce", "reduce"]
             if of in INTEGERS:
@@ -155,6 +157,8 @@ class _Writer:
                 return self.read(of, depth, names)
             case "select":
                 return f"select({again('b1')}, {again()}, {again()})"
+            case "fma":
+                return f"fma({again()}, {again()}, {again()})"
             case "cast":
                 return f"cast({of}, {again(self.one_of((*VALUES, 'b1')))})"
             case "saturate":

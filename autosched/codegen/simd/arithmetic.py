@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 from llvmlite import ir
 from numba.core import types
 from numba.core.errors import NumbaTypeError
 
-from autosched.codegen.simd import emit
+from autosched.codegen.simd import emit, target
 from autosched.codegen.simd.definition import (
     Lowering,
     define_operator,
@@ -238,6 +239,37 @@ _rounding("vfloor", "floor")
 _rounding("vceil", "ceil")
 _rounding("vtrunc", "trunc")
 _rounding("vrint", "rint")
+
+
+@family("vfma", typed=False)
+def _fused(a: types.Type, b: types.Type, c: types.Type) -> Lowering:
+    """a * b + c in f32, rounded once."""
+    value = value_argument("vfma", "a", a)
+    same_argument("vfma", "b", b, value)
+    same_argument("vfma", "c", c, value)
+    if value.element.name != "f32":
+        raise NumbaTypeError(f"vfma: needs f32 lanes, not {value}")
+    return Lowering(value, (value, value, value), partial(_multiply_add, value))
+
+
+def _multiply_add(value: ValueType, b: Builder, x: Value, y: Value, z: Value) -> Value:
+    if target.has_fma():
+        return emit.call(b, f"llvm.fma.{value.suffix}", value.llvm, x, y, z)
+    # The steps of `lang.fused`, where they are explained.
+    wide, bits = value.of("f64"), value.of("i64")
+    x, y, z = (b.fpext(v, wide.llvm) for v in (x, y, z))
+    product = b.fmul(x, y)
+    total = b.fadd(product, z)
+    moved = b.fsub(total, product)
+    error = b.fadd(b.fsub(product, b.fsub(total, moved)), b.fsub(z, moved))
+    zero, one = emit.constant(wide, 0.0), emit.constant(bits, 1)
+    number = b.bitcast(total, bits.llvm)
+    same_sign = b.icmp_unsigned("==", b.fcmp_ordered("<", error, zero), b.fcmp_ordered("<", total, zero))
+    nearer = b.select(same_sign, one, emit.constant(bits, -1))
+    even = b.icmp_unsigned("==", b.and_(number, one), emit.constant(bits, 0))
+    moves = b.and_(b.fcmp_ordered("!=", error, zero), even)
+    odd = b.select(moves, b.add(number, nearer), number)
+    return b.fptrunc(b.bitcast(odd, wide.llvm), value.llvm)
 
 
 @family("select", typed=False)

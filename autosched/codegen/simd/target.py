@@ -13,6 +13,7 @@ _NEEDS = {
     "sse4.2": "sse4.1",
     "avx": "sse4.2",
     "avx2": "avx",
+    "fma": "avx",
     "avx512f": "avx2",
     "avx512bw": "avx512f",
     "avx512vl": "avx512f",
@@ -20,8 +21,8 @@ _NEEDS = {
     "avx512vnni": "avx512f",
 }
 
-_HASWELL = ("avx2",)
-_SKYLAKE_SERVER = ("avx512bw", "avx512vl")
+_HASWELL = ("avx2", "fma")
+_SKYLAKE_SERVER = ("fma", "avx512bw", "avx512vl")
 _ICELAKE = (*_SKYLAKE_SERVER, "avx512vbmi", "avx512vnni")
 
 # LLVM does not say what a CPU name implies. A name that is missing here costs speed, never
@@ -89,6 +90,11 @@ def features() -> frozenset[str]:
 def has_byte_permute() -> bool:
     """Whether any byte of one or two 64-byte vectors can go to any lane in one instruction."""
     return "avx512vbmi" in features()
+
+
+def has_fma() -> bool:
+    """Whether a * b + c rounded once is one instruction."""
+    return platform.machine() not in ("x86_64", "AMD64") or not features().isdisjoint(("fma", "avx512f"))
 
 
 def pair_sum_intrinsic(lanes: int) -> str | None:

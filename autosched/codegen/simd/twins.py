@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autosched.codegen.simd.types import ELEMENTS, Element, ValueType
+from autosched.lang.fused import multiply_add
 
 Array = NDArray[Any]
 Memory = NDArray[np.uint8]
@@ -161,6 +162,10 @@ def vtrunc(a: Array) -> Array:
 def vrint(a: Array) -> Array:
     """Half to even."""
     return np.rint(a)
+
+
+def vfma(a: Array, b: Array, c: Array) -> Array:
+    return multiply_add(a, b, c)
 
 
 def select(condition: Array, a: Array, b: Array) -> Array:
