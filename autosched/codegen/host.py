@@ -14,7 +14,7 @@ _TAKEN = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | {"njit", "reserv
 _SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "and": "&", "or": "|", "xor": "^", "shr": ">>", "shl": "<<"}
 _PREFIXES = (
     "load_", "read_", "pairs_", "quads_", "dot_",
-    "store_", "stream_", "gather_", "pick_", "scatter_", "permute64_", "permute128_",
+    "store_", "stream_", "gather_", "pick_", "scatter_", "permute_",
     "splat_", "iota_", "const_", "extract_", "insert_", "cast_", "sat_", "value_", "ramp_", "reduce_", "stage_",
 )  # fmt: skip
 _OPERATIONS = frozenset({

@@ -31,6 +31,7 @@ from autosched.lower.ir import (
     Let,
     Load,
     Name,
+    Permute,
     Require,
     Reserve,
     Select,
@@ -238,6 +239,11 @@ class _Printer:
                 return f"{self.op(f'iota_{type_name(e.elem, e.lanes)}')}()"
             case Load():
                 return self._load(e)
+            case Permute(window=window, offsets=offsets, tap=tap, group=group):
+                name = type_name(e.elem, e.lanes)
+                operation = self.op(f"permute_{name}" if group == 1 else f"permute_{_GROUPS[group]}_{name}")
+                taken = (window, offsets) if group == 1 else (window, offsets, tap)
+                return f"{operation}({', '.join(_bare(self.expr(p)) for p in taken)})"
             case Group(parts=parts):
                 made = ", ".join(_bare(self.value(p)) for p in parts)
                 return f"{self.op(f'{_GROUPS[len(parts)]}_{type_name(e.elem, e.lanes)}')}({made})"
@@ -313,10 +319,6 @@ class _Printer:
         else:
             assert e.offsets is not None
             kind = "pick" if e.kind == "gather" and e.of.bytes < 4 else e.kind
-            if e.group > 1:
-                assert e.tap is not None
-                operation = self.op(f"{kind}_{_GROUPS[e.group]}_{name}")
-                return f"{operation}({address}, {_bare(self.expr(e.offsets))}, {_bare(self.expr(e.tap))})"
             text = f"{self.op(f'{kind}_{name}')}({address}, {_bare(self.expr(e.offsets))})"
         return f"{self.op('index')}({text})" if _native(e) else text
 

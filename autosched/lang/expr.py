@@ -581,7 +581,7 @@ def fma(a: Operand, b: Operand, c: Operand) -> Expr:
     With it a quotient takes a multiplication and one correction: where `r` is 1 / d and `q` is x * r, both rounded,
     fma(fma(-q, d, x), r, q) is x / d but for the last bit of a few x, which a proof over all x can rule out.
     """
-    parts = [as_expr(part) for part in (a, b, c)]
+    parts = [as_expr(part, f32) if isinstance(part, (int, float)) else as_expr(part) for part in (a, b, c)]
     if (fault := _first_fault(*parts)) is not None:
         return fault
     kinds = [part.type for part in parts]

@@ -12,19 +12,28 @@ WINDOWS = {"permute64": 64, "permute128": 128}
 
 @dataclass(frozen=True)
 class WindowRequirement:
-    """What must hold for a permute: `width` bytes at most are `window`, and the source has that many."""
+    """What must hold for a permute: `width` bytes at most are `window`, and the source has that many.
+
+    A `shared` window serves several permutes; where it is too small, each may still have one of its own.
+    """
 
     source: str
     width: int
     window: Expr
+    shared: bool = False
+
+    @property
+    def excludes(self) -> str:
+        """What a target excludes where this does not hold."""
+        return shared_name(self.source) if self.shared else self.source
 
 
 @dataclass(frozen=True)
 class Target:
     """What the CPU has single instructions for.
 
-    `excluded` is about one call: the sources whose windows do not fit a permute, and the tables with values that do not
-    fit the usual number of bytes.
+    `excluded` is about one call: the sources whose windows do not fit a permute, those whose windows cannot be shared
+    (`shared_name`), and the tables with values that do not fit the usual number of bytes.
     """
 
     permutes: bool = True
@@ -36,8 +45,8 @@ class Target:
 class Pack:
     """A table in groups: integers `group` at a time along dimension `dim` make one i32, for `plane` of `planes`.
 
-    Pairs hold 16-bit integers. Quads hold signed bytes; plane p of a wider integer is its byte p, such that the integer
-    is the sum of its planes times 256^p.
+    Behind its end are zeros, up to a multiple of `multiple` integers. Pairs hold 16-bit integers. Quads hold signed
+    bytes; plane p of a wider integer is its byte p, such that the integer is the sum of its planes times 256^p.
     """
 
     name: str
@@ -46,11 +55,17 @@ class Pack:
     group: int
     plane: int
     planes: int
+    multiple: int
 
 
 def step_name(table: str, distance: int) -> str:
     """The name of the most that `table` grows over `distance` elements."""
     return f"{table}:step{distance}"
+
+
+def shared_name(source: str) -> str:
+    """What stands in a target's `excluded` for a source whose windows cannot be shared."""
+    return f"{source}:shared"
 
 
 def end_name(source: str) -> str:

@@ -58,11 +58,11 @@ def dot_products(v: Vectorizer, loop: For, ctx: Lanes) -> list[Stmt] | None:
     terms = [t for t in found if t is not None]
     if not terms or len(terms) != len(found) or not all(t.acc in ctx.vectors for t in terms):
         return None
-    if loop.lanes == 4 and v.target.quads and all(_quads_apply(v, t) for t in terms):
+    if loop.lanes % 4 == 0 and v.target.quads and all(_quads_apply(v, t) for t in terms):
         return _packed(v, loop, ctx, terms, 4)
-    if loop.lanes in (2, 4) and all(_is_short(t.data) and t.table is not None and _is_short(t.weight) for t in terms):
+    if loop.lanes % 2 == 0 and all(_is_short(t.data) and t.table is not None and _is_short(t.weight) for t in terms):
         return _packed(v, loop, ctx, terms, 2)
-    if loop.lanes in (2, 4) and all(_is_short(t.data) and _is_short(t.weight) for t in terms):
+    if loop.lanes % 2 == 0 and all(_is_short(t.data) and _is_short(t.weight) for t in terms):
         return _unpacked(v, loop, ctx, terms)
     return None
 
@@ -105,46 +105,55 @@ def _quads_apply(v: Vectorizer, t: _Term) -> bool:
 
 
 def _packed(v: Vectorizer, loop: For, ctx: Lanes, terms: list[_Term], group: int) -> list[Stmt]:
-    """One loop over whole groups, against packed tables."""
-    extent = v.scalar(loop.extent)
-    at = mul(Name(loop.name), const(group))
-    groups = ceildiv(extent, group)
-    v.ranges[loop.name] = (ZERO, sub(groups, ONE))
+    """One loop over `loop.lanes` iterations at a time, in groups, against packed tables."""
+    turns = ceildiv(v.scalar(loop.extent), loop.lanes)
+    first = mul(Name(loop.name), const(loop.lanes))
+    v.ranges[loop.name] = (ZERO, sub(turns, ONE))
     before: list[Stmt] = []
     body: list[Stmt] = []
     after: list[Stmt] = []
     for t in terms:
         assert isinstance(t.weight, Access) and t.table is not None
         planes = PLANES[t.weight.elem.name] + (t.weight.source in v.target.excluded) if group == 4 else 1
-        data = _group_data(v, t.data, loop, ctx, at, group)
+        accs = [t.acc] + [f"{t.acc}_plane{plane}" for plane in range(1, planes)]
         total: Expr = Name(t.acc, i32, ctx.lanes)
-        for plane in range(planes):
-            weights = _packed_weight(v, t, loop, ctx, group, plane, planes)
-            acc = t.acc if plane == 0 else f"{t.acc}_plane{plane}"
-            if plane:
-                before.append(Assign(acc, Broadcast(Const(0, i32), ctx.lanes)))
-                shift = Broadcast(Const(8 * plane, i32), ctx.lanes)
-                total = Binary("add", total, Binary("shl", Name(acc, i32, ctx.lanes), shift))
-            body.append(Assign(acc, Dot(Name(acc, i32, ctx.lanes), data, weights, group)))
+        for plane, acc in enumerate(accs[1:], 1):
+            before.append(Assign(acc, Broadcast(Const(0, i32), ctx.lanes)))
+            shift = Broadcast(Const(8 * plane, i32), ctx.lanes)
+            total = Binary("add", total, Binary("shl", Name(acc, i32, ctx.lanes), shift))
+        for j in range(0, loop.lanes, group):
+            data = _group_data(v, t.data, loop, ctx, add(first, const(j)), group)
+            for plane, acc in enumerate(accs):
+                weights = _packed_weight(v, t, loop, ctx, j // group, Pack(
+                    "", t.weight.source, t.table, group, plane, planes, loop.lanes))  # fmt: skip
+                body.append(Assign(acc, Dot(Name(acc, i32, ctx.lanes), data, weights, group)))
         if planes > 1:
             after.append(Assign(t.acc, total))
-    return [*before, For(loop.name, ZERO, groups, tuple(body)), *after]
+    return [*before, For(loop.name, ZERO, turns, tuple(body)), *after]
 
 
-def _packed_weight(v: Vectorizer, t: _Term, loop: For, ctx: Lanes, group: int, plane: int, planes: int) -> Expr:
+def _packed_weight(v: Vectorizer, t: _Term, loop: For, ctx: Lanes, part: int, unnamed: Pack) -> Expr:
+    """The weights of the group `part` of each turn of the loop."""
     assert isinstance(t.weight, Access) and t.table is not None
-    name = f"{t.weight.source}:{'pairs' if group == 2 else 'quads'}{t.table}" + (f"_plane{plane}" if planes > 1 else "")
-    pack = Pack(name, t.weight.source, t.table, group, plane, planes)
+    parts = loop.lanes // unnamed.group
+    name = f"{t.weight.source}:{'pairs' if unnamed.group == 2 else 'quads'}{t.table}"
+    name += (f"x{parts}" if parts > 1 else "") + (f"_plane{unnamed.plane}" if unnamed.planes > 1 else "")
+    pack = replace(unnamed, name=name)
     if pack not in v.packs:
         v.packs.append(pack)
     ndim = len(t.weight.index)
     strides = tuple(const(4) if d == ndim - 1 else Name(f"{name}_s{d}") for d in range(ndim))
     v.storages[name] = Storage(name, i32, strides, (ZERO,) * ndim, constant=True)
-    return spread(v.value(Access(name, t.weight.index, i32), ctx), ctx.lanes)
+    at = add(mul(Name(loop.name), const(parts)), const(part))
+    index = tuple(at if d == t.table else i for d, i in enumerate(t.weight.index))
+    return spread(v.value(Access(name, index, i32), ctx), ctx.lanes)
 
 
 def _group_data(v: Vectorizer, data: Expr, loop: For, ctx: Lanes, at: Expr, group: int) -> Expr:
-    """The data of `group` iterations from `at` on; behind the last iteration, anything that is safe to read."""
+    """The data of `group` iterations from `at` on; behind the last iteration, anything that is safe to read.
+
+    Each turn of the loop has a first iteration, at a multiple of the turn's; all others may be behind the last.
+    """
     if isinstance(data, Access) and data.of.name == "u8" and ctx.lanes <= 16:
         tap = _tap(v, data, loop)
         if tap is not None:
@@ -156,7 +165,7 @@ def _group_data(v: Vectorizer, data: Expr, loop: For, ctx: Lanes, at: Expr, grou
     last = add(loop.lo, sub(v.scalar(loop.extent), ONE))
     parts = []
     for j in range(group):
-        k = at if j == 0 else minimum(add(at, const(j)), last)
+        k = at if j == 0 and algebra.linear(at)[1] == 0 else minimum(add(at, const(j)), last)
         parts.append(spread(v.value(algebra.substitute(data, {loop.name: k}), ctx), ctx.lanes))
     return Group(tuple(parts))
 

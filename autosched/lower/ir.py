@@ -13,7 +13,9 @@ from typing import Any, Literal
 
 from autosched.lang.types import Type, b1, i32, i64
 
-LoadKind = Literal["scalar", "dense", "pick", "gather", "permute64", "permute128"]
+LoadKind = Literal["scalar", "dense", "pick", "gather"]
+#: How lanes read what is scattered: as a LoadKind, or by a Permute of a window of so many bytes.
+Strategy = Literal["pick", "gather", "permute64", "permute128"]
 
 
 @dataclass(frozen=True)
@@ -196,7 +198,7 @@ class Access(Expr):
     source: str
     index: tuple[Expr, ...]
     of: Type
-    strategy: LoadKind = "pick"
+    strategy: Strategy = "pick"
 
     @property
     def elem(self) -> Type:
@@ -262,9 +264,8 @@ class Iota(Expr):
 class Load(Expr):
     """Memory of `buffer` at a byte address.
 
-    dense: consecutive elements; pick, gather, permute: `offsets` bytes a lane from `address`. With `count`, only so
-    many lanes are read. `constant` memory is written by nobody while the kernel runs. A permute may read a `group` of
-    bytes, `tap` bytes apart, into each i32 lane.
+    dense: consecutive elements; pick, gather: `offsets` bytes a lane from `address`. With `count`, only so many lanes
+    are read. `constant` memory is written by nobody while the kernel runs.
     """
 
     buffer: str
@@ -275,8 +276,6 @@ class Load(Expr):
     offsets: Expr | None = None
     count: Expr | None = None
     constant: bool = False
-    tap: Expr | None = None
-    group: int = 1
 
     @property
     def elem(self) -> Type:
@@ -288,7 +287,7 @@ class Load(Expr):
 
     @property
     def children(self) -> tuple[Expr, ...]:
-        return tuple(e for e in (self.address, self.offsets, self.count, self.tap) if e is not None)
+        return tuple(e for e in (self.address, self.offsets, self.count) if e is not None)
 
     def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
         rest = list(children)
@@ -297,8 +296,40 @@ class Load(Expr):
             address=rest.pop(0),
             offsets=rest.pop(0) if self.offsets is not None else None,
             count=rest.pop(0) if self.count is not None else None,
-            tap=rest.pop(0) if self.tap is not None else None,
         )
+
+
+@dataclass(frozen=True)
+class Permute(Expr):
+    """Bytes of a window of memory that is read whole: lane i has the element `offsets[i]` bytes behind its begin.
+
+    With a `group`, each i32 lane holds so many bytes, `tap` bytes apart. `extent` is how many bytes of the window are
+    needed, in terms of the plan of a call; `shared` says that it is more than this permute alone needs.
+    """
+
+    window: Expr
+    offsets: Expr
+    of: Type
+    extent: Expr
+    tap: Expr = Const(0)
+    group: int = 1
+    shared: bool = False
+
+    @property
+    def elem(self) -> Type:
+        return self.of
+
+    @property
+    def lanes(self) -> int:
+        return self.offsets.lanes
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.window, self.offsets, self.tap)
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        window, offsets, tap = children
+        return replace(self, window=window, offsets=offsets, tap=tap)
 
 
 @dataclass(frozen=True)

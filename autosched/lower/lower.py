@@ -14,6 +14,7 @@ from autosched.lower.optimize import Optimizer
 from autosched.lower.stages import LoopNests, Stage
 from autosched.lower.vectorize import Vectorizer
 from autosched.lower.verify import verify
+from autosched.lower.windows import requirements, share_windows
 from autosched.schedule.nest import resolve
 from autosched.schedule.schedule import Schedule
 
@@ -54,8 +55,8 @@ def lower(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) 
         if checking:
             verify(stage.body, arguments(stage.body), vectorized=False)
         vectorizer = Vectorizer(stage.func, nests.storages, builder.bounds, layout.target)
-        body = vectorizer.block(stage.body)
-        windows += vectorizer.windows
+        body = share_windows(vectorizer.block(stage.body), layout.target.excluded)
+        windows += requirements(body)
         packs += vectorizer.packs
         if checking:
             verify(body, arguments(body), vectorized=True)

@@ -13,7 +13,7 @@ from autosched.lang import expr as lang
 from autosched.lang.func import Func, Input
 from autosched.lang.types import i64
 from autosched.lower import algebra
-from autosched.lower.ir import Access, Binary, Cast, Const, Expr, FusedMultiplyAdd, LoadKind, Name, Select, Unary
+from autosched.lower.ir import Access, Binary, Cast, Const, Expr, FusedMultiplyAdd, Name, Select, Strategy, Unary
 
 #: Coordinates of one instance: Vars by name, RVars by identity.
 Env = dict[str | int, Expr]
@@ -33,7 +33,7 @@ class Translator:
         self.inlined = inlined
         self.constants = constants
         #: How scattered lanes read each source, in the Func that is being translated.
-        self.strategies: dict[str, LoadKind] = {}
+        self.strategies: dict[str, Strategy] = {}
 
     def scalar(self, expr: lang.Expr) -> Expr:
         """An expression of constants, Params and extents only."""

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from autosched.errors import CompileError
-from autosched.lang.types import i32, i64
+from autosched.lang.types import i32, i64, u8
 from autosched.lower import algebra
 from autosched.lower.algebra import ONE, ZERO, add, const, maximum, mul, sub
 from autosched.lower.bounds import Bounds, Interval
-from autosched.lower.demands import WINDOWS, Pack, Target, WindowRequirement, end_name, step_name
+from autosched.lower.demands import WINDOWS, Pack, Target, end_name, step_name
 from autosched.lower.dots import dot_products
 from autosched.lower.ir import (
     Access,
@@ -32,7 +32,9 @@ from autosched.lower.ir import (
     Iota,
     Let,
     Load,
+    LoadKind,
     Name,
+    Permute,
     Put,
     Stmt,
     Store,
@@ -54,7 +56,6 @@ class Vectorizer:
         self.storages = dict(storages)
         self.bounds = bounds
         self.target = target
-        self.windows: list[WindowRequirement] = []
         self.packs: list[Pack] = []
         #: How far windows of each source reach in the vectorized loop being done, and the ranges of loops around them.
         self.reaches: dict[str, Expr] = {}
@@ -283,12 +284,10 @@ class Vectorizer:
         if not irregular and step == size:
             count = None if storage.owned else ctx.count
             return Load(access.source, address, access.of, ctx.lanes, "dense", count=count, constant=constant)
-        strategy = access.strategy
-        if strategy in WINDOWS:
-            permuted = self.permute(access, ctx)
-            if permuted is not None:
-                return permuted
-            strategy = "pick"
+        permuted = self.permute(access, ctx)
+        if permuted is not None:
+            return permuted
+        strategy: LoadKind = "gather" if access.strategy == "gather" else "pick"
         offsets = self._lane_offsets(storage, access.index, ctx, irregular, step or 0)
         return Load(access.source, address, access.of, ctx.lanes, strategy, offsets, constant=constant)
 
@@ -323,7 +322,6 @@ class Vectorizer:
                 return None
             reach = add(furthest, const(width))
             self.reaches[access.source] = maximum(self.reaches.get(access.source, reach), reach)
-        self.windows.append(WindowRequirement(access.source, width, window))
         relative: Expr | None = None
         if step:
             steps = Binary("mul", Iota(ctx.lanes, i32), _const32(step, ctx.lanes))
@@ -334,11 +332,12 @@ class Vectorizer:
                 part = Binary("mul", part, Broadcast(Cast(i32, storage.strides[dim]), ctx.lanes))
             relative = part if relative is None else Binary("add", part, relative)
         assert relative is not None
-        constant = self._is_constant(access.source)
-        of = access.of if group == 1 else i32
-        return Load(
-            access.source, start, of, ctx.lanes, access.strategy, relative, constant=constant, tap=tap, group=group
-        )
+        whole = Load(access.source, start, u8, width, "dense", constant=self._is_constant(access.source))
+        if tap is not None:
+            return Permute(whole, relative, i32, window, tap, group)
+        if access.of.is_bool:
+            return Binary("ne", Permute(whole, relative, u8, window), Broadcast(Const(0, u8), ctx.lanes))
+        return Permute(whole, relative, access.of, window)
 
     def _furthest(self, address: Expr) -> Expr | None:
         """The greatest `address` over loops inside the vectorized one; those around it are in scope of the check."""

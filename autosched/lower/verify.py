@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autosched.errors import CompileError
-from autosched.lang.types import b1, i32, i64
+from autosched.lang.types import Type, b1, i32, i64
 from autosched.lower.ir import (
     Access,
     Assign,
@@ -19,6 +19,7 @@ from autosched.lower.ir import (
     Let,
     Load,
     Name,
+    Permute,
     Put,
     Require,
     Reserve,
@@ -106,10 +107,13 @@ def _expr(expr: Expr, scope: dict[str, int], vectorized: bool) -> None:
                 _index(address, "an address")
                 if not vectorized:
                     raise CompileError("a Load before vectorization")
-                if e.group > 1 and (e.tap is None or e.of != i32):
-                    raise CompileError("a group of bytes without a tap, or not in i32")
                 if offsets is not None and offsets.lanes != e.lanes:
                     raise CompileError(f"{offsets.lanes} offsets for {e.lanes} lanes")
+            case Permute(window=window, offsets=offsets):
+                if window.elem != Type("u", 8) or window.lanes not in (64, 128):
+                    raise CompileError(f"a permute of {window.elem}x{window.lanes}")
+                if e.group > 1 and (e.of != i32 or offsets.elem != i32):
+                    raise CompileError(f"a group of bytes in {e.of} at offsets in {offsets.elem}, not in i32")
             case Access() if vectorized:
                 raise CompileError(f"an Access of {e.source} is left after vectorization")
             case Group(parts=parts) if len({(p.elem, p.lanes) for p in parts}) != 1 and any(

@@ -127,11 +127,11 @@ def _length(a: Array) -> int:
 
 
 def misfits(built: Built, plan: Mapping[str, int], arrays: Mapping[str, Array]) -> frozenset[str]:
-    """The sources whose windows are too large for permutes, and the tables whose values do not fit their bytes."""
+    """What a kernel for these arrays must do without; see `Target.excluded`."""
     found = set()
     for i, window in enumerate(built.lowered.windows):
         if plan[f".window{i}"] > window.width:
-            found.add(window.source)
+            found.add(window.excludes)
     for pack in built.lowered.packs:
         if pack.group == 4 and not fits_planes(arrays[pack.source], pack.planes):
             found.add(pack.source)

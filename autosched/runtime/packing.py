@@ -55,13 +55,15 @@ def fits_planes(table: Array, planes: int) -> bool:
 
 def packed(table: Array, pack: Pack) -> Array:
     """int32 groups of `table` along `pack.dim`, zeros behind its end; C-contiguous, other dimensions as they are."""
-    made: Array = _memo(table, (pack.dim, pack.group, pack.plane, pack.planes), lambda: _pack(table, pack))
+    made: Array = _memo(
+        table, (pack.dim, pack.group, pack.plane, pack.planes, pack.multiple), lambda: _pack(table, pack)
+    )
     return made
 
 
 def _pack(table: Array, pack: Pack) -> Array:
     count = table.shape[pack.dim]
-    groups = max(-(-count // pack.group), 1)
+    length = max(-(-count // pack.multiple), 1) * pack.multiple
     values = np.moveaxis(table, pack.dim, -1)
     if pack.group == 4:
         rest = values.astype(np.int64)
@@ -69,7 +71,7 @@ def _pack(table: Array, pack: Pack) -> Array:
             rest = (rest - _signed_byte(rest)) >> 8
         values = _signed_byte(rest)
     element = np.dtype(np.int16 if pack.group == 2 else np.int8)
-    padded = np.zeros((*values.shape[:-1], groups * pack.group), element)
+    padded = np.zeros((*values.shape[:-1], length), element)
     padded[..., :count] = values
     return np.ascontiguousarray(np.moveaxis(padded.view(np.int32), -1, pack.dim))
 

@@ -46,8 +46,9 @@ def test_permuted_groups_read_the_window(compile_kernel: Compile, lanes: int, wi
     kernel = compile_kernel(
         [
             f"at = load_i32x{lanes}(offsets)",
-            f"store_i32x{lanes}(dst, permute{window}_pairs_i32x{lanes}(src, at, {tap}))",
-            f"store_i32x{lanes}(dst + 64, permute{window}_quads_i32x{lanes}(src, at, {tap}))",
+            f"bytes_ = load_u8x{window}(src)",
+            f"store_i32x{lanes}(dst, permute_pairs_i32x{lanes}(bytes_, at, {tap}))",
+            f"store_i32x{lanes}(dst + 64, permute_quads_i32x{lanes}(bytes_, at, {tap}))",
         ],
         "src, offsets, dst",
     )
@@ -55,13 +56,13 @@ def test_permuted_groups_read_the_window(compile_kernel: Compile, lanes: int, wi
     offsets = np.sort(np.random.default_rng(lanes).integers(0, window - 3 * tap, lanes)).astype(np.int32)
     offsets[-1] = window - 1 - 3 * tap
     kernel(src.ctypes.data, offsets.ctypes.data, dst.ctypes.data)
-    assert np.array_equal(dst[:lanes], twins.permute64_pairs(src, offsets, tap))
-    assert np.array_equal(dst[16 : 16 + lanes], twins.permute64_quads(src, offsets, tap))
+    assert np.array_equal(dst[:lanes], twins.permute_pairs(src, offsets, tap))
+    assert np.array_equal(dst[16 : 16 + lanes], twins.permute_quads(src, offsets, tap))
 
 
 def test_a_tap_behind_the_window_leaves_earlier_taps_alone(compile_kernel: Compile) -> None:
     kernel = compile_kernel(
-        ["store_i32x16(dst, permute128_quads_i32x16(src, load_i32x16(offsets), 60))"], "src, offsets, dst"
+        ["store_i32x16(dst, permute_quads_i32x16(load_u8x128(src), load_i32x16(offsets), 60))"], "src, offsets, dst"
     )
     src, dst = _memory(9), np.zeros(16, np.int32)
     offsets = np.full(16, 120, np.int32)

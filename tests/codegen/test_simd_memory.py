@@ -21,7 +21,7 @@ TYPES = [
     *("u8x4", "u8x32", "u8x64", "i8x8", "u16x8", "i16x32", "i32x4", "u32x8", "f32x8", "f64x4", "b1x4"),
     "u8x128",
 ]
-WINDOWS = {"permute64": 64, "permute128": 128}
+WINDOWS = (64, 128)
 SLOT = 1024
 
 
@@ -81,13 +81,13 @@ def test_memory(name: str, compile_kernel: Compile) -> None:
         for unsigned in ("u8", "u32"):
             cast = f"cast_{value.of(unsigned)}(o)"
             result(f"{kind}_{value}(src + 9, {cast})", twin(value, source, 9, narrow))
-    if value.is_integer and size <= 2:
-        for kind, window in WINDOWS.items():
-            meaning = getattr(twins, kind)(value, source, 11, narrow + window - 64)
-            moved = f"o + const_{index32}({window - 64})"
-            result(f"{kind}_{value}(src + 11, {moved})", meaning)
+    if value.is_integer and size <= 2 and lanes >= 2 and value.bytes <= 64:
+        for width in WINDOWS:
+            read, inside = f"load_u8x{width}(src + 11)", source[11 : 11 + width]
+            moved = f"o + const_{index32}({width - 64})"
+            result(f"permute_{value}({read}, {moved})", twins.permute(value, inside, narrow + width - 64))
             narrowed = f"cast_{value.of('i64')}(o)"
-            result(f"{kind}_{value}(src + 11, {narrowed})", getattr(twins, kind)(value, source, 11, narrow))
+            result(f"permute_{value}({read}, {narrowed})", twins.permute(value, inside, narrow))
     for count in (lanes, lanes // 2, -1):
         # Offsets below 64 overlap: the later lane wins.
         lines.append(f"scatter_{value}(dst + {slot * SLOT + 1}, o, v, count + {count})")

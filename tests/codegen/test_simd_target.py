@@ -50,7 +50,11 @@ def test_names() -> None:
         ("store_u8(a, load_i8(a))", r"store_u8: v must be u8, not i8"),
         ("cast_u8x8(load_i8x4(a))", r"cast_u8x8: v must have 8 lanes, but it is i8x4"),
         ("gather_f32x4(a, load_f32x4(a))", r"gather_f32x4: offsets must have 4 integer lanes"),
-        ("permute64_i32x4(a, load_i32x4(a))", r"permute64_i32x4: only one-byte and two-byte"),
+        (
+            "permute_i32x4(load_u8x64(a), load_i32x4(a))",
+            r"permute_i32x4: only 2 lanes or more of one-byte and two-byte",
+        ),
+        ("permute_u8x4(load_u8x32(a), load_i32x4(a))", r"permute_u8x4: window must be u8x64 or u8x128, not u8x32"),
         ("vmin(load_u8(a), load_i8(a))", r"vmin: b must be u8, not i8"),
         ("vsqrt(load_u8(a))", r"vsqrt is not defined on u8; it needs floats"),
         ("reduce_add(load_f32x4(a))", r"reduce_add is not defined on f32x4; it needs integers"),
@@ -123,13 +127,13 @@ def test_lesser_cpus(cpu: str) -> None:
 KERNEL = """
 from numba import int64, njit, void
 from autosched.codegen.simd.ops import allocate, cast_f32x16, const_i32x16, dot_pairs_i32x16, pairs_i32x16
-from autosched.codegen.simd.ops import load_i16x16, permute64_i16x16, iota_i32x16, release
+from autosched.codegen.simd.ops import load_i16x16, load_u8x64, permute_i16x16, iota_i32x16, release
 from autosched.codegen.simd.ops import store_f32x16, vmin
 
 @njit(void(int64, int64), nogil=True, cache=True, error_model="numpy", boundscheck=False)
 def kernel(src, out):
     scratch = allocate(64)
-    x, y = load_i16x16(src), permute64_i16x16(src, iota_i32x16())
+    x, y = load_i16x16(src), permute_i16x16(load_u8x64(src), iota_i32x16())
     acc = vmin(dot_pairs_i32x16(const_i32x16(5), pairs_i32x16(x, x), pairs_i32x16(y, y)), const_i32x16(900))
     store_f32x16(out, cast_f32x16(acc))
     release(scratch)

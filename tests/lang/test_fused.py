@@ -23,7 +23,8 @@ def nearest(value: Fraction) -> np.float32:
         return np.float32(np.inf if value > 0 else -np.inf)
     if np.isinf(guess):
         guess = np.float32(np.copysign(np.finfo(np.float32).max, guess))
-    around = [guess, np.nextafter(guess, np.float32(np.inf)), np.nextafter(guess, np.float32(-np.inf))]
+    with np.errstate(over="ignore"):
+        around = [guess, np.nextafter(guess, np.float32(np.inf)), np.nextafter(guess, np.float32(-np.inf))]
     finite = [number for number in around if np.isfinite(number)]
     return min(finite, key=lambda number: (abs(Fraction(float(number)) - value), int(number.view(np.int32)) & 1))
 

@@ -1,7 +1,7 @@
 """Widening dot products: i32 lanes that each hold a group of narrow integers, two of 16 bits or four of 8.
 
-`pairs` and `quads` make groups from vectors; the permutes make them from memory in one instruction; `dot_pairs` and
-`dot_quads` multiply groups and add each group's products to an i32 lane, wrapping.
+`pairs` and `quads` make groups from vectors (`permute` from a window of bytes); `dot_pairs` and `dot_quads` multiply
+groups and add each group's products to an i32 lane, wrapping.
 """
 
 from __future__ import annotations
@@ -15,16 +15,13 @@ from numba.core.errors import NumbaTypeError
 
 from autosched.codegen.simd import emit, target
 from autosched.codegen.simd.convert import convert
-from autosched.codegen.simd.definition import Lowering, family, integer_argument, same_argument, value_argument
-from autosched.codegen.simd.memory import load, pick
+from autosched.codegen.simd.definition import Lowering, family, same_argument, value_argument
 from autosched.codegen.simd.types import ValueType
 
 Builder: TypeAlias = ir.IRBuilder
 Value: TypeAlias = ir.Value
 #: acc, data and weights of a few lanes to their sum.
 Step: TypeAlias = Callable[[Builder, Value, Value, Value], Value]
-
-_WINDOW = ValueType("u8", 64)
 
 
 def _i32(operation: str, value: ValueType) -> ValueType:
@@ -80,72 +77,6 @@ def _quads(value: ValueType, a: types.Type, b: types.Type, c: types.Type, d: typ
         return b.bitcast(_interleave(b, parts, value.lanes), value.llvm)
 
     return Lowering(value, tuple(given), emit_one)
-
-
-def _permute_groups(window: int, group: int) -> None:
-    name = f"permute{window}_{'pairs' if group == 2 else 'quads'}"
-
-    @family(name, typed=True)
-    def resolve(value: ValueType, addr: types.Type, offsets: types.Type, tap: types.Type) -> Lowering:
-        """Groups of bytes at addr + offset + j * tap of each lane; bytes of a pair are widened to 16 bits.
-
-        An offset behind the window gives any byte, and reads nothing.
-        """
-        operation = f"{name}_{_i32(name, value)}"
-        plain = integer_argument(operation, "addr", addr)
-        given = same_argument(operation, "offsets", offsets, value)
-        step = integer_argument(operation, "tap", tap)
-        if not 2 <= value.lanes <= 16:
-            raise NumbaTypeError(f"{operation}: 2 to 16 lanes, not {value.lanes}")
-
-        def emit_fast(b: Builder, address: Value, offset: Value, stride: Value) -> Value:
-            index = _group_index(b, value, offset, stride, group)
-            first = load(b, _WINDOW, address)
-            if window == 64:
-                moved = emit.call(b, "llvm.x86.avx512.permvar.qi.512", _WINDOW.llvm, first, index)
-            else:
-                second = load(b, _WINDOW, b.add(address, ir.Constant(emit.I64, 64)))
-                moved = emit.call(b, "llvm.x86.avx512.vpermi2var.qi.512", _WINDOW.llvm, first, index, second)
-            if value.lanes < 16:
-                moved = emit.shuffle(b, moved, None, range(4 * value.lanes))
-            groups = b.bitcast(moved, value.llvm)
-            return groups if group == 4 else b.and_(groups, emit.constant(value, 0x00FF00FF))
-
-        def emit_slow(b: Builder, address: Value, offset: Value, stride: Value) -> Value:
-            byte, last = value.of("u8"), emit.constant(value, window - 1)
-            parts = []
-            narrow = emit.splat(b, b.trunc(stride, emit.I32) if stride.type != emit.I32 else stride, value.lanes)
-            for j in range(group):
-                at = b.add(offset, b.mul(narrow, emit.constant(value, j)))
-                at = b.select(b.icmp_signed(">", at, last), last, at)
-                parts.append(pick(b, byte, given, address, at))
-            if group == 4:
-                return b.bitcast(_interleave(b, parts, value.lanes), value.llvm)
-            wide = ValueType("i16", 2 * value.lanes)
-            both = ValueType("u8", 2 * value.lanes)
-            return b.bitcast(convert(b, both, wide, _interleave(b, parts, value.lanes)), value.llvm)
-
-        fast = target.has_byte_permute()
-        return Lowering(value, (plain, given, step), emit_fast if fast else emit_slow)
-
-
-for _window in (64, 128):
-    for _group in (2, 4):
-        _permute_groups(_window, _group)
-
-
-def _group_index(b: Builder, value: ValueType, offsets: Value, tap: Value, group: int) -> Value:
-    """A <64 x i8> that says where each byte of the groups comes from; what is beyond 255 is beyond the window too."""
-    step = b.trunc(tap, emit.I32) if tap.type != emit.I32 else tap
-    if group == 4:
-        spread, taps = 0x01010101, b.mul(step, ir.Constant(emit.I32, 0x03020100))
-    else:
-        spread, taps = 0x00010001, b.shl(step, ir.Constant(emit.I32, 16))
-    index = b.add(b.mul(offsets, emit.constant(value, spread)), emit.splat(b, taps, value.lanes))
-    flat = b.bitcast(index, ir.VectorType(emit.I8, 4 * value.lanes))
-    if value.lanes == 16:
-        return flat
-    return emit.shuffle(b, flat, None, [min(lane, 4 * value.lanes) for lane in range(64)])
 
 
 def _dot(name: str) -> None:

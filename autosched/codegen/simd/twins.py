@@ -309,7 +309,7 @@ def gather(value: ValueType, memory: Memory, addr: int, offsets: Array) -> Array
     return np.concatenate(lanes)
 
 
-pick = permute64 = permute128 = gather
+pick = gather
 
 
 def scatter(value: ValueType, memory: Memory, addr: int, offsets: Array, v: Array, count: int) -> None:
@@ -332,17 +332,19 @@ def quads(a: Array, b: Array, c: Array, d: Array) -> Array:
     return made
 
 
-def permute64_pairs(memory: Array, offsets: Array, tap: int) -> Array:
+def permute(value: ValueType, window: Array, offsets: Array) -> Array:
+    """The element at each lane's offset in the window."""
+    return gather(value, window, 0, offsets)
+
+
+def permute_pairs(window: Array, offsets: Array, tap: int) -> Array:
     """The bytes at offset and offset + tap of each lane, widened."""
-    return pairs(memory[offsets], memory[offsets + tap])
+    return pairs(window[offsets], window[offsets + tap])
 
 
-def permute64_quads(memory: Array, offsets: Array, tap: int) -> Array:
+def permute_quads(window: Array, offsets: Array, tap: int) -> Array:
     """The bytes at offset + j * tap of each lane, j from 0 to 3."""
-    return quads(*(memory[offsets + j * tap] for j in range(4)))
-
-
-permute128_pairs, permute128_quads = permute64_pairs, permute64_quads
+    return quads(*(window[offsets + j * tap] for j in range(4)))
 
 
 def dot_pairs(acc: Array, data: Array, weights: Array) -> Array:
