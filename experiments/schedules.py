@@ -14,8 +14,10 @@ from autosched.hf.images import as_hwc
 from autosched.runtime import Call, empty
 from autosched.schedule import Schedule
 from autosched.vlm import qwen_vl
-from autosched.vlm.patches import BUCKETS, NAMED, PatchAlgorithm, measures
-from autosched.vlm.qwen_vl import QwenVL, Reference
+from autosched.vlm.passes import BUCKETS, measures
+from autosched.vlm.patches import NAMED, PatchAlgorithm
+from autosched.vlm.preparation import Reference
+from autosched.vlm.qwen_vl import QwenVL
 from autosched.workload import nearest
 from experiments.implementation import Images
 from experiments.workloads import Workload

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from autosched.imaging.byte_table import CHANNELS
 from autosched.imaging.coefficients import Filter
-from autosched.vlm.qwen_vl import Reference
+from autosched.vlm.preparation import Reference
 
 _FILTERS_BY_PIL_NUMBER: Final[dict[int, Filter]] = {1: "lanczos", 2: "bilinear", 3: "bicubic"}
 _FILTERS_BY_NAME: Final[dict[str, Filter]] = {name: name for name in _FILTERS_BY_PIL_NUMBER.values()}

@@ -26,7 +26,8 @@ from autosched.hf.explanation import Explanation
 from autosched.hf.images import CHANNELS, as_hwc, describe, is_pil, is_plain, is_tensor
 from autosched.hf.registry import Support
 from autosched.runtime import empty
-from autosched.vlm.qwen_vl import QwenVL, Reference
+from autosched.vlm.preparation import Reference
+from autosched.vlm.qwen_vl import QwenVL
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -74,9 +74,46 @@ def axis_table(in_size: int, out_size: int, filter: Filter, flavour: Flavour) ->
     return _cached_table(int(in_size), int(out_size), filter, flavour)
 
 
+@lru_cache(maxsize=_CACHED_TABLES)
+def axis_window(in_size: int, out_size: int, filter: Filter, flavour: Flavour, start: int, stop: int) -> AxisTable:
+    """Returns the table of outputs ``start .. stop - 1`` of `axis_table`, and of zeros for those that it has not.
+
+    Crops the resized axis where the range is smaller, pads it with zeros where it is larger: a window without weights
+    gives the byte 0. An axis that does not change has one tap. Read-only, shared and kept like `axis_table`.
+
+    Raises:
+        ArgumentError: as `axis_table`, and where the range is empty.
+    """
+    if stop <= start:
+        raise ArgumentError(f"Outputs {start}..{stop - 1} of an axis are none; give at least one.")
+    table = _identity(in_size, flavour) if in_size == out_size else axis_table(in_size, out_size, filter, flavour)
+    if (start, stop) == (0, out_size):
+        return table
+    wanted = np.arange(start, stop)
+    inside = (wanted >= 0) & (wanted < out_size)
+    begin = table.begin[np.clip(wanted, 0, out_size - 1)]
+    weights = np.zeros((table.taps, stop - start), table.weights.dtype)
+    weights[:, inside] = table.weights[:, wanted[inside]]
+    return AxisTable(_shared(begin), _shared(weights), table.taps, table.precision)
+
+
+@lru_cache(maxsize=_CACHED_TABLES)
+def _identity(size: int, flavour: Flavour) -> AxisTable:
+    """The table of an axis that does not change: one tap of weight 1, the same bits as any filter gives."""
+    precision = _torchvision_precision(1.0) if flavour == "torchvision" else PILLOW_PRECISION
+    weights = np.full((1, size), 1 << precision, np.int16 if flavour == "torchvision" else np.int32)
+    return AxisTable(_shared(np.arange(size, dtype=np.int32)), _shared(weights), 1, precision)
+
+
+def _shared(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    array.flags.writeable = False
+    return array
+
+
 def clear_axis_tables() -> None:
-    """Empties the cache of tables, for measurements of the cold cost."""
-    _cached_table.cache_clear()
+    """Empties the caches of tables, for measurements of the cold cost."""
+    for cached in (_cached_table, axis_window, _identity):
+        cached.cache_clear()
 
 
 def vertical_first(in_height: int, in_width: int, out_height: int, out_width: int) -> bool:

@@ -6,28 +6,24 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from autosched.errors import ArgumentError, BindError
 from autosched.imaging.byte_table import CHANNELS
-from autosched.imaging.coefficients import Filter, Flavour
+from autosched.imaging.coefficients import Filter
 from autosched.runtime import Call, default_threads, run_calls
 from autosched.schedule import Schedule
-from autosched.vlm.patches import BUCKETS, NAMED, PatchSettings, best_schedule, measures
+from autosched.vlm.passes import BUCKETS, best_schedule, measures
+from autosched.vlm.patches import NAMED, PatchSettings
 from autosched.vlm.photographs import specimens
+from autosched.vlm.preparation import CLIP_MEAN, CLIP_STD, HALF, Preparation, Reference
 from autosched.vlm.registry import KernelFamily, register
 from autosched.workload import Binding, Workload
 
-Reference: TypeAlias = Literal["torchvision", "pil"]
-
-CLIP_MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
-CLIP_STD: Final = (0.26862954, 0.26130258, 0.27577711)
-
 _LARGEST_ASPECT: Final = 200
-_FLAVOURS: Final[dict[str, Flavour]] = {"torchvision": "torchvision", "pil": "pillow"}
 
 
 def smart_resize(height: int, width: int, factor: int, min_pixels: int, max_pixels: int) -> tuple[int, int]:
@@ -84,22 +80,16 @@ class QwenVL:
     do_normalize: bool = True
 
     def __post_init__(self) -> None:
-        if self.reference not in _FLAVOURS:
-            raise ArgumentError(f"Unknown reference {self.reference!r}; choose one of {', '.join(_FLAVOURS)}.")
         for name in ("patch_size", "temporal_patch_size", "merge_size"):
             if getattr(self, name) < 1:
                 raise ArgumentError(f"{name} is {getattr(self, name)}; it must be at least 1.")
-        if self.reference == "torchvision" and not (self.do_rescale or self.do_normalize):
-            raise ArgumentError("Without do_rescale and do_normalize the torchvision reference is uint8; enable one.")
+        assert self.preparation  # checks the rest
 
     @property
-    def settings(self) -> PatchSettings:
-        """What the pixels depend on."""
-        return PatchSettings(
-            _FLAVOURS[self.reference],
-            self.patch_size,
-            self.merge_size,
-            self.temporal_patch_size,
+    def preparation(self) -> Preparation:
+        """How pixels are made."""
+        return Preparation(
+            self.reference,
             self.filter,
             self.mean,
             self.std,
@@ -107,6 +97,11 @@ class QwenVL:
             self.do_rescale,
             self.do_normalize,
         )
+
+    @property
+    def settings(self) -> PatchSettings:
+        """What the pixels depend on."""
+        return PatchSettings(self.preparation, self.patch_size, self.merge_size, self.temporal_patch_size)
 
     @property
     def factor(self) -> int:
@@ -262,12 +257,11 @@ def _processor(backend: str, settings: QwenVL, limits: Mapping[str, Any]) -> Any
     return Qwen2VLImageProcessorPil(**arguments)
 
 
-_HALF: Final = (0.5, 0.5, 0.5)
 #: Name, settings, limits of pixels and what is said of it, as published with the checkpoints.
 _PUBLISHED: Final = {
     "qwen2-vl": (QwenVL(), (3136, 12845056), "Qwen2-VL"),
     "qwen2.5-vl": (QwenVL(), (3136, 12845056), "Qwen2.5-VL"),
-    "qwen3-vl": (QwenVL(patch_size=16, mean=_HALF, std=_HALF), (65536, 16777216), "Qwen3-VL"),
+    "qwen3-vl": (QwenVL(patch_size=16, mean=HALF, std=HALF), (65536, 16777216), "Qwen3-VL"),
 }
 
 

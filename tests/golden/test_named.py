@@ -8,7 +8,8 @@ from test_source import check
 from autosched.codegen.build import source
 from autosched.lower.demands import Target
 from autosched.lower.lower import Layout, lower
-from autosched.vlm.patches import BUCKETS, NAMED, PatchAlgorithm
+from autosched.vlm.passes import BUCKETS
+from autosched.vlm.patches import NAMED, PatchAlgorithm
 
 DENSE = {
     "src": {1: 4, 2: 1},
