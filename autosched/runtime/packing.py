@@ -80,12 +80,14 @@ def _pack(table: Array, pack: Pack) -> Array:
 
 
 def _in_lines(values: Array) -> Array:
-    """A copy whose rows (the last dimension) begin at cache lines, so that vectors at multiples of their lanes do too."""
+    """A copy whose rows (the last dimension) begin at cache lines, as do then vectors at multiples of their lanes."""
     per_line = _LINE // values.itemsize
     row = -(-values.shape[-1] // per_line) * per_line
     memory = np.zeros(int(np.prod(values.shape[:-1], dtype=np.int64)) * row + per_line, values.dtype)
     first = -memory.ctypes.data % _LINE // values.itemsize
-    made: Array = memory[first : len(memory) - per_line + first].reshape(*values.shape[:-1], row)[..., : values.shape[-1]]
+    made: Array = memory[first : len(memory) - per_line + first].reshape(*values.shape[:-1], row)[
+        ..., : values.shape[-1]
+    ]
     made[...] = values
     return made
 

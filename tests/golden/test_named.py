@@ -27,6 +27,6 @@ CPUS = {"avx512": Target(True, True), "generic": Target(False, False)}
 @pytest.mark.parametrize("cpu", CPUS)
 @pytest.mark.parametrize("name", NAMED)
 def test_generated_source(name: str, cpu: str, request: pytest.FixtureRequest) -> None:
-    algorithm = PatchAlgorithm()
+    algorithm = PatchAlgorithm(values="inverse")
     lowered = lower(algorithm.pipeline(), NAMED[name](algorithm, BUCKETS[0]), Layout(DENSE, {}, CPUS[cpu]))
     check(f"qwen_vl_{name}_{cpu}", source(lowered), bool(request.config.getoption("--update-golden")))
