@@ -23,13 +23,12 @@ from autosched.hf import arguments as read
 from autosched.hf.arguments import NotCoveredError
 from autosched.hf.drop_in import DropIn
 from autosched.hf.explanation import Explanation
-from autosched.hf.images import CHANNELS, as_hwc, describe, is_pil, is_plain, is_tensor
+from autosched.hf.images import CHANNELS, as_pixels, describe, is_pil, is_plain, is_tensor
 from autosched.hf.registry import Support
 from autosched.runtime import empty
+from autosched.vlm.passes import Pixels
 from autosched.vlm.preparation import Reference
 from autosched.vlm.qwen_vl import QwenVL
-
-Pixels = npt.NDArray[np.uint8]
 
 _cached_kernel = lru_cache(maxsize=64)(QwenVL)
 
@@ -141,12 +140,12 @@ class _PreparedDropIn(_QwenDropIn):
 
     def _autosched_pixels(self, image: Any, conversion: Mapping[str, Any]) -> Pixels:
         if is_plain(image) and (is_pil(image) or conversion.get("input_data_format") is None):
-            return as_hwc(image)
+            return as_pixels(image)
         converted = self._autosched_convert(image, conversion)
         array = converted.numpy() if is_tensor(converted) else converted
         if array.ndim != 3 or array.shape[0] != CHANNELS or array.dtype != np.uint8 or 0 in array.shape:
             raise NotCoveredError(f"{describe(image)} was converted to {array.dtype} {list(array.shape)}")
-        return as_hwc(array)
+        return as_pixels(array)
 
     def _autosched_convert(self, image: Any, conversion: Mapping[str, Any]) -> Any:
         """Hugging Face's own conversion of one image to ``[C, H, W]``."""
@@ -283,7 +282,7 @@ class Qwen4SlowDropIn(_QwenDropIn):
         if is_pil(images) and images.height in (1, CHANNELS):
             # The slow processor guesses the layout of PIL images too, and takes these rows for channels.
             raise NotCoveredError(f"the image has {images.height} rows, which are read as channels")
-        pixels = as_hwc(images)
+        pixels = as_pixels(images)
         size = recording.settings.resized(pixels)
         recording.images.append(pixels)
         recording.sizes.append(size)

@@ -47,7 +47,11 @@ class Call:
 
     def run_range(self, stage: int, first: int, last: int) -> None:
         """Iterations first..last-1 of the outermost loop of a stage."""
-        status = self.built.stages[stage](self.arguments, first, last)
+        self.run_with(self.arguments, stage, first, last)
+
+    def run_with(self, arguments: Array, stage: int, first: int, last: int) -> None:
+        """`run_range` with other arguments."""
+        status = self.built.stages[stage](arguments, first, last)
         if status == NO_MEMORY:
             func = self.built.lowered.stages[stage].func
             raise MemoryError(

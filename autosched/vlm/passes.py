@@ -7,10 +7,10 @@ computed: a strip of the output at a time, in the cache.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +20,15 @@ from autosched.imaging.coefficients import Flavour, axis_window
 from autosched.imaging.normalize import Constants, normalized
 from autosched.imaging.resample import AxisPass, axis_pass
 from autosched.lang import Expr, Func, Input, Pipeline, f32, u8, variables
-from autosched.runtime import Kernel
+from autosched.runtime import Bands, Call, Kernel, bind_bands
 from autosched.schedule import Schedule
 from autosched.schedule.directives import LoadStrategy
 from autosched.vlm.lookup import tuned
 from autosched.vlm.preparation import Preparation, Values
 from autosched.workload import Bucket, nearest
+
+#: An image, uint8 [H, W, C].
+Pixels: TypeAlias = npt.NDArray[np.uint8] | Bands
 
 #: Regions of images, by `stretch`: how many pixels of a source row one output pixel spans. It decides how many output
 #: pixels share a window of a plane: 16 of them take 64 bytes up to 3.9, and 128 up to 8. The limits are the geometric
@@ -130,9 +133,7 @@ class Canvas:
         return self.size if self.extent is None else self.extent
 
 
-def pass_arguments(
-    algorithm: Algorithm, preparation: Preparation, image: npt.NDArray[np.uint8], canvas: Canvas
-) -> dict[str, Any]:
+def pass_arguments(algorithm: Algorithm, preparation: Preparation, image: Pixels, canvas: Canvas) -> dict[str, Any]:
     """What a kernel of `algorithm` is bound to for an image [H, W, C], the output and the layout's own excepted."""
     _, *passes = _build(algorithm)
     given: dict[str, Any] = {"src": image}
@@ -148,6 +149,22 @@ def pass_arguments(
         )
         given |= along.bind(window)
     return given if algorithm.values == "bytes" else given | preparation.constants
+
+
+def bind(kernel: Kernel, given: Mapping[str, Any], out: npt.NDArray[Any], loop: str, rows: int) -> Call:
+    """Binds `kernel` to what `pass_arguments` gives; iteration i of the output's coordinate `loop` is for rows i * rows
+    and so on of the resized image.
+    """
+    image = given["src"]
+    if not isinstance(image, Bands):
+        return kernel.bind(out=out, **given)
+    begin, taps = given["y_begin"], given["y_taps"]
+
+    def needed(first: int, last: int) -> tuple[int, int]:
+        return int(begin[first * rows]), int(begin[min(last * rows, len(begin)) - 1]) + taps
+
+    rest = {name: value for name, value in given.items() if name != "src"}
+    return bind_bands(kernel, "src", image, loop, needed, out=out, **rest)
 
 
 def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str) -> Schedule:
@@ -168,7 +185,7 @@ def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str) -
     return s.vectorize("planes", "x", 16).loads("planes", "src", "permute64")
 
 
-def measures(image: npt.NDArray[np.uint8], size: tuple[int, int]) -> dict[str, float]:
+def measures(image: Pixels, size: tuple[int, int]) -> dict[str, float]:
     """What places an image [H, W, C] that is resized to `size` in a bucket."""
     return {"stretch": image.shape[1] / size[1]}
 
@@ -179,7 +196,7 @@ def kernel(algorithm: Algorithm, schedule: Schedule) -> Kernel:
     return Kernel(algorithm.pipeline(), schedule)
 
 
-def best_schedule(algorithm: Algorithm, image: npt.NDArray[np.uint8], size: tuple[int, int], threads: int) -> Schedule:
+def best_schedule(algorithm: Algorithm, image: Pixels, size: tuple[int, int], threads: int) -> Schedule:
     """The schedule tuned on this machine for an image like this, or the built-in default."""
     bucket = nearest(measures(image, size), BUCKETS)
     assert bucket is not None
