@@ -72,9 +72,9 @@ def build(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) 
 
 def target(excluded: frozenset[str] = frozenset()) -> Target:
     """What the CPU that Numba compiles for has instructions for."""
-    from autosched.codegen.simd.target import has_byte_permute, has_quads
+    from autosched.codegen.simd.target import has_byte_permute, has_packs, has_quads
 
-    return Target(has_byte_permute(), has_quads(), excluded)
+    return Target(has_byte_permute(), has_quads(), has_packs(), excluded)
 
 
 @cache

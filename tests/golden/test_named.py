@@ -21,7 +21,7 @@ DENSE = {
     "y_weight": {1: 2},
     "patches": {7: 4, 6: 56, 5: 784, 4: 1568, 3: 4704, 2: 9408, 1: 18816},
 }
-CPUS = {"avx512": Target(True, True), "generic": Target(False, False)}
+CPUS = {"avx512": Target(True, True), "generic": Target(False, False, False)}
 
 
 @pytest.mark.parametrize("cpu", CPUS)
