@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autosched.errors import ArgumentError
+from autosched.hf.arguments import NotCoveredError
 from autosched.hf.pillow_rows import pillow_rows
 from autosched.runtime import Bands, empty
 
@@ -101,6 +102,23 @@ def describe(image: Any) -> str:
     if shape is None:
         return f"a value of type {type(image).__name__}"
     return f"{type(image).__module__}.{type(image).__name__} of {image.dtype} {list(shape)}"
+
+
+def require_bytes(image: Any, do_convert_rgb: bool) -> None:
+    """Refuses, before any conversion, images that cannot become three channels of bytes on the CPU."""
+    if is_pil(image):
+        if image.mode != "RGB" and not do_convert_rgb:
+            raise NotCoveredError(f"{describe(image)} stays as it is without do_convert_rgb")
+        if 0 in image.size:
+            raise NotCoveredError("an image has no pixels")
+        return
+    if is_tensor(image):
+        import torch
+
+        if type(image) is not torch.Tensor or image.device.type != "cpu" or image.dtype != torch.uint8:
+            raise NotCoveredError(f"{describe(image)} on {image.device} is not a plain tensor of bytes on the CPU")
+    elif not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+        raise NotCoveredError(f"{describe(image)} does not hold bytes")
 
 
 def _pil_pixels(image: PIL.Image.Image) -> npt.NDArray[np.uint8]:

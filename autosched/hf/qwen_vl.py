@@ -23,7 +23,7 @@ from autosched.hf import arguments as read
 from autosched.hf.arguments import NotCoveredError
 from autosched.hf.drop_in import DropIn
 from autosched.hf.explanation import Explanation
-from autosched.hf.images import CHANNELS, as_pixels, describe, is_pil, is_plain, is_tensor
+from autosched.hf.images import CHANNELS, as_pixels, describe, is_pil, is_plain, is_tensor, require_bytes
 from autosched.hf.registry import Support
 from autosched.runtime import empty
 from autosched.vlm.passes import Pixels
@@ -122,7 +122,7 @@ class _PreparedDropIn(_QwenDropIn):
         if len(flat) == 0:
             raise NotCoveredError("there are no images")
         for image in flat:
-            _require_bytes(image, bool(conversion.get("do_convert_rgb")))
+            require_bytes(image, bool(conversion.get("do_convert_rgb")))
         pixels = [self._autosched_pixels(image, conversion) for image in flat]
         sizes = [settings.resized(image) for image in pixels]
         patches, grids = self._autosched_compute(settings, pixels, sizes)
@@ -287,23 +287,6 @@ class Qwen4SlowDropIn(_QwenDropIn):
         recording.images.append(pixels)
         recording.sizes.append(size)
         return [], (1, *recording.settings.kernel.grid(size))
-
-
-def _require_bytes(image: Any, do_convert_rgb: bool) -> None:
-    """Refuses, before any conversion, images that cannot become three channels of bytes on the CPU."""
-    if is_pil(image):
-        if image.mode != "RGB" and not do_convert_rgb:
-            raise NotCoveredError(f"{describe(image)} stays as it is without do_convert_rgb")
-        if 0 in image.size:
-            raise NotCoveredError("an image has no pixels")
-        return
-    if is_tensor(image):
-        import torch
-
-        if type(image) is not torch.Tensor or image.device.type != "cpu" or image.dtype != torch.uint8:
-            raise NotCoveredError(f"{describe(image)} on {image.device} is not a plain tensor of bytes on the CPU")
-    elif not isinstance(image, np.ndarray) or image.dtype != np.uint8:
-        raise NotCoveredError(f"{describe(image)} does not hold bytes")
 
 
 _MODULE: Final = "transformers.models.qwen2_vl.image_processing_qwen2_vl"

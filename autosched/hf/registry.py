@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from importlib import import_module
+from typing import Any, Final
 
 from autosched.errors import UnsupportedProcessorError
 from autosched.hf.drop_in import DropIn
@@ -21,6 +23,7 @@ class Support:
         base: name of a base class that tells apart generations of transformers that share name and module.
         mixin: what is placed before the class.
         replaced: methods whose work the kernels do; a subclass that overrides one has no drop-in.
+        optional: the same, but not every version of the class has them.
     """
 
     name: str
@@ -28,6 +31,25 @@ class Support:
     base: str
     mixin: type[DropIn]
     replaced: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+
+
+#: The modules that list what they support as SUPPORT, in the order that classes are looked for in.
+_HOMES: Final = (
+    "autosched.hf.qwen_vl",
+    "autosched.hf.families.fixed",
+    "autosched.hf.families.got_ocr2",
+    "autosched.hf.families.anyres",
+    "autosched.hf.families.pixtral",
+    "autosched.hf.families.gemma3",
+    "autosched.hf.families.idefics3",
+)
+
+
+@cache
+def supported() -> tuple[Support, ...]:
+    """Every class that has a drop-in."""
+    return tuple(entry for home in _HOMES for entry in import_module(home).SUPPORT)
 
 
 def find_support(cls: type, attributes: Mapping[str, Any]) -> Support:
@@ -40,15 +62,13 @@ def find_support(cls: type, attributes: Mapping[str, Any]) -> Support:
     Raises:
         UnsupportedProcessorError: no entry, or a replaced method was overridden.
     """
-    from autosched.hf.qwen_vl import SUPPORT
-
     names = [base.__name__ for base in cls.__mro__]
-    for support in SUPPORT:
+    for support in supported():
         for base in cls.__mro__:
             if (base.__module__, base.__name__) == (support.module, support.name) and support.base in names:
                 _require_unchanged(cls, base, support, attributes)
                 return support
-    known = ", ".join(sorted({support.name for support in SUPPORT}))
+    known = ", ".join(sorted({support.name for support in supported()}))
     raise UnsupportedProcessorError(
         f"There is no drop-in for {cls.__module__}.{cls.__qualname__}; autosched accelerates {known} of transformers "
         "4.57 and 5.x. Use the processor as it is."
@@ -56,8 +76,10 @@ def find_support(cls: type, attributes: Mapping[str, Any]) -> Support:
 
 
 def _require_unchanged(cls: type, base: type, support: Support, attributes: Mapping[str, Any]) -> None:
-    for name in support.replaced:
+    for name in (*support.replaced, *support.optional):
         ours = inspect.getattr_static(base, name, None)
+        if ours is None and name in support.optional:
+            continue
         if ours is None:
             raise UnsupportedProcessorError(
                 f"{base.__module__}.{base.__qualname__} has no method {name}, so this version of transformers is not "

@@ -64,7 +64,18 @@ class KernelFamily:
 
 #: The module that registers each name when it is imported.
 _HOMES: dict[str, str] = {
-    name + suffix: "autosched.vlm.qwen_vl" for name in ("qwen2-vl", "qwen2.5-vl", "qwen3-vl") for suffix in ("", "-pil")
+    name + suffix: f"autosched.vlm.{module}"
+    for module, known in {
+        "qwen_vl": ("qwen2-vl", "qwen2.5-vl", "qwen3-vl"),
+        "fixed": ("llava-1.5", "siglip"),
+        "internvl": ("internvl3",),
+        "anyres": ("llava-next", "llava-onevision"),
+        "pixtral": ("pixtral", "mistral3"),
+        "gemma3": ("gemma3",),
+        "idefics3": ("idefics3", "smolvlm2"),
+    }.items()
+    for name in known
+    for suffix in ("", "-pil")
 }
 
 _families: dict[str, KernelFamily] = {}

@@ -52,17 +52,19 @@ class Oracle:
         return getattr(transformers, self.class_name)(**settings)
 
 
-_TORCHVISION = Oracle("torchvision", "Qwen2VLImageProcessor" if TRANSFORMERS_5 else "Qwen2VLImageProcessorFast")
-_PIL = Oracle("pil", "Qwen2VLImageProcessorPil" if TRANSFORMERS_5 else "Qwen2VLImageProcessor")
+def oracles(name: str) -> list[Any]:
+    """Parameters of a test: both backends of a class, which is named as 5.x calls its torchvision form."""
+    return [
+        pytest.param(
+            Oracle("torchvision", name if TRANSFORMERS_5 else f"{name}Fast"),
+            id="torchvision",
+            marks=pytest.mark.skipif(not is_torchvision_available(), reason="torchvision is not installed"),
+        ),
+        pytest.param(Oracle("pil", f"{name}Pil" if TRANSFORMERS_5 else name), id="pil"),
+    ]
 
-ORACLES = [
-    pytest.param(
-        _TORCHVISION,
-        id="torchvision",
-        marks=pytest.mark.skipif(not is_torchvision_available(), reason="torchvision is not installed"),
-    ),
-    pytest.param(_PIL, id="pil"),
-]
+
+ORACLES = oracles("Qwen2VLImageProcessor")
 RETURN_TENSORS = [
     None,
     "np",
@@ -87,14 +89,26 @@ def outcome(call: Callable[[], Any]) -> Outcome:
 
 
 def assert_same_values(actual: dict[str, Any], expected: dict[str, Any]) -> None:
-    """Same keys in the same order, and the same types, dtypes, shapes and bits."""
+    """Same keys in the same order, and the same types, nesting, dtypes, shapes and bits."""
     assert list(actual) == list(expected)
     for key, value in expected.items():
-        assert type(actual[key]) is type(value), key
-        assert actual[key].dtype == value.dtype, key
-        ours, theirs = np.asarray(actual[key]), np.asarray(value)
-        np.testing.assert_array_equal(ours, theirs, err_msg=key)
-        assert ours.tobytes() == theirs.tobytes(), f"{key}: equal numbers, different bits"
+        assert_same(actual[key], value, key)
+
+
+def assert_same(ours: Any, theirs: Any, where: str) -> None:
+    """The same types all the way down, and the same bits in arrays."""
+    assert type(ours) is type(theirs), where
+    if isinstance(theirs, (list, tuple)):
+        assert len(ours) == len(theirs), where
+        for index, (one, other) in enumerate(zip(ours, theirs, strict=True)):
+            assert_same(one, other, f"{where}[{index}]")
+    elif hasattr(theirs, "dtype"):
+        assert ours.dtype == theirs.dtype, where
+        one, other = np.asarray(ours), np.asarray(theirs)
+        np.testing.assert_array_equal(one, other, err_msg=where)
+        assert one.tobytes() == other.tobytes(), f"{where}: equal numbers, different bits"
+    else:
+        assert ours == theirs, where
 
 
 def check_outcome(processor: Any, images: Callable[[], Any], **arguments: Any) -> Any:

@@ -1,0 +1,86 @@
+"""Idefics3 and SmolVLM."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+
+from autosched.hf.arguments import NotCoveredError
+from autosched.hf.family import Arguments, Batch, Family
+from autosched.hf.forms import supports
+from autosched.imaging.byte_table import CHANNELS
+from autosched.runtime import empty
+from autosched.vlm.idefics3 import Idefics3
+
+
+class Idefics3Family(Family):
+    """Tiles in samples, padded to the sample with the most."""
+
+    summary = "Idefics3 tiles"
+    nested = True
+    slow_converts = False
+
+    def __init__(self, arguments: Arguments) -> None:
+        if not arguments.flag("do_pad"):
+            raise NotCoveredError("do_pad is off")
+        if arguments.slow and arguments.get("return_tensors") is None:
+            raise NotCoveredError("return_tensors is None")
+        size = None
+        if arguments.flag("do_resize"):
+            size = arguments.size()
+            if "longest_edge" not in size and size.keys() != {"height", "width"}:
+                raise NotCoveredError(f"size has {sorted(size)}")
+        self.fast4 = arguments.generation < 5 and not arguments.slow
+        preparation = arguments.preparation() if not self.fast4 else _without_lanczos(arguments)
+        self.planner = Idefics3(
+            preparation, arguments.size("max_image_size")["longest_edge"], size, arguments.flag("do_image_splitting")
+        )
+        self.with_grids = arguments.flag("return_row_col_info")
+        self.grids: list[list[tuple[int, int]]] = []
+
+    def outputs(self, batch: Batch) -> dict[str, Any]:
+        """pixel_values [sample, tile, 3, y, x] and pixel_attention_mask, zeros where a sample has fewer tiles."""
+        plans = batch.plans(self.planner.plan)
+        grids = iter([self.planner.grid(*image.shape[:2]) for image in batch.images])
+        nesting = batch.nesting or (1,) * len(plans)
+        self.grids = [[next(grids) for _ in range(count)] for count in nesting]
+        counts = iter([plan.tiles for plan in plans])
+        samples = [[next(counts) for _ in range(count)] for count in nesting]
+        most, tile = max(sum(sample) for sample in samples), plans[0].tile
+        out = empty((len(samples), most, CHANNELS, *tile), np.float32)
+        mask = np.zeros((len(samples), most, *tile), np.float32 if self.fast4 else np.int64)
+        outs = []
+        for index, sample in enumerate(samples):
+            first = 0
+            for count in sample:
+                outs.append(out[index, first : first + count])
+                first += count
+            out[index, first:] = 0
+            mask[index, :first] = 1
+        batch.run(self.planner.preparation, plans, outs)
+        return {"pixel_values": batch.wrap(out), "pixel_attention_mask": batch.wrap(mask)}
+
+    def finish(self, encoding: Any) -> Any:
+        """Adds rows and cols, which never become tensors."""
+        if self.with_grids:
+            encoding["rows"] = [[rows for rows, _ in sample] for sample in self.grids]
+            encoding["cols"] = [[columns for _, columns in sample] for sample in self.grids]
+        return encoding
+
+
+def _without_lanczos(arguments: Arguments) -> Any:
+    """The fast processors of 4.57 resize bicubically where lanczos is asked for."""
+    mode = arguments.get("interpolation")
+    if getattr(mode, "value", None) != "lanczos":
+        return arguments.preparation()
+    values = {**arguments.values, "interpolation": 3}
+    return replace(arguments, values=values).preparation()
+
+
+_METHODS: Final = ("split_images", "split_image", "resize_for_vision_encoder", "pad", "_pad_image")
+SUPPORT: Final = (
+    *supports("idefics3", "Idefics3ImageProcessor", Idefics3Family, _METHODS),
+    *supports("smolvlm", "SmolVLMImageProcessor", Idefics3Family, _METHODS),
+)

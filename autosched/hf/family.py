@@ -1,0 +1,165 @@
+"""What a model family adds to a drop-in: reading its arguments, and putting its outputs together."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from autosched.errors import ArgumentError
+from autosched.hf import arguments as read
+from autosched.hf.arguments import NotCoveredError
+from autosched.imaging.byte_table import CHANNELS
+from autosched.runtime import empty
+from autosched.vlm.parts import Pixels, Plan, run_plans
+from autosched.vlm.preparation import Preparation, Reference
+
+Planner: TypeAlias = Callable[[int, int], Plan]
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The arguments of one call, resolved by transformers, and the processor that they were given to."""
+
+    values: Mapping[str, Any]
+    reference: Reference
+    processor: Any
+    generation: int
+
+    @property
+    def slow(self) -> bool:
+        """Whether the processor is a slow one of 4.57, some of which know fewer options."""
+        return self.generation < 5 and self.reference == "pil"
+
+    def get(self, name: str) -> Any:
+        """The value of an argument, None where there is none."""
+        return self.values.get(name)
+
+    def flag(self, name: str) -> bool:
+        """Whether an argument is true."""
+        return bool(self.values.get(name))
+
+    def size(self, name: str = "size") -> dict[str, int]:
+        """The sides that a size has, by key; positive ints."""
+        value = self.values.get(name)
+        if value is None:
+            raise NotCoveredError(f"{name} is None")
+        keys = ("height", "width", "shortest_edge", "longest_edge", "max_height", "max_width")
+        given = dict(value) if isinstance(value, dict) else {key: getattr(value, key, None) for key in keys}
+        found = {key: side for key, side in given.items() if side is not None}
+        if not found or not found.keys() <= set(keys):
+            raise NotCoveredError(f"{name} is {value!r}")
+        return {key: read.positive_int(found, key) for key in found}
+
+    def box(self, name: str = "size") -> tuple[int, int]:
+        """A size of height and width, and nothing else."""
+        size = self.size(name)
+        if size.keys() != {"height", "width"}:
+            raise NotCoveredError(f"{name} has {sorted(size)}")
+        return size["height"], size["width"]
+
+    def positive_int(self, name: str) -> int:
+        """An argument that is a positive int."""
+        return read.positive_int(self.values, name)
+
+    def preparation(self) -> Preparation:
+        """The settings of pixels, as every family calls them."""
+        if self.reference == "torchvision":
+            read.require_float32_default()
+        resample = self.values["interpolation"] if "interpolation" in self.values else self.values.get("resample")
+        return Preparation(
+            reference=self.reference,
+            filter=read.resampling_filter(resample, self.reference),
+            **read.byte_steps(self.values, self.reference),
+        )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The images of one call.
+
+    Attributes:
+        reference: whose types the outputs have.
+        images: all images, uint8 ``[H, W, C]`` with C >= 3.
+        nesting: how many of them belong to each sample; None where they came as a flat list.
+        extra: positional arguments that transformers puts between preprocess and its computation.
+        stacked: whether tensors or arrays are asked for; otherwise outputs stay lists.
+        threads: upper bound of the threads used.
+    """
+
+    reference: Reference
+    images: Sequence[Pixels]
+    nesting: tuple[int, ...] | None
+    extra: tuple[Any, ...]
+    stacked: bool
+    threads: int | None
+
+    def plans(self, planner: Planner) -> list[Plan]:
+        """The plan of each image; NotCoveredError where there is none, so that Hugging Face's own code raises."""
+        made: list[Plan] = []
+        for image in self.images:
+            height, width = image.shape[:2]
+            try:
+                made.append(planner(height, width))
+            except (ArgumentError, ValueError, ArithmeticError) as error:
+                raise NotCoveredError(f"an image of {width}x{height} pixels has no size: {error}") from error
+            if any(min(part.size) < 1 for part in made[-1].parts):
+                raise NotCoveredError(f"an image of {width}x{height} pixels would be resized to nothing")
+        return made
+
+    def tiles(self, preparation: Preparation, plans: Sequence[Plan]) -> npt.NDArray[np.float32]:
+        """The tiles of all images one after the other, float32 ``[tiles, 3, height, width]``; one size for all."""
+        if len({plan.tile for plan in plans}) > 1:
+            raise NotCoveredError("images have results of different sizes")
+        out = empty((sum(plan.tiles for plan in plans), CHANNELS, *plans[0].tile), np.float32)
+        self.run(preparation, plans, np.split(out, np.cumsum([plan.tiles for plan in plans])[:-1]))
+        return out
+
+    def run(self, preparation: Preparation, plans: Sequence[Plan], outs: Sequence[npt.NDArray[np.float32]]) -> None:
+        """Computes the tiles of each image into its array ``[tiles, 3, height, width]``."""
+        run_plans(preparation, self.images, plans, outs, self.threads)
+
+    def wrap(self, array: npt.NDArray[Any]) -> Any:
+        """An array in the type that the reference works with."""
+        if self.reference == "pil":
+            return array
+        import torch
+
+        return torch.from_numpy(array)
+
+    def listed(self, array: npt.NDArray[Any]) -> Any:
+        """What transformers has as a list until it makes tensors: a list of the parts, or the stacked array at once."""
+        return self.wrap(array) if self.stacked else [self.wrap(part) for part in array]
+
+
+class Family(ABC):
+    """The settings of one call of a family's processor, read from its arguments.
+
+    The constructor raises `NotCoveredError` for what the kernels do not cover.
+
+    Attributes:
+        summary: what an explanation calls it.
+        nested: whether transformers makes samples of images before it computes.
+        samples: whether the lengths of samples are among the outputs.
+        slow_converts: whether the slow processors of 4.57 convert images to RGB before they resize them.
+    """
+
+    summary: ClassVar[str]
+    nested: ClassVar[bool] = False
+    samples: ClassVar[bool] = False
+    slow_converts: ClassVar[bool] = True
+
+    @abstractmethod
+    def __init__(self, arguments: Arguments) -> None: ...
+
+    @abstractmethod
+    def outputs(self, batch: Batch) -> dict[str, Any]:
+        """The outputs of a batch, with Hugging Face's keys, types and nesting."""
+
+    def finish(self, encoding: Any) -> Any:
+        """Changes what transformers' BatchFeature made of the outputs."""
+        return encoding

@@ -1,0 +1,286 @@
+"""Drop-ins in the four forms that transformers' image processors have had; a family says what is computed.
+
+- 5.x, both backends: the arguments are resolved before ``_preprocess_image_like_inputs``, which reads the images and
+  computes. It is replaced.
+- 4.57 ``Fast``: the same place, other arguments.
+- 4.57 slow: ``preprocess`` does everything and is replaced; its arguments are resolved here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, ClassVar, Final
+
+import numpy as np
+
+from autosched.errors import AutoschedWarning, CacheError, CompileError
+from autosched.hf import arguments as read
+from autosched.hf.arguments import NotCoveredError
+from autosched.hf.drop_in import DropIn
+from autosched.hf.explanation import Explanation
+from autosched.hf.family import Arguments, Batch, Family
+from autosched.hf.images import CHANNELS, as_hwc, describe, is_pil, is_plain, is_tensor, require_bytes
+from autosched.hf.registry import Support
+from autosched.vlm.parts import Pixels
+from autosched.vlm.preparation import Reference
+
+
+class FamilyDropIn(DropIn):
+    """What all forms share."""
+
+    __slots__ = ()
+    _autosched_reference: ClassVar[Reference]
+    _autosched_generation: ClassVar[int]
+    _autosched_family: ClassVar[type[Family]]
+
+    def _autosched_answer(
+        self, images: Any, values: Mapping[str, Any], conversion: Mapping[str, Any], extra: tuple[Any, ...] = ()
+    ) -> Any:
+        """Converts and computes all images of a call with resolved arguments, or raises `NotCoveredError`.
+
+        ``conversion`` holds the arguments of Hugging Face's own conversion of one image, which is used for every image
+        that is not plain.
+        """
+        from transformers.image_processing_base import BatchFeature
+
+        return_tensors = values.get("return_tensors")
+        read.require_known_tensors(return_tensors)
+        arguments = Arguments(values, self._autosched_reference, self, self._autosched_generation)
+        family = self._autosched_family(arguments)
+        structure = self._autosched_structure(images)
+        nested = len(structure) > 0 and isinstance(structure[0], (list, tuple))
+        flat = [image for sample in structure for image in sample] if nested else list(structure)
+        if len(flat) == 0:
+            raise NotCoveredError("there are no images")
+        for image in flat:
+            require_bytes(image, bool(conversion.get("do_convert_rgb")))
+        batch = Batch(
+            self._autosched_reference,
+            [self._autosched_pixels(image, conversion) for image in flat],
+            tuple(len(sample) for sample in structure) if nested else None,
+            extra,
+            return_tensors is not None,
+            self._autosched_state.threads,
+        )
+        try:
+            data = family.outputs(batch)
+        except (CompileError, CacheError) as error:
+            message = f"autosched could not build its kernel, so Hugging Face's own code runs: {error}"
+            warnings.warn(message, AutoschedWarning, stacklevel=2)
+            raise NotCoveredError(message) from error
+        self._autosched_record(
+            Explanation("kernels", f"{family.summary}, {self._autosched_reference} reference", len(flat))
+        )
+        return family.finish(BatchFeature(data=data, tensor_type=return_tensors))
+
+    def _autosched_structure(self, images: Any) -> Sequence[Any]:
+        """The images as Hugging Face's own code flattens or nests them."""
+        structure: Sequence[Any] = self._prepare_images_structure(images)  # type: ignore[attr-defined]
+        return structure
+
+    def _autosched_pixels(self, image: Any, conversion: Mapping[str, Any]) -> Pixels:
+        if is_plain(image) and (is_pil(image) or conversion.get("input_data_format") is None):
+            return as_hwc(image)
+        converted = self._autosched_convert(image, conversion)
+        array = converted.numpy() if is_tensor(converted) else converted
+        if array.ndim != 3 or array.shape[0] != CHANNELS or array.dtype != np.uint8 or 0 in array.shape:
+            raise NotCoveredError(f"{describe(image)} was converted to {array.dtype} {list(array.shape)}")
+        return as_hwc(array)
+
+    def _autosched_convert(self, image: Any, conversion: Mapping[str, Any]) -> Any:
+        """Hugging Face's own conversion of one image to ``[C, H, W]``."""
+        raise NotImplementedError
+
+    def _autosched_give_up(self, reason: NotCoveredError) -> None:
+        self._autosched_record(Explanation("huggingface", str(reason)))
+
+
+class Form5(FamilyDropIn):
+    """transformers 5.x."""
+
+    __slots__ = ()
+    _autosched_generation = 5
+
+    def _preprocess_image_like_inputs(self, images: Any, *args: Any, **kwargs: Any) -> Any:
+        images = self.fetch_images(images)  # type: ignore[attr-defined]
+        try:
+            read.require_cpu(kwargs.get("device"))
+            return self._autosched_answer(images, kwargs, kwargs, args)
+        except NotCoveredError as reason:
+            self._autosched_give_up(reason)
+        return super()._preprocess_image_like_inputs(images, *args, **kwargs)  # type: ignore[misc]
+
+    def _autosched_convert(self, image: Any, conversion: Mapping[str, Any]) -> Any:
+        return self.process_image(image, **conversion)  # type: ignore[attr-defined]
+
+
+class Torchvision5(Form5):
+    """transformers 5.x, torchvision backend."""
+
+    __slots__ = ()
+    _autosched_reference = "torchvision"
+
+
+class Pil5(Form5):
+    """transformers 5.x, PIL backend."""
+
+    __slots__ = ()
+    _autosched_reference = "pil"
+
+
+class Fast4(FamilyDropIn):
+    """transformers 4.57, ``use_fast=True``."""
+
+    __slots__ = ()
+    _autosched_reference = "torchvision"
+    _autosched_generation = 4
+
+    def _preprocess_image_like_inputs(self, images: Any, *args: Any, **kwargs: Any) -> Any:
+        if images is not None:
+            images = self.fetch_images(images)  # type: ignore[attr-defined]
+        try:
+            if images is None or kwargs.get("videos") is not None:
+                raise NotCoveredError("there are videos")
+            if kwargs.get("input_data_format") is not None:
+                raise NotCoveredError(f"input_data_format is {kwargs['input_data_format']!r}")
+            read.require_cpu(kwargs.get("device"))
+            return self._autosched_answer(images, kwargs, kwargs, args)
+        except NotCoveredError as reason:
+            self._autosched_give_up(reason)
+        return super()._preprocess_image_like_inputs(images, *args, **kwargs)  # type: ignore[misc]
+
+    def _autosched_convert(self, image: Any, conversion: Mapping[str, Any]) -> Any:
+        return self._process_image(  # type: ignore[attr-defined]
+            image, do_convert_rgb=conversion.get("do_convert_rgb"), input_data_format=None, device=None
+        )
+
+
+class Slow4(FamilyDropIn):
+    """transformers 4.57, ``use_fast=False``."""
+
+    __slots__ = ()
+    _autosched_reference = "pil"
+    _autosched_generation = 4
+
+    def preprocess(self, images: Any, *args: Any, **kwargs: Any) -> Any:
+        if images is not None:
+            images = self.fetch_images(images)  # type: ignore[attr-defined]
+        try:
+            if images is None or args:
+                raise NotCoveredError("there are no images, or positional arguments after them")
+            values = self._autosched_resolved(kwargs)
+            if kwargs.get("input_data_format") is not None:
+                raise NotCoveredError("input_data_format is given")
+            layout = values.get("data_format")
+            if getattr(layout, "value", layout) != "channels_first":
+                raise NotCoveredError(f"data_format is {layout!r}")
+            if not (values.get("do_rescale") or values.get("do_normalize")):
+                raise NotCoveredError("neither do_rescale nor do_normalize is set, so the result is uint8")
+            if not self._autosched_family.samples:
+                return self._autosched_answer(images, values, values)
+            images, counts = _samples(images)
+            return self._autosched_answer(images, values, values, (counts,))
+        except NotCoveredError as reason:
+            self._autosched_give_up(reason)
+        return super().preprocess(images, *args, **kwargs)  # type: ignore[misc]
+
+    def _autosched_resolved(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments of a call, those that are None from the processor's attributes, as the slow processors do."""
+        defaults = _defaults(self.autosched_original_class)
+        unknown = sorted(kwargs.keys() - defaults.keys())
+        if unknown:
+            raise NotCoveredError(f"unknown arguments: {', '.join(unknown)}")
+        given = {**defaults, **kwargs}
+        return {name: getattr(self, name, None) if value is None else value for name, value in given.items()}
+
+    def _autosched_structure(self, images: Any) -> Sequence[Any]:
+        from transformers.image_utils import make_flat_list_of_images, make_nested_list_of_images
+
+        make = make_nested_list_of_images if self._autosched_family.nested else make_flat_list_of_images
+        try:
+            structure: Sequence[Any] = make(images)
+        except Exception as error:
+            raise NotCoveredError(f"the images are not a batch: {error}") from error
+        samples = [sample if isinstance(sample, (list, tuple)) else [sample] for sample in structure]
+        if len({not is_pil(image) and image.shape[0] == CHANNELS for sample in samples for image in sample}) > 1:
+            # The layout of the first image is taken for that of all.
+            raise NotCoveredError("some images have their channels first and some last")
+        return structure
+
+    def _autosched_pixels(self, image: Any, conversion: Mapping[str, Any]) -> Pixels:
+        if is_pil(image) and conversion.get("do_convert_rgb") and self._autosched_family.slow_converts:
+            from transformers.image_transforms import convert_to_rgb
+
+            image = convert_to_rgb(image)
+        if not (is_plain(image) or (is_pil(image) and image.mode == "RGB")):
+            raise NotCoveredError(f"{describe(image)} is not plain RGB")
+        if is_pil(image) and image.height in (1, CHANNELS):
+            # The slow processor guesses the layout of PIL images too, and takes these rows for channels.
+            raise NotCoveredError(f"the image has {image.height} rows, which are read as channels")
+        return as_hwc(image)
+
+
+def _samples(images: Any) -> tuple[Any, list[int]]:
+    """The images without empty samples, and the length of each sample."""
+    if not isinstance(images, (list, tuple)):
+        return images, [1]
+    if len(images) > 0 and isinstance(images[0], (list, tuple)):
+        filled = [sample for sample in images if sample]
+        return filled, [len(sample) for sample in filled]
+    return images, [1] * len(images)
+
+
+@lru_cache(maxsize=64)
+def _defaults(original: type) -> dict[str, Any]:
+    """The arguments of a slow processor's ``preprocess`` after the images, with their defaults."""
+    parameters = list(inspect.signature(original.preprocess).parameters.values())[2:]  # type: ignore[attr-defined]
+    return {p.name: p.default for p in parameters if p.kind is not inspect.Parameter.VAR_KEYWORD}
+
+
+_SHARED: Final = ("resize", "rescale", "normalize")
+_PREPARED: Final = (
+    *_SHARED,
+    "_preprocess_image_like_inputs",
+    "_prepare_image_like_inputs",
+    "_prepare_images_structure",
+    "convert_to_rgb",
+    "_preprocess",
+)
+_FUSED: Final = ("rescale_and_normalize", "_fuse_mean_std_and_rescale_factor")
+#: Form, what it is called after a family's name, its modules' prefix and suffix, a base that only it has, and the
+#: methods that the kernels replace.
+_FORMS: Final = (
+    (Torchvision5, "", "", "", "TorchvisionBackend", (*_PREPARED, *_FUSED, "process_image")),
+    (Pil5, "Pil", "pil_", "", "PilBackend", (*_PREPARED, "process_image")),
+    (Fast4, "Fast", "", "_fast", "BaseImageProcessorFast", (*_PREPARED, *_FUSED, "_process_image")),
+    (Slow4, "", "", "", "BaseImageProcessor", ("preprocess",)),
+)
+
+
+def supports(
+    model: str, name: str, family: type[Family], methods: Sequence[str] = (), forms: Sequence[type] = ()
+) -> tuple[Support, ...]:
+    """The entries of a family in all its forms.
+
+    Args:
+        model: the folder in ``transformers.models``.
+        name: class name of the 5.x torchvision processor, such as ``CLIPImageProcessor``.
+        family: what is computed.
+        methods: further methods that the kernels replace, where a form has them.
+        forms: the forms that are covered; all where it is empty.
+    """
+    return tuple(
+        Support(
+            name=name + suffix,
+            module=f"transformers.models.{model}.image_processing_{before}{model}{after}",
+            base=base,
+            mixin=type(f"{family.__name__}{form.__name__}", (form,), {"__slots__": (), "_autosched_family": family}),
+            replaced=replaced,
+            optional=(*methods, *(name for name in _SHARED if name not in replaced)),
+        )
+        for form, suffix, before, after, base, replaced in _FORMS
+        if not forms or form in forms
+    )

@@ -1,0 +1,118 @@
+"""Kernel families of tiles: from a planner and its settings to what `autosched tune` and `bench` need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, Protocol, cast
+
+import numpy as np
+
+from autosched.imaging.byte_table import CHANNELS
+from autosched.vlm.parts import Plan, bindings
+from autosched.vlm.passes import BUCKETS, measures
+from autosched.vlm.photographs import specimens
+from autosched.vlm.preparation import Preparation, Reference
+from autosched.vlm.registry import KernelFamily, register
+from autosched.vlm.tiles import NAMED, TileAlgorithm
+from autosched.workload import Binding, Workload
+
+#: Calls that are checked against the interpreter, and the longer side of their images and tiles, in pixels.
+_CHECKS, _CHECKED_SIDE = 2, 150
+
+
+class Planner(Protocol):
+    """What makes plans: a frozen dataclass of a family's settings."""
+
+    @property
+    def preparation(self) -> Preparation:
+        """The settings of pixels."""
+        ...
+
+    def plan(self, height: int, width: int) -> Plan:
+        """The tiles of an image of height x width pixels."""
+        ...
+
+
+def register_tiles(
+    name: str,
+    planner: Planner,
+    backend: str,
+    summary: str,
+    processors: Callable[[str], Any],
+    space: str = "tiles.toml",
+) -> None:
+    """Registers a planner for one reference: as `name`, or `name-pil`.
+
+    `processors` makes Hugging Face's own processor of a backend; it raises ImportError where that is not installed.
+    """
+    reference = cast("Reference", backend)
+    chosen = replace(planner, preparation=replace(planner.preparation, reference=reference))  # type: ignore[type-var]
+    p = chosen.preparation
+    algorithm = TileAlgorithm(p.flavour, False, p.values)
+    register(
+        KernelFamily(
+            name=name if backend == "torchvision" else f"{name}-pil",
+            summary=f"{summary}, bit for bit as transformers' {backend} backend",
+            pipeline=algorithm.pipeline,
+            schedules={key: partial(make, algorithm) for key, make in NAMED.items()},
+            specimens=specimens,
+            workload=partial(workload, chosen),
+            buckets=BUCKETS,
+            space=space,
+            processors={b: lambda _, b=b: processors(b) for b in ("torchvision", "pil")},  # type: ignore[misc]
+        )
+    )
+
+
+def workload(planner: Planner, images: Sequence[Any], _settings: Mapping[str, Any]) -> Workload:
+    """The last calls that make tiles of PIL images as one batch, from Pillow's memory layout."""
+    made: list[Binding] = []
+    stretch: list[float] = []
+    small: list[Binding] = []
+    for image in images:
+        pixels = np.asarray(image.convert("RGBX"))[:, :, :CHANNELS]
+        for source, part, binding in bindings(planner.preparation, pixels, planner.plan(*pixels.shape[:2])):
+            if _vertical_first(planner, source.shape, part.size):
+                continue
+            made.append(binding)
+            stretch.append(measures(source, part.size)["stretch"])
+            if len(small) < _CHECKS:
+                small.append(_checked(planner, source, part.size))
+    spread = {"stretch": float(np.median(stretch))}
+    return Workload("images", tuple(made), spread, items=len(images), checks=lambda: tuple(small))
+
+
+def _vertical_first(planner: Planner, shape: tuple[int, ...], size: tuple[int, int]) -> bool:
+    """Whether an image is another pipeline's."""
+    return planner.preparation.vertical_first(shape[0], shape[1], size)
+
+
+def _checked(planner: Planner, source: Any, size: tuple[int, int]) -> Binding:
+    """The call of a piece of an image that is resized by about the same ratio into one small tile."""
+    from autosched.vlm.passes import Canvas
+    from autosched.vlm.tiles import TileSettings
+
+    shrink = max(1.0, max(*size, *source.shape[:2]) / _CHECKED_SIDE)
+    height, width = (max(8, int(side / shrink)) for side in source.shape[:2])
+    tile = max(8, int(size[0] / shrink)), max(8, int(size[1] / shrink))
+    piece = source[:height, :width]
+    given = TileSettings(planner.preparation).arguments(piece, Canvas(tile), tile)
+    return Binding(given, (1, 1, CHANNELS, *tile))
+
+
+def processor(name: str, preparation: Preparation, **settings: Any) -> Callable[[str], Any]:
+    """What makes transformers' processor of a class (as 5.x calls its torchvision form) for a backend."""
+
+    def make(backend: str) -> Any:
+        import transformers
+
+        old = int(transformers.__version__.split(".")[0]) < 5
+        if backend == "torchvision":
+            import torchvision  # noqa: F401  (its absence is what is asked for)
+        suffix = {"torchvision": "Fast" if old else "", "pil": "" if old else "Pil"}[backend]
+        made = getattr(transformers, name + suffix)
+        return made(image_mean=list(preparation.mean), image_std=list(preparation.std), **settings)
+
+    return make

@@ -1,0 +1,89 @@
+"""Images to tiles: resize, rescale, normalise and cut, planes of channels in every tile.
+
+One tile is a plane image; an image in a grid of tiles is one call over the resized canvas. Tiles may have any size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autosched.imaging.byte_table import CHANNELS
+from autosched.lang import Expr, Func, Param, relayout, variables
+from autosched.runtime import Call
+from autosched.schedule import Schedule
+from autosched.vlm.passes import Algorithm, Canvas, best_schedule, kernel, pass_arguments, strips
+from autosched.vlm.preparation import Preparation
+from autosched.workload import Bucket
+
+
+@dataclass(frozen=True)
+class TileAlgorithm(Algorithm):
+    """An `Algorithm` whose output `tiles` [ty, tx, c, y, x] is a grid of tiles of Params tile_height x tile_width."""
+
+    @property
+    def name(self) -> str:
+        """The pipeline's name."""
+        return f"tiles-{self.flavour}{self.suffix}"
+
+    def layout(self, resized: Func, value: Callable[[Expr, Expr], Expr]) -> Func:
+        """Funcs `normalized` [c, y, x] and `tiles`."""
+        ty, tx, c, y, x = variables("ty tx c y x")
+        values = Func("normalized")
+        values[c, y, x] = value(resized[c, y, x], c)
+        height, width = Param("tile_height"), Param("tile_width")
+        return relayout(values, "tiles", (ty, tx, c, y, x), (c, ty * height + y, tx * width + x)).bound(c, CHANNELS)
+
+    def default(self, bucket: Bucket) -> Schedule:
+        """The built-in schedule: strips of a row of tiles, whole lines past the caches.
+
+        Bytes are read again by the next resize, so they stay in the caches.
+        """
+        s = Schedule().inline("normalized").split("tiles", "y", "yo", "yi", _STRIP)
+        s = s.reorder("tiles", "ty", "yo", "tx", "c", "yi", "x").fuse("tiles", "ty", "yo", "strip")
+        s = s.vectorize("tiles", "x", 64 if self.values == "bytes" else 16).parallel("tiles", "strip")
+        return strips(s if self.values == "bytes" else s.stream("tiles"), self, bucket, "tiles", "strip")
+
+
+#: Rows of tiles that are computed at once: their first pass overlaps that of the next by the taps of a window.
+_STRIP = 32
+
+#: Schedules by name; each takes the algorithm and a bucket.
+NAMED = {"default": TileAlgorithm.default}
+
+
+@dataclass(frozen=True)
+class TileSettings:
+    """How tiles are made: the settings of pixels, and whether the result is bytes that are resized again."""
+
+    preparation: Preparation
+    bytes: bool = False
+
+    def algorithm(self, height: int, width: int, size: tuple[int, int]) -> TileAlgorithm:
+        """The algorithm for an image of height x width pixels that is resized to `size`."""
+        p = self.preparation
+        made = TileAlgorithm(p.flavour, p.vertical_first(height, width, size))
+        return replace(made, values="bytes" if self.bytes else p.values)
+
+    def arguments(self, image: npt.NDArray[np.uint8], canvas: Canvas, tile: tuple[int, int]) -> dict[str, Any]:
+        """What the kernel of `algorithm` is bound to, the output excepted."""
+        algorithm = self.algorithm(image.shape[0], image.shape[1], canvas.size)
+        given = pass_arguments(algorithm, self.preparation, image, canvas)
+        return {**given, "tile_height": tile[0], "tile_width": tile[1]}
+
+    def bind(
+        self,
+        image: npt.NDArray[np.uint8],
+        canvas: Canvas,
+        out: npt.NDArray[Any],
+        threads: int,
+        schedule: Schedule | None = None,
+    ) -> Call:
+        """A call that computes `out` [ty, tx, C, y, x] under `schedule` or the best that is known."""
+        algorithm = self.algorithm(image.shape[0], image.shape[1], canvas.size)
+        chosen = schedule or best_schedule(algorithm, image, canvas.size, threads)
+        return kernel(algorithm, chosen).bind(out=out, **self.arguments(image, canvas, (out.shape[3], out.shape[4])))

@@ -1,0 +1,51 @@
+"""Pixtral and Mistral 3 against Hugging Face's own processors, bit for bit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from families import check_forms_of_images, check_random_images, photographs, tensors
+from references import TRANSFORMERS_5, Oracle, check_accelerated, check_fallback, oracles
+
+PATCH = {"patch_size": {"height": 14, "width": 14}}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "mistral3": {"size": {"longest_edge": 1540}, **PATCH},
+    "shrunk": {"size": {"longest_edge": 70}, **PATCH},
+    "oblong": {"size": {"height": 64, "width": 96}, "patch_size": {"height": 8, "width": 12}},
+    "no resize": {"do_resize": False},
+    "bilinear": {"resample": 2, "size": {"longest_edge": 64}},
+    "rescale only": {"do_normalize": False, "size": {"longest_edge": 64}},
+}
+every_oracle = pytest.mark.parametrize("oracle", oracles("PixtralImageProcessor"))
+
+
+@every_oracle
+@pytest.mark.parametrize("name", OPTIONS)
+def test_random_images(oracle: Oracle, name: str) -> None:
+    check_random_images(oracle, OPTIONS[name], {})
+
+
+@every_oracle
+def test_photographs(oracle: Oracle) -> None:
+    check_accelerated(oracle.build(), photographs(), return_tensors=tensors(oracle))
+
+
+@every_oracle
+def test_forms_of_images(oracle: Oracle) -> None:
+    check_forms_of_images(oracle, OPTIONS["shrunk"])
+
+
+@every_oracle
+def test_without_padding(oracle: Oracle) -> None:
+    if not TRANSFORMERS_5:
+        pytest.skip("4.57 always pads")
+    processor = oracle.build(**OPTIONS["shrunk"], do_pad=False)
+    check_accelerated(processor, photographs(), return_tensors=None)
+    check_accelerated(processor, photographs()[0], return_tensors="np")
+
+
+@every_oracle
+def test_what_falls_back(oracle: Oracle) -> None:
+    check_fallback(oracle.build(), lambda: photographs()[1], "resample", resample=0)
