@@ -18,14 +18,14 @@ from autosched.errors import TuneError
 from autosched.lang import Pipeline
 from autosched.records import Key, Origin, Record, Search, Times, key_here
 from autosched.records.model import Interval
-from autosched.runtime import compile as compile_kernel
 from autosched.runtime import default_threads
 from autosched.schedule import Schedule
-from autosched.tune.candidate import CandidateError, Prepared, Preparer
-from autosched.tune.check import plan_checks
+from autosched.tune.bench import Bench, Job, Ready
+from autosched.tune.candidate import CandidateError
 from autosched.tune.finals import Contender, Final, play
 from autosched.tune.interrupt import Interruption
-from autosched.tune.measure import Estimate, clock, race
+from autosched.tune.isolated import IsolatedBench
+from autosched.tune.measure import Estimate, Race
 from autosched.tune.space import Space
 from autosched.tune.study import Outcome, Study, Trial
 from autosched.workload import Bucket, Workload
@@ -112,16 +112,18 @@ def tune(
     report: Callable[[Progress], None] = lambda _: None,
     directory: Path | None = None,
     seed: int | None = None,
+    bench: Callable[[Job], Bench] | None = None,
 ) -> Result:
     """Search for the fastest schedule of a task on this machine; goes on where an earlier run ended.
 
     Every candidate is checked bit for bit before it is timed. Nothing is written but the study, in `directory` or the
-    user's state directory. Raises TuneError, and Interrupted on Ctrl-C.
+    user's state directory. `bench` makes what prepares and times candidates: by default a worker process, so that one
+    that crashes or hangs costs a trial. Raises TuneError, and Interrupted on Ctrl-C.
     """
     count = default_threads() if threads is None else threads
     if count < 1:
         raise TuneError(f"threads is {threads}; it must be at least 1")
-    return _Run(task, budget, count, report, directory, seed).run()
+    return _Run(task, budget, count, report, directory, seed, bench or IsolatedBench).run()
 
 
 def study_name(task: Task, key: Key) -> str:
@@ -158,6 +160,7 @@ class _Run:
         report: Callable[[Progress], None],
         directory: Path | None,
         seed: int | None,
+        bench: Callable[[Job], Bench],
     ) -> None:
         if "default" not in task.schedules:
             raise TuneError("a task needs a schedule called 'default', which the others are compared with")
@@ -172,13 +175,14 @@ class _Run:
         self.begin = time.monotonic()
         bucket = task.bucket or Bucket(task.workload.name, task.workload.measures)
         self.key = key_here(task.pipeline, bucket, threads)
-        self.preparer = Preparer(task.pipeline, task.workload, threads)
+        self.make_bench = bench
         self.interruption = Interruption()
 
     def run(self) -> Result:
         task = self.task
         with Study(task.pipeline.name, study_name(task, self.key), task.space, self.directory, self.seed) as study:
             resumed = study.finished
+            self.bench = self.make_bench(Job(task.pipeline, task.workload, self.threads, task.schedules["default"]))
             try:
                 with self.interruption:
                     self.start(study)
@@ -187,6 +191,8 @@ class _Run:
                     self.interruption.check()
             except KeyboardInterrupt:
                 raise Interrupted(study.finished, study.path) from None
+            finally:
+                self.bench.close()
             record = self.record(study, final)
             return Result(record, final, tuple(study.trials), resumed, exhausted, study.path, task.workload.items)
 
@@ -194,21 +200,16 @@ class _Run:
         """Prepare the checks, the default, the schedules that come with the pipeline, and the best of earlier runs."""
         self.say("check", study)
         schedule = self.task.schedules["default"]
-        trusted = compile_kernel(self.task.pipeline, schedule)
-        self.preparer.checks = plan_checks(self.task.pipeline, self.task.workload, trusted)
-        try:
-            self.default = self.preparer.prepare(schedule)
-        except CandidateError as error:
-            raise TuneError(
-                f"the default schedule of {self.task.pipeline.name} cannot be timed ({error.kind}): {error}"
-            ) from None
+        self.default = self.bench.start()
         self.best, self.best_ratio, self.best_label = self.default, 1.0, "default"
-        self.best_seconds = clock(self.default.run)
+        self.best_seconds = self.bench.seconds(self.default)
         best = study.best()
         if best is not None and best.outcome.ratio is not None and best.outcome.ratio < 1.0:
             try:
-                self.best, self.best_ratio = self.preparer.prepare(best.schedule), best.outcome.ratio
-                self.best_label, self.best_seconds = best.name or f"trial {best.number}", clock(self.best.run)
+                ready = self.bench.prepare(best.schedule)
+                self.best_seconds = self.bench.seconds(ready)
+                self.best, self.best_ratio = ready, best.outcome.ratio
+                self.best_label = best.name or f"trial {best.number}"
             except CandidateError:
                 pass  # it was right once; the default still is
         if study.known(schedule) is None:
@@ -244,23 +245,36 @@ class _Run:
         """Prepare a candidate and race it against the best so far, which it replaces where it is faster."""
         begin = time.monotonic()
         try:
-            prepared = self.preparer.prepare(schedule)
+            return self.measured(self.bench.prepare(schedule), study, label, begin)
         except CandidateError as error:
             return Outcome(error.kind, None, str(error), time.monotonic() - begin)
-        same = study.by_source(prepared.source)
+
+    def measured(self, ready: Ready, study: Study, label: str, begin: float) -> Outcome:
+        same = study.by_source(ready.source)
         if same is not None:
             message = f"the same code as trial {same.number}"
-            return Outcome("duplicate", same.outcome.ratio, message, time.monotonic() - begin, prepared.source)
-        first = race(prepared.run, self.best.run)
+            return Outcome("duplicate", same.outcome.ratio, message, time.monotonic() - begin, ready.source)
+        first = self.race(ready)
         if first.gave_up:
             ratio = first.ratio * self.best_ratio
-            return Outcome("slow", ratio, "", time.monotonic() - begin, prepared.source)
-        result = race(prepared.run, self.best.run, seconds=1.0, least=5) if first.ratio < PROMISING else first
+            return Outcome("slow", ratio, "", time.monotonic() - begin, ready.source)
+        result = self.race(ready, seconds=1.0, least=5) if first.ratio < PROMISING else first
         ratio = result.ratio * self.best_ratio
         if result.ratio < 1.0:
-            self.best, self.best_ratio, self.best_label = prepared, ratio, label
+            self.best, self.best_ratio, self.best_label = ready, ratio, label
             self.best_seconds = float(np.median(result.candidate))
-        return Outcome("ok", ratio, "", time.monotonic() - begin, prepared.source)
+        self.bench.keep([self.default, self.best])
+        return Outcome("ok", ratio, "", time.monotonic() - begin, ready.source)
+
+    def race(self, ready: Ready, seconds: float = 0.3, least: int = 3) -> Race:
+        """Against the best so far; where that is what fails, it is the best no more."""
+        try:
+            return self.bench.race(ready, self.best, seconds=seconds, least=least)
+        except CandidateError as error:
+            if error.entered == 0 or self.best is self.default:
+                raise
+            self.best, self.best_ratio, self.best_label = self.default, 1.0, "default"
+            return self.bench.race(ready, self.best, seconds=seconds, least=least)
 
     def final(self, study: Study) -> Final:
         """The fastest few of the study against the default."""
@@ -272,15 +286,15 @@ class _Run:
             if len(contenders) == FINALISTS:
                 break
             try:
-                prepared = self.preparer.prepare(trial.schedule)
+                ready = self.bench.prepare(trial.schedule)
             except CandidateError:
                 continue
-            if prepared.source not in sources:
-                sources.add(prepared.source)
-                contenders.append(_contender(trial.name or f"trial {trial.number}", prepared))
+            if ready.source not in sources:
+                sources.add(ready.source)
+                contenders.append(Contender(trial.name or f"trial {trial.number}", ready))
         left = FINAL_SECONDS if self.budget.seconds is None else max(self.budget.seconds - self.elapsed(), 1.0)
-        default = _contender("default", self.default)
-        return play(default, contenders, seconds=left, progress=lambda _: self.say("final", study))
+        default = Contender("default", self.default)
+        return play(self.bench, default, contenders, seconds=left, progress=lambda _: self.say("final", study))
 
     def record(self, study: Study, final: Final) -> Record:
         scale = 1e3 / self.task.workload.items
@@ -316,10 +330,6 @@ class _Run:
         ms = 1e3 * self.best_seconds / self.task.workload.items
         speedup = 1.0 / self.best_ratio
         self.report(Progress(stage, study.finished, self.elapsed(), ms, speedup, self.best_label, last))
-
-
-def _contender(label: str, prepared: Prepared) -> Contender:
-    return Contender(label, prepared.schedule, prepared.run)
 
 
 def _interval(e: Estimate) -> Interval:

@@ -19,6 +19,7 @@ from autosched.runtime import Kernel
 from autosched.runtime import compile as compile_kernel
 from autosched.schedule import Schedule
 from autosched.tune import Budget, Interrupted, Progress, Task, candidate, run, tune
+from autosched.tune.bench import LocalBench
 from autosched.tune.check import reference
 from autosched.tune.constraints import Condition
 from autosched.tune.space import Knob, Ref, Space, Template
@@ -30,8 +31,10 @@ FAST = Budget(trials=6, seconds=None)
 
 
 @pytest.fixture(autouse=True)
-def _short_finals(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_and_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """test_isolated.py is about worker processes."""
     monkeypatch.setattr(run, "FINAL_SECONDS", 0.05)
+    monkeypatch.setattr(run, "IsolatedBench", LocalBench)
 
 
 def task(**changes: Any) -> Task:
