@@ -16,8 +16,9 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from autosched.errors import AutoschedWarning, RecordError
-from autosched.records.lookup import Answer, Located, lookup
+from autosched.records.lookup import Answer, Located, lookup, preference
 from autosched.records.merge import merge
+from autosched.records.migrate import migrate
 from autosched.records.model import SCHEMA, Key, Record, RecordFile
 from autosched.schedule import Schedule
 from autosched.shipped import checkout, shipped
@@ -68,11 +69,12 @@ def parse(text: str) -> Contents:
         return Contents(problem=f"it is not JSON ({error})")
     if not isinstance(data, dict) or not {"schema", "pipeline", "records"} <= data.keys():
         return Contents(problem="it is not a file of tuned records (it needs 'schema', 'pipeline' and 'records')")
-    if data["schema"] != SCHEMA:
-        newer = isinstance(data["schema"], int) and data["schema"] > SCHEMA
-        return Contents(problem=f"its schema is {data['schema']!r}, this version reads {SCHEMA}", newer=newer)
     if not isinstance(data["records"], list):
         return Contents(problem="its 'records' is not a list")
+    if (migrated := migrate(data)) is None:
+        newer = isinstance(data["schema"], int) and data["schema"] > SCHEMA
+        return Contents(problem=f"its schema is {data['schema']!r}, this version reads 1 to {SCHEMA}", newer=newer)
+    data = migrated
     found: list[Record] = []
     problem = ""
     for i, item in enumerate(data["records"]):
@@ -188,6 +190,19 @@ def find(
         return answer
     others = ((place, path) for place, d in enumerate(places) for path in sorted(d.glob(f"*/{name}")))
     return lookup(key, _located(others), legal)
+
+
+def nearest(key: Key, pipeline: str, directories: Iterable[Path] | None = None) -> list[Located]:
+    """All records of a pipeline, the one that is most like `key` first: what a search may start from."""
+    places = list(directories if directories is not None else tuned_directories())
+    files = ((place, path) for place, d in enumerate(places) for path in sorted(d.glob(f"*/{file_name(pipeline)}")))
+    own = key.cpu.fingerprint()
+
+    def apart(located: Located) -> tuple[float, ...]:
+        cpu = located.record.key.cpu.fingerprint()
+        return (float(cpu.isa != own.isa), float(cpu.cpu_class != own.cpu_class), *preference(key, located))
+
+    return sorted(_located(files), key=apart)
 
 
 def _located(files: Iterable[tuple[int, Path]]) -> list[Located]:

@@ -62,7 +62,7 @@ class IsolatedBench:
     def __init__(self, job: Job, limits: Limits = Limits()) -> None:
         self.job = job
         self.limits = limits
-        self.run_limit = limits.run or _START
+        self.run_limit = _START
         self.memory = limits.memory or max(available() // 2, 1 << 28)
         self.started = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -119,7 +119,8 @@ class IsolatedBench:
         """A new worker with the default prepared."""
         ours, theirs = Pipe()
         with (self.directory / STDERR).open("wb") as stderr:
-            numbers = f"{theirs.fileno()}, {str(self.directory)!r}, {os.getpid()}, {self.memory}, {cpus_to_pin(self.job.threads)!r}"
+            cpus = cpus_to_pin(self.job.threads)
+            numbers = f"{theirs.fileno()}, {str(self.directory)!r}, {os.getpid()}, {self.memory}, {cpus!r}"
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _PROGRAM.format(path=sys.path, arguments=numbers)],
                 stdin=subprocess.DEVNULL,
@@ -131,14 +132,14 @@ class IsolatedBench:
         theirs.close()
         self._connection = ours
         self.started += 1
+        self.run_limit = _START
         try:
             ready, seconds = self._receive(0.0)
         except CandidateError as error:
             raise TuneError(
                 f"the default schedule of {self.job.pipeline.name} cannot be timed ({error.kind}): {error}"
             ) from None
-        if self.limits.run is None:
-            self.run_limit = max(10.0, 20 * seconds)
+        self.run_limit = self.limits.run or max(10.0, 20 * seconds)
         made: Ready = ready
         return made
 

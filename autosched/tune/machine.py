@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 _CPU = Path("/sys/devices/system/cpu")
 _PROC = Path("/proc")
@@ -83,6 +86,29 @@ def state(begin: Snapshot, end: Snapshot, seconds: float, own: float = 0.0) -> S
     cpus = os.cpu_count() or 1
     others = begin.load if busy is None else busy * cpus - own
     return State(cpus, end.governor, mhz, round(max(others, 0.0), 2), busy, steal, switches)
+
+
+class Watch:
+    """Looks at the machine from when it is made until `state` is asked for."""
+
+    def __init__(self) -> None:
+        self._begin, self._clock, self._own = snapshot(), time.monotonic(), _own_seconds()
+
+    def state(self) -> State:
+        """What happened since."""
+        seconds = max(time.monotonic() - self._clock, 1e-3)
+        return state(self._begin, snapshot(), seconds, (_own_seconds() - self._own) / seconds)
+
+
+def _own_seconds() -> float:
+    """CPU time of this process and of all that it has started."""
+    here = psutil.Process()
+    times = here.cpu_times()
+    total = times.user + times.system + times.children_user + times.children_system
+    for child in here.children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            total += sum(child.cpu_times()[:4])
+    return float(total)
 
 
 def cpus_to_pin(threads: int) -> tuple[int, ...]:

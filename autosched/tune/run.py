@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-import autosched
 from autosched.errors import TuneError
-from autosched.lang import Pipeline
-from autosched.records import Key, Origin, Record, Search, Times, key_here
+from autosched.records import Machine, Origin, Record, Search, Times, key_here
 from autosched.records.model import Interval
 from autosched.runtime import default_threads
 from autosched.schedule import Schedule
@@ -25,44 +22,20 @@ from autosched.tune.candidate import CandidateError
 from autosched.tune.finals import Contender, Final, play
 from autosched.tune.interrupt import Interruption
 from autosched.tune.isolated import IsolatedBench
+from autosched.tune.machine import State, Watch
 from autosched.tune.measure import Estimate, Race
-from autosched.tune.space import Space
-from autosched.tune.study import Outcome, Study, Trial
-from autosched.workload import Bucket, Workload
+from autosched.tune.polish import neighbours, simplify
+from autosched.tune.study import SIMPLIFIED, Outcome, Study, Trial
+from autosched.tune.task import USUAL_BUDGET, USUAL_METHOD, Budget, Method, Task, study_name
+from autosched.workload import Bucket
 
-#: How many of the fastest enter the final.
-FINALISTS = 5
-#: The share of a time budget that the final gets.
-FINAL_SHARE = 0.2
-#: Seconds of the final where no time budget is given.
+#: Seconds of each final and of the simplification where no time budget is given.
 FINAL_SECONDS = 5.0
+SIMPLIFY_SECONDS = 20.0
 #: A candidate this close to the best is timed again, for longer.
 PROMISING = 1.1
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is tuned. `schedules` come with the pipeline; "default" is what the others are compared with."""
-
-    pipeline: Pipeline
-    space: Space
-    workload: Workload
-    schedules: Mapping[str, Schedule] = field(default_factory=lambda: {"default": Schedule()})
-    bucket: Bucket | None = None
-
-
-@dataclass(frozen=True)
-class Budget:
-    """When a run ends: so many schedules timed, by all runs of a study together, or so many seconds of this run."""
-
-    trials: int | None = None
-    seconds: float | None = 120.0
-
-    def __post_init__(self) -> None:
-        if self.trials is not None and self.trials < 1:
-            raise TuneError(f"the number of trials is {self.trials}; it must be at least 1")
-        if self.seconds is not None and not self.seconds > 0:
-            raise TuneError(f"the time budget is {self.seconds} s; it must be more than 0")
+#: Of how many of the best points the neighbours are tried.
+POLISHED = 5
 
 
 @dataclass(frozen=True)
@@ -89,6 +62,7 @@ class Result:
     exhausted: bool
     study: Path
     items: int
+    machine: State
 
     @property
     def schedule(self) -> Schedule:
@@ -106,12 +80,12 @@ class Interrupted(TuneError):  # noqa: N818 (an end, not a mistake)
 
 def tune(
     task: Task,
-    budget: Budget = Budget(),
+    budget: Budget = USUAL_BUDGET,
     *,
     threads: int | None = None,
     report: Callable[[Progress], None] = lambda _: None,
     directory: Path | None = None,
-    seed: int | None = None,
+    method: Method = USUAL_METHOD,
     bench: Callable[[Job], Bench] | None = None,
 ) -> Result:
     """Search for the fastest schedule of a task on this machine; goes on where an earlier run ended.
@@ -123,30 +97,7 @@ def tune(
     count = default_threads() if threads is None else threads
     if count < 1:
         raise TuneError(f"threads is {threads}; it must be at least 1")
-    return _Run(task, budget, count, report, directory, seed, bench or IsolatedBench).run()
-
-
-def study_name(task: Task, key: Key) -> str:
-    """What must be equal for trials to be comparable: the study of a task on this machine."""
-    parts = (
-        task.pipeline.name,
-        key.algorithm[:12],
-        key.cpu.fingerprint().cpu_class,
-        f"{key.threads} threads",
-        f"{task.workload.name}-{shape_hash(task.workload)}",
-        f"space {task.space.identity}",
-        f"autosched {autosched.__version__}",
-    )
-    return " | ".join(parts)
-
-
-def shape_hash(workload: Workload) -> str:
-    """A short hash of the shapes, strides and types that a workload is made of."""
-    described = [
-        (b.shape, sorted((n, a.shape, a.strides, a.dtype.str) for n, a in b.given.items() if isinstance(a, np.ndarray)))
-        for b in workload.bindings
-    ]
-    return hashlib.sha256(repr(described).encode()).hexdigest()[:8]
+    return _Run(task, budget, method, count, report, directory, bench or IsolatedBench).run()
 
 
 class _Run:
@@ -156,23 +107,20 @@ class _Run:
         self,
         task: Task,
         budget: Budget,
+        method: Method,
         threads: int,
         report: Callable[[Progress], None],
         directory: Path | None,
-        seed: int | None,
         bench: Callable[[Job], Bench],
     ) -> None:
-        if "default" not in task.schedules:
-            raise TuneError("a task needs a schedule called 'default', which the others are compared with")
-        if not task.workload.bindings:
-            raise TuneError(f"workload {task.workload.name} has no calls; nothing can be timed")
         self.task = task
         self.budget = budget
         self.threads = threads
         self.report = report
         self.directory = directory
-        self.seed = seed
+        self.method = method
         self.begin = time.monotonic()
+        self.watch = Watch()
         bucket = task.bucket or Bucket(task.workload.name, task.workload.measures)
         self.key = key_here(task.pipeline, bucket, threads)
         self.make_bench = bench
@@ -180,24 +128,31 @@ class _Run:
 
     def run(self) -> Result:
         task = self.task
-        with Study(task.pipeline.name, study_name(task, self.key), task.space, self.directory, self.seed) as study:
+        method = self.method
+        name = study_name(task, self.key, method.regime)
+        with Study(
+            task.pipeline.name, name, task.space, self.directory, method.seed, method.sampler, method.effort.startup
+        ) as study:
             resumed = study.finished
-            self.bench = self.make_bench(Job(task.pipeline, task.workload, self.threads, task.schedules["default"]))
+            job = Job(task.pipeline, task.workload, self.threads, task.schedules["default"], method.regime)
+            self.bench = self.make_bench(job)
             try:
                 with self.interruption:
                     self.start(study)
                     exhausted = self.search(study)
-                    final = self.final(study)
+                    final = self.shortened(study, self.final(study))
                     self.interruption.check()
             except KeyboardInterrupt:
                 raise Interrupted(study.finished, study.path) from None
             finally:
                 self.bench.close()
-            record = self.record(study, final)
-            return Result(record, final, tuple(study.trials), resumed, exhausted, study.path, task.workload.items)
+            state = self.watch.state()
+            record = self.record(study, final, state)
+            trials = tuple(study.trials)
+            return Result(record, final, trials, resumed, exhausted, study.path, task.workload.items, state)
 
     def start(self, study: Study) -> None:
-        """Prepare the checks, the default, the schedules that come with the pipeline, and the best of earlier runs."""
+        """Prepare the checks, the default, what comes with the pipeline, the seeds, and the best of earlier runs."""
         self.say("check", study)
         schedule = self.task.schedules["default"]
         self.default = self.bench.start()
@@ -213,8 +168,8 @@ class _Run:
             except CandidateError:
                 pass  # it was right once; the default still is
         if study.known(schedule) is None:
-            study.add("default", schedule, Outcome("ok", 1.0, source=self.default.source))
-        for name, named in self.task.schedules.items():
+            study.add("default", schedule, Outcome("ok", 1.0, source=self.default.source, memory=self.default.memory))
+        for name, named in {**self.task.schedules, **self.task.seeds}.items():
             if study.known(named) is None:
                 study.add(name, named, self.attempt(named, study, name))
                 self.say("search", study)
@@ -225,6 +180,8 @@ class _Run:
     def search(self, study: Study) -> bool:
         """Try points until the budget is spent. Returns whether every point has been tried."""
         while not self.spent(study):
+            if self.polishing(study):
+                self.enqueue_neighbour(study)
             proposal = study.propose()
             if proposal is None:
                 return True
@@ -236,7 +193,25 @@ class _Run:
         if self.budget.trials is not None and study.finished >= self.budget.trials:
             return True
         seconds = self.budget.seconds
-        return seconds is not None and self.elapsed() >= seconds * (1 - FINAL_SHARE)
+        return seconds is not None and self.elapsed() >= self.method.effort.search(seconds)
+
+    def polishing(self, study: Study) -> bool:
+        """Whether the end of the search is near, where points next to the best ones are tried."""
+        done = [0.0]
+        if self.budget.trials is not None:
+            done.append(study.finished / self.budget.trials)
+        if self.budget.seconds is not None:
+            done.append(self.elapsed() / self.method.effort.search(self.budget.seconds))
+        return max(done) >= 1 - self.method.effort.polish
+
+    def enqueue_neighbour(self, study: Study) -> None:
+        """Propose a point next to the best that has not been tried: to the very best first."""
+        for trial in study.fastest()[:POLISHED]:
+            if trial.point is not None:
+                fresh = (p for p in neighbours(self.task.space, trial.point) if not study.seen(p))
+                for point in fresh:
+                    study.enqueue(point)
+                    return
 
     def elapsed(self) -> float:
         return time.monotonic() - self.begin
@@ -252,19 +227,19 @@ class _Run:
     def measured(self, ready: Ready, study: Study, label: str, begin: float) -> Outcome:
         same = study.by_source(ready.source)
         if same is not None:
-            message = f"the same code as trial {same.number}"
-            return Outcome("duplicate", same.outcome.ratio, message, time.monotonic() - begin, ready.source)
+            message, took = f"the same code as trial {same.number}", time.monotonic() - begin
+            return replace(same.outcome, kind="duplicate", message=message, seconds=took)
         first = self.race(ready)
         if first.gave_up:
             ratio = first.ratio * self.best_ratio
-            return Outcome("slow", ratio, "", time.monotonic() - begin, ready.source)
+            return Outcome("slow", ratio, "", time.monotonic() - begin, ready.source, ready.memory)
         result = self.race(ready, seconds=1.0, least=5) if first.ratio < PROMISING else first
         ratio = result.ratio * self.best_ratio
         if result.ratio < 1.0:
             self.best, self.best_ratio, self.best_label = ready, ratio, label
             self.best_seconds = float(np.median(result.candidate))
         self.bench.keep([self.default, self.best])
-        return Outcome("ok", ratio, "", time.monotonic() - begin, ready.source)
+        return Outcome("ok", ratio, "", time.monotonic() - begin, ready.source, ready.memory)
 
     def race(self, ready: Ready, seconds: float = 0.3, least: int = 3) -> Race:
         """Against the best so far; where that is what fails, it is the best no more."""
@@ -278,12 +253,11 @@ class _Run:
 
     def final(self, study: Study) -> Final:
         """The fastest few of the study against the default."""
-        timed = [t for t in study.trials if t.outcome.kind == "ok" and t.outcome.source != self.default.source]
-        timed.sort(key=lambda t: t.outcome.ratio or 0.0)
+        timed = [t for t in study.fastest() if t.outcome.source != self.default.source]
         contenders: list[Contender] = []
         sources: set[str] = set()
         for trial in timed:
-            if len(contenders) == FINALISTS:
+            if len(contenders) == self.method.effort.finalists:
                 break
             try:
                 ready = self.bench.prepare(trial.schedule)
@@ -292,11 +266,42 @@ class _Run:
             if ready.source not in sources:
                 sources.add(ready.source)
                 contenders.append(Contender(trial.name or f"trial {trial.number}", ready))
-        left = FINAL_SECONDS if self.budget.seconds is None else max(self.budget.seconds - self.elapsed(), 1.0)
-        default = Contender("default", self.default)
-        return play(self.bench, default, contenders, seconds=left, progress=lambda _: self.say("final", study))
+        return self.play(study, contenders)
 
-    def record(self, study: Study, final: Final) -> Record:
+    def shortened(self, study: Study, final: Final) -> Final:
+        """The winner without what buys nothing plays another final against it; ties go to the simpler."""
+        seconds = SIMPLIFY_SECONDS
+        if self.budget.seconds is not None:
+            seconds = self.method.effort.simplify * self.budget.seconds
+        end = self.elapsed() + seconds
+
+        def over() -> bool:
+            self.say("simplify", study)
+            return self.elapsed() >= end
+
+        winner = Contender(final.winner.label, self.bench.prepare(final.winner.schedule))
+        simpler = simplify(self.task.pipeline, self.bench, winner.ready, over)
+        if simpler is winner.ready:
+            return final
+        label = winner.label + SIMPLIFIED
+        if study.known(simpler.schedule) is None:
+            ratio = 1 / final.winner.speedup.median
+            study.add(label, simpler.schedule, Outcome("ok", ratio, "", 0.0, simpler.source, simpler.memory))
+        others = [Contender(label, simpler)]
+        if winner.label != "default":
+            others.append(winner)
+        again = self.play(study, others)
+        entered = {s.label for s in again.standings}
+        return replace(again, standings=(*again.standings, *(s for s in final.standings if s.label not in entered)))
+
+    def play(self, study: Study, contenders: list[Contender]) -> Final:
+        seconds = FINAL_SECONDS
+        if self.budget.seconds is not None:
+            seconds = max(self.method.effort.final * self.budget.seconds / 2, 1.0)
+        default = Contender("default", self.default)
+        return play(self.bench, default, contenders, seconds=seconds, progress=lambda _: self.say("final", study))
+
+    def record(self, study: Study, final: Final, state: State) -> Record:
         scale = 1e3 / self.task.workload.items
         return Record(
             key=self.key,
@@ -307,6 +312,7 @@ class _Run:
                 seconds=round(study.seconds, 1),
                 space=self.task.space.identity,
                 workload=self.task.workload.name,
+                conditions=self.method.regime,
             ),
             times=Times(
                 schedule=_interval(final.winner.seconds.scaled(scale)),
@@ -320,6 +326,7 @@ class _Run:
                 numba=version("numba"),
                 llvmlite=version("llvmlite"),
             ),
+            machine=Machine(**asdict(state)),
         )
 
     def say(self, stage: str, study: Study, last: Trial | None = None) -> None:

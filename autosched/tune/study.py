@@ -11,8 +11,7 @@ import math
 import os
 import random
 import re
-import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +28,7 @@ from autosched.errors import TuneError
 from autosched.schedule import Schedule
 from autosched.tune.candidate import TIMED, Kind, schedule_id
 from autosched.tune.constraints import Point, Value
+from autosched.tune.samplers import DRAWN, Sampler, directions, make
 from autosched.tune.space import Space
 from autosched.tune.suggest import parameters, suggest
 
@@ -38,6 +38,8 @@ VARIABLE = "AUTOSCHED_STATE_DIR"
 FAILED = 10.0
 #: Proposals that repeat what is known before a new point is drawn by chance.
 PATIENCE = 4
+#: How the name of a schedule ends that is an earlier one without what it does not need.
+SIMPLIFIED = ", simplified"
 #: Spaces up to this size are searched for the points that are left; in larger ones new points are found by chance.
 LISTED = 20_000
 
@@ -46,13 +48,17 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a trial. `ratio` is its time over the default schedule's; None where it has none."""
+    """What became of a trial. `ratio` is its time over the default schedule's; None where it has none.
+
+    `seconds` is what the trial took, `memory` the bytes that the candidate needed beyond inputs and outputs.
+    """
 
     kind: Kind
     ratio: float | None = None
     message: str = ""
     seconds: float = 0.0
     source: str = ""
+    memory: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,13 +91,27 @@ class Study:
     """An open study. A context manager; only one process can have it open."""
 
     def __init__(
-        self, file: str, name: str, space: Space, directory: Path | None = None, seed: int | None = None
+        self,
+        file: str,
+        name: str,
+        space: Space,
+        directory: Path | None = None,
+        seed: int | None = None,
+        sampler: Sampler = "tpe",
+        startup: int = 10,
     ) -> None:
-        """Open or create study `name` in `file` (a pipeline's name) of `directory`. Raises TuneError."""
+        """Open or create study `name` in `file` (a pipeline's name) of `directory`. Raises TuneError.
+
+        `startup` points are drawn by chance before the sampler learns. A study can be continued with another sampler,
+        but for nsga2, which has two objectives and studies of its own.
+        """
         folder = directory or state_directory()
         self.path = folder / (re.sub(r"[^A-Za-z0-9._-]", "_", file) + ".db")
-        self.name = name
+        self.sampler = sampler
+        self.name = name = name + " | time and memory" * (sampler == "nsga2")
         self.space = space
+        self._walk = space.points()
+        asked = make(sampler, seed, startup)
         self._rng = random.Random(seed)
         self._repeats = 0
         lock = folder / f".{sha256(f'{self.path.name} {name}'.encode()).hexdigest()[:16]}.lock"
@@ -109,12 +129,13 @@ class Study:
                 "you can write to"
             ) from None
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                sampler = optuna.samplers.TPESampler(multivariate=True, group=True, seed=seed)
             self._storage = _storage(self.path)
             self._study = optuna.create_study(
-                study_name=name, storage=self._storage, sampler=sampler, load_if_exists=True, direction="minimize"
+                study_name=name,
+                storage=self._storage,
+                sampler=asked,
+                load_if_exists=True,
+                directions=directions(sampler),
             )
         except SQLAlchemyError as error:
             self._lock.release()
@@ -148,7 +169,7 @@ class Study:
     @property
     def finished(self) -> int:
         """How many different schedules have an outcome."""
-        return sum(t.outcome.kind != "duplicate" for t in self.trials)
+        return sum(t.outcome.kind != "duplicate" and not t.name.endswith(SIMPLIFIED) for t in self.trials)
 
     @property
     def seconds(self) -> float:
@@ -157,8 +178,12 @@ class Study:
 
     def best(self) -> Trial | None:
         """The fastest trial that was timed to the end."""
+        return next(iter(self.fastest()), None)
+
+    def fastest(self) -> list[Trial]:
+        """All trials that were timed to the end, the fastest first."""
         timed = [t for t in self.trials if t.outcome.kind == "ok" and t.outcome.ratio is not None]
-        return min(timed, key=lambda t: t.outcome.ratio or math.inf, default=None)
+        return sorted(timed, key=lambda t: t.outcome.ratio or math.inf)
 
     def known(self, schedule: Schedule) -> Trial | None:
         """The trial of a schedule, if it has one."""
@@ -168,15 +193,19 @@ class Study:
         """A timed trial whose schedule made the same code."""
         return next((t for t in self.trials if t.outcome.source == source and t.outcome.kind in TIMED), None)
 
+    def seen(self, point: Point) -> bool:
+        """Whether the point has an outcome."""
+        return _text(point) in self._points
+
     def enqueue(self, point: Point) -> None:
         """Propose `point` before others."""
-        if _text(point) not in self._points:
+        if not self.seen(point):
             self._study.enqueue_trial(parameters(self.space, point), skip_if_exists=True)
 
     def propose(self) -> Proposal | None:
         """The next point whose schedule has no outcome yet; None where every point has been seen."""
         while len(self._points) < self.space.count():
-            if self._repeats >= PATIENCE:
+            if (self._repeats >= PATIENCE or self.sampler in DRAWN) and not self._waiting():
                 fresh = self._unseen()
                 if fresh is None:
                     return None
@@ -191,10 +220,19 @@ class Study:
                 self._repeats = 0
                 return proposal
             self._repeats += 1
-            self.finish(proposal, Outcome("duplicate", known.outcome.ratio, f"the schedule of trial {known.number}"))
+            again = replace(
+                known.outcome, kind="duplicate", message=f"the schedule of trial {known.number}", seconds=0.0
+            )
+            self.finish(proposal, again)
         return None
 
+    def _waiting(self) -> bool:
+        """Whether points are enqueued."""
+        return bool(self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
+
     def _unseen(self) -> dict[str, Value] | None:
+        if self.sampler == "brute":
+            return next((p for p in self._walk if _text(p) not in self._points), None)
         if self.space.count() <= LISTED:
             left = [p for p in self.space.points() if _text(p) not in self._points]
             return self._rng.choice(left) if left else None
@@ -209,7 +247,7 @@ class Study:
             trial.set_user_attr(key, value)
         for key, violation in _violations(outcome).items():
             trial.set_constraint(key, violation)
-        self._study.tell(trial, _value(outcome))
+        self._study.tell(trial, self._values(outcome))
         return self._remember(made)
 
     def add(self, name: str, schedule: Schedule, outcome: Outcome) -> Trial:
@@ -218,12 +256,17 @@ class Study:
         self._study.add_trial(
             create_trial(
                 state=TrialState.COMPLETE,
-                value=_value(outcome),
+                values=self._values(outcome),
                 user_attrs=_attributes(made),
                 constraints=_violations(outcome),
             )
         )
         return self._remember(made)
+
+    def _values(self, outcome: Outcome) -> list[float]:
+        time = FAILED if outcome.ratio is None else math.log2(outcome.ratio)
+        memory = FAILED if outcome.ratio is None else math.log2(1 + outcome.memory / 2**20)
+        return [time, memory][: len(directions(self.sampler))]
 
     def _remember(self, trial: Trial) -> Trial:
         self.trials.append(trial)
@@ -233,13 +276,9 @@ class Study:
         return trial
 
 
-def _value(outcome: Outcome) -> float:
-    return FAILED if outcome.ratio is None else math.log2(outcome.ratio)
-
-
 def _violations(outcome: Outcome) -> dict[str, float]:
     """Failures are infeasible to the sampler, so that it learns to stay away; dropped trials it would not see."""
-    return {"failed": 1.0} if outcome.ratio is None else {}
+    return {"failed": float(outcome.ratio is None)}
 
 
 def _storage(path: Path) -> optuna.storages.RDBStorage:
@@ -270,6 +309,7 @@ def _attributes(trial: Trial) -> dict[str, Any]:
         "message": outcome.message[:2000],
         "seconds": outcome.seconds,
         "source": outcome.source,
+        "memory": outcome.memory,
     }
 
 
@@ -278,5 +318,5 @@ def _loaded(trial: FrozenTrial) -> Trial | None:
     a = trial.user_attrs
     if trial.state != TrialState.COMPLETE or "schedule" not in a:
         return None
-    outcome = Outcome(a["kind"], a["ratio"], a["message"], a["seconds"], a["source"])
+    outcome = Outcome(a["kind"], a["ratio"], a["message"], a["seconds"], a["source"], a.get("memory", 0))
     return Trial(trial.number, Schedule.from_data(a["schedule"]), outcome, a["name"], a["point"])

@@ -26,6 +26,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(registry, "_families", {"blur-test": blur_family.FAMILY})
     monkeypatch.setattr(registry, "_HOMES", {})
     monkeypatch.setattr(tune_run, "FINAL_SECONDS", 0.05)
+    monkeypatch.setattr(tune_run, "SIMPLIFY_SECONDS", 0.05)
     monkeypatch.setattr(tune_run, "IsolatedBench", LocalBench)  # test_ctrl_c_and_resume has a real one
     monkeypatch.setenv("AUTOSCHED_TUNED_DIR", str(tmp_path / "tuned"))
     monkeypatch.setenv("AUTOSCHED_STATE_DIR", str(tmp_path / "state"))

@@ -54,7 +54,8 @@ def test_tune_then_look_at_it(autosched: Command, places: Path) -> None:
     assert str(record_file(places)) in said.out
     assert record.key.bucket.name == "small" and record.search.workload == "small" and record.search.trials == 4
 
-    said = autosched("tune", NAME, "--trials", "5", "--threads", "1")
+    assert record.machine is not None and record.search.conditions == "warm"
+    said = autosched("tune", NAME, "--trials", "5", "--threads", "1", "--preset", "standard", "--sampler", "random")
     assert "5 schedules timed (4 before)" in said.out
     (record,) = read(record_file(places))
     assert record.search.trials == 5
@@ -204,6 +205,9 @@ BAD: list[tuple[str, list[str], str]] = [
     ("zero trials", ["tune", NAME, "--trials", "0"], "--trials is 0; it must be at least 1"),
     ("trials", ["tune", NAME, "--trials", "many"], "Invalid value for '--trials'"),
     ("budget", ["tune", NAME, "--time-budget", "soon"], "'soon' is not a duration; write 90, 60s, 5m or 1h30m"),
+    ("preset", ["tune", NAME, "--preset", "slow"], "'slow' is not one of 'quick', 'standard', 'thorough'"),
+    ("sampler", ["tune", NAME, "--sampler", "x"], "'x' is not one of 'tpe', 'random', 'gp', 'nsga2', 'brute'"),
+    ("regime", ["tune", NAME, "--regime", "hot"], "'hot' is not one of 'warm', 'cold-source', 'fresh-output'"),
     ("zero budget", ["tune", NAME, "--time-budget", "0s"], "it must be more than 0"),
     ("negative budget", ["tune", NAME, "--time-budget=-5s"], "is not a duration"),
     ("zero threads", ["tune", NAME, "--threads", "0"], "--threads is 0; it must be at least 1"),

@@ -29,7 +29,7 @@ def test_what_is_written_is_read(tmp_path: Path, make: Make) -> None:
     before = path.read_bytes()
     write([a, b], "blur", tmp_path)
     assert path.read_bytes() == before and before.endswith(b"\n")
-    assert json.loads(before)["schema"] == 1
+    assert json.loads(before)["schema"] == 2
     other = make(key__cpu__model=1)
     assert [p.parent.name for p in write([a, other], "blur", tmp_path)] == [
         "amd-25-1-avx512vbmi",
@@ -48,8 +48,8 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], str], str]] = {
     "nested": (lambda d: "[" * 100_000, "it is not JSON"),
     "a list": (lambda d: "[]", "it is not a file of tuned records"),
     "foreign": (lambda d: '{"BLOCK_SIZE_M": 64}', "it is not a file of tuned records"),
-    "old schema": (lambda d: json.dumps({**d, "schema": 0}), "its schema is 0, this version reads 1"),
-    "odd schema": (lambda d: json.dumps({**d, "schema": "1"}), "its schema is '1', this version reads 1"),
+    "old schema": (lambda d: json.dumps({**d, "schema": 0}), "its schema is 0, this version reads 1 to 2"),
+    "odd schema": (lambda d: json.dumps({**d, "schema": "1"}), "its schema is '1', this version reads 1 to 2"),
     "records": (lambda d: json.dumps({**d, "records": {}}), "its 'records' is not a list"),
 }
 
@@ -100,12 +100,12 @@ def test_a_bad_record_does_not_spoil_the_good_ones(tmp_path: Path, make: Make) -
 def test_a_newer_file_is_not_destroyed(tmp_path: Path, make: Make) -> None:
     path = tmp_path / "amd-25-17-avx512vbmi" / "blur.json"
     path.parent.mkdir()
-    path.write_text(json.dumps({"schema": 2, "pipeline": "blur", "records": []}))
+    path.write_text(json.dumps({"schema": 3, "pipeline": "blur", "records": []}))
     with pytest.warns(AutoschedWarning, match="upgrade: `pip install --upgrade autosched`"):
         read(path)
     with pytest.raises(RecordError, match="written by a newer autosched"):
         write([make()], "blur", tmp_path)
-    assert json.loads(path.read_text())["schema"] == 2
+    assert json.loads(path.read_text())["schema"] == 3
 
 
 def test_unwritable(tmp_path: Path, make: Make) -> None:
