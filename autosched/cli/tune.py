@@ -64,6 +64,12 @@ def tune(
             show_default=False,
         ),
     ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            "--storage", help="Keep studies in postgresql://user@host/database, for many nodes.", show_default=False
+        ),
+    ] = None,
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Write records to this directory.", show_default=False)
     ] = None,
@@ -104,7 +110,7 @@ def tune(
         place = f"[{i + 1}/{len(specs)}] " if len(specs) > 1 else ""
         try:
             with _Display(place + title, budget.trials, share) as display:
-                result = search(task, budget, threads=count, report=display.update, method=method)
+                result = search(task, budget, threads=count, report=display.update, method=method, storage=storage)
         except Interrupted as stop:
             complain(f"{stop}; the same command goes on from there, and with --trials {max(stop.trials, 1)} it "
                      "records the best so far", 130)  # fmt: skip

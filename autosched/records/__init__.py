@@ -7,7 +7,7 @@ from autosched.records.here import key_here
 from autosched.records.lookup import Answer, Located, lookup
 from autosched.records.merge import merge
 from autosched.records.model import SCHEMA, Key, Machine, Origin, Record, RecordFile, Search, Times
-from autosched.records.store import find, nearest, read, tuned_directories, write
+from autosched.records.store import find, nearest, read, read_strictly, tuned_directories, write
 
 __all__ = [
     "SCHEMA",
@@ -26,6 +26,7 @@ __all__ = [
     "merge",
     "nearest",
     "read",
+    "read_strictly",
     "tuned_directories",
     "write",
 ]

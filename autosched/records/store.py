@@ -58,6 +58,7 @@ class Contents:
 
     records: tuple[Record, ...] = ()
     problem: str = ""
+    pipeline: str = ""
     newer: bool = False
 
 
@@ -84,7 +85,7 @@ def parse(text: str) -> Contents:
             first = error.errors()[0]
             place = ".".join(map(str, ("records", i, *first["loc"])))
             problem = problem or f"{place}: {first['msg']}"
-    return Contents(tuple(found), problem)
+    return Contents(tuple(found), problem, str(data["pipeline"]))
 
 
 def read(path: Path) -> tuple[Record, ...]:
@@ -106,11 +107,25 @@ def _warn(path: Path, problem: str, *, newer: bool) -> None:
     if (str(path), problem) in _warned:
         return
     _warned.add((str(path), problem))
+    warnings.warn(f"{path} is passed over: {problem}; {way_out(path, newer=newer)}", AutoschedWarning, stacklevel=4)
+
+
+def read_strictly(path: Path) -> tuple[str, tuple[Record, ...]]:
+    """The pipeline and all records of a file of this or an older schema. Raises RecordError where that is not all."""
+    try:
+        contents = parse(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if contents.problem:
+        raise RecordError(f"{path} cannot be merged: {contents.problem}; {way_out(path, newer=contents.newer)}")
+    return contents.pipeline, contents.records
+
+
+def way_out(path: Path, *, newer: bool) -> str:
+    """What to do about a file that cannot be read."""
     if newer:
-        way_out = "upgrade: `pip install --upgrade autosched`"
-    else:
-        way_out = f"`autosched tune {path.stem}` writes it anew and keeps this one beside it, or delete it"
-    warnings.warn(f"{path} is passed over: {problem}; {way_out}", AutoschedWarning, stacklevel=4)
+        return "upgrade: `pip install --upgrade autosched`"
+    return f"`autosched tune {path.stem}` writes it anew and keeps this one beside it, or delete it"
 
 
 def write(records: Iterable[Record], pipeline: str, directory: Path) -> list[Path]:

@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from optuna.exceptions import StorageInternalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from autosched.errors import TuneError
 from autosched.records import Machine, Origin, Record, Search, Times, key_here
@@ -60,7 +62,7 @@ class Result:
     trials: tuple[Trial, ...]
     resumed: int
     exhausted: bool
-    study: Path
+    study: str
     items: int
     machine: State
 
@@ -72,7 +74,7 @@ class Result:
 class Interrupted(TuneError):  # noqa: N818 (an end, not a mistake)
     """The user stopped the run. Everything that was measured is in the study."""
 
-    def __init__(self, trials: int, study: Path) -> None:
+    def __init__(self, trials: int, study: str) -> None:
         super().__init__(f"stopped after {trials} trials, all kept in {study}")
         self.trials = trials
         self.study = study
@@ -87,17 +89,20 @@ def tune(
     directory: Path | None = None,
     method: Method = USUAL_METHOD,
     bench: Callable[[Job], Bench] | None = None,
+    storage: str | None = None,
 ) -> Result:
     """Search for the fastest schedule of a task on this machine; goes on where an earlier run ended.
 
-    Every candidate is checked bit for bit before it is timed. Nothing is written but the study, in `directory` or the
-    user's state directory. `bench` makes what prepares and times candidates: by default a worker process, so that one
-    that crashes or hangs costs a trial. Raises TuneError, and Interrupted on Ctrl-C.
+    Every candidate is checked bit for bit before it is timed. Nothing is written but the study: in `directory`, the
+    user's state directory, or at the URL `storage` of a database that several tuners may share. `bench` makes what
+    prepares and times candidates, by default a worker process, so that one that crashes or hangs costs a trial.
+
+    Raises TuneError, and Interrupted on Ctrl-C.
     """
     count = default_threads() if threads is None else threads
     if count < 1:
         raise TuneError(f"threads is {threads}; it must be at least 1")
-    return _Run(task, budget, method, count, report, directory, bench or IsolatedBench).run()
+    return _Run(task, budget, method, count, report, directory, bench or IsolatedBench, storage).run()
 
 
 class _Run:
@@ -112,6 +117,7 @@ class _Run:
         report: Callable[[Progress], None],
         directory: Path | None,
         bench: Callable[[Job], Bench],
+        storage: str | None,
     ) -> None:
         self.task = task
         self.budget = budget
@@ -124,6 +130,7 @@ class _Run:
         bucket = task.bucket or Bucket(task.workload.name, task.workload.measures)
         self.key = key_here(task.pipeline, bucket, threads)
         self.make_bench = bench
+        self.storage = storage
         self.interruption = Interruption()
 
     def run(self) -> Result:
@@ -131,7 +138,14 @@ class _Run:
         method = self.method
         name = study_name(task, self.key, method.regime)
         with Study(
-            task.pipeline.name, name, task.space, self.directory, method.seed, method.sampler, method.effort.startup
+            task.pipeline.name,
+            name,
+            task.space,
+            self.directory,
+            method.seed,
+            method.sampler,
+            method.effort.startup,
+            self.storage,
         ) as study:
             resumed = study.finished
             job = Job(task.pipeline, task.workload, self.threads, task.schedules["default"], method.regime)
@@ -142,14 +156,19 @@ class _Run:
                     exhausted = self.search(study)
                     final = self.shortened(study, self.final(study))
                     self.interruption.check()
+            except (SQLAlchemyError, StorageInternalError) as error:
+                raise TuneError(
+                    f"the database {study.where} does not answer any more ({str(error).splitlines()[0]}); what was "
+                    "finished is kept, and the same command goes on when it is back"
+                ) from error
             except KeyboardInterrupt:
-                raise Interrupted(study.finished, study.path) from None
+                raise Interrupted(study.finished, study.where) from None
             finally:
                 self.bench.close()
             state = self.watch.state()
             record = self.record(study, final, state)
             trials = tuple(study.trials)
-            return Result(record, final, trials, resumed, exhausted, study.path, task.workload.items, state)
+            return Result(record, final, trials, resumed, exhausted, study.where, task.workload.items, state)
 
     def start(self, study: Study) -> None:
         """Prepare the checks, the default, what comes with the pipeline, the seeds, and the best of earlier runs."""
@@ -273,7 +292,7 @@ class _Run:
         seconds = SIMPLIFY_SECONDS
         if self.budget.seconds is not None:
             seconds = self.method.effort.simplify * self.budget.seconds
-        end = self.elapsed() + seconds
+        end = self.elapsed() + min(seconds, self.elapsed())  # never longer than the search
 
         def over() -> bool:
             self.say("simplify", study)

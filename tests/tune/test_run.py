@@ -87,7 +87,7 @@ def test_ctrl_c_keeps_everything(tmp_path: Path) -> None:
 
     with pytest.raises(Interrupted, match="stopped after 5 trials, all kept in") as stopped:
         tune(task(), FAST, threads=1, report=stop, directory=tmp_path)
-    assert stopped.value.trials == 5 and stopped.value.study.is_file()
+    assert stopped.value.trials == 5 and Path(stopped.value.study).is_file()
     result = tune(task(), FAST, threads=1, directory=tmp_path)
     assert result.resumed == 5 and result.record.search.trials == 6
 

@@ -72,7 +72,7 @@ def test_two_objectives(tmp_path: Path) -> None:
     with Study("p", "n", SPACE, tmp_path, 0, "nsga2") as study:
         assert study.finished == 16 and study.name == "n | time and memory"
         best = study._study.best_trials
-        assert {t.user_attrs["point"]["mode"] for t in best} == {"a"}
+        assert {t.user_attrs["result"]["point"]["mode"] for t in best} == {"a"}
         assert all(len(t.values) == 2 for t in study._study.trials)
     with Study("p", "n", SPACE, tmp_path, 0, "random") as study:
         assert study.finished == 5

@@ -13,8 +13,9 @@ from autosched.errors import TuneError
 from autosched.schedule import Schedule
 from autosched.tune.candidate import Kind
 from autosched.tune.constraints import Condition
+from autosched.tune.place import state_directory
 from autosched.tune.space import Knob, Ref, Space, Template
-from autosched.tune.study import Outcome, Study, state_directory
+from autosched.tune.study import Outcome, Study
 
 SPACE = Space(
     "s",
