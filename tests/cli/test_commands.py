@@ -37,7 +37,7 @@ def test_help_and_version(autosched: Command) -> None:
     for arguments in ([], ["--help"]):
         said = autosched(*arguments)
         assert said.status == 0 and "Usage: autosched" in said.out
-        assert all(name in said.out for name in ("tune", "list", "show", "bench", "explain"))
+        assert all(name in said.out for name in ("tune", "list", "show", "bench", "explain", "space", "merge"))
     assert autosched("--version").out.startswith("autosched 0.")
     assert "--time-budget" in autosched("tune", "--help").out
 
@@ -54,7 +54,8 @@ def test_tune_then_look_at_it(autosched: Command, places: Path) -> None:
     assert str(record_file(places)) in said.out
     assert record.key.bucket.name == "small" and record.search.workload == "small" and record.search.trials == 4
 
-    said = autosched("tune", NAME, "--trials", "5", "--threads", "1")
+    assert record.machine is not None and record.search.conditions == "warm"
+    said = autosched("tune", NAME, "--trials", "5", "--threads", "1", "--preset", "standard", "--sampler", "random")
     assert "5 schedules timed (4 before)" in said.out
     (record,) = read(record_file(places))
     assert record.search.trials == 5
@@ -204,6 +205,9 @@ BAD: list[tuple[str, list[str], str]] = [
     ("zero trials", ["tune", NAME, "--trials", "0"], "--trials is 0; it must be at least 1"),
     ("trials", ["tune", NAME, "--trials", "many"], "Invalid value for '--trials'"),
     ("budget", ["tune", NAME, "--time-budget", "soon"], "'soon' is not a duration; write 90, 60s, 5m or 1h30m"),
+    ("preset", ["tune", NAME, "--preset", "slow"], "'slow' is not one of 'quick', 'standard', 'thorough'"),
+    ("sampler", ["tune", NAME, "--sampler", "x"], "'x' is not one of 'tpe', 'random', 'gp', 'nsga2', 'brute'"),
+    ("regime", ["tune", NAME, "--regime", "hot"], "'hot' is not one of 'warm', 'cold-source', 'fresh-output'"),
     ("zero budget", ["tune", NAME, "--time-budget", "0s"], "it must be more than 0"),
     ("negative budget", ["tune", NAME, "--time-budget=-5s"], "is not a duration"),
     ("zero threads", ["tune", NAME, "--threads", "0"], "--threads is 0; it must be at least 1"),
@@ -215,6 +219,9 @@ BAD: list[tuple[str, list[str], str]] = [
     ("not an image", ["tune", NAME, "--images", "{}/fake"], "fake.jpg cannot be decoded:"),
     ("out is a file", ["tune", NAME, "--out", "{}/file"], "file: File exists; choose another place with --out DIR"),
     ("out in a file", ["tune", NAME, "--out", "{}/file/x"], "Not a directory; choose another place with --out DIR"),
+    ("nothing to merge", ["merge", "{}/none"], "none does not exist; name files of records, or directories"),
+    ("no records", ["merge", "{}/search_spaces"], "search_spaces has no files of records (*.json)"),
+    ("samples", ["space", NAME, "--samples", "-1"], "--samples is -1; it must be at least 0"),
     ("bucket", ["show", NAME, "--bucket", "huge"], "has no bucket 'huge'; it has small, large"),
     ("level", ["show", NAME, "--level", "ast"], "'ast' is not one of 'loops', 'source', 'llvm', 'asm'"),
     ("schedule", ["show", NAME, "--schedule", "v9"], "has no schedule 'v9'; there are default, v1, v3, tuned"),
@@ -241,6 +248,42 @@ def png() -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def test_merge(autosched: Command, places: Path) -> None:
+    """From other machines and older versions; twice is as good as once, and a broken file changes nothing."""
+    for threads in ("1", "2"):
+        autosched("tune", NAME, "--trials", "3", "-t", threads, "--out", str(places / f"node{threads}"))
+    old = json.loads(record_file(places, "node1").read_text())
+    for record in old["records"]:
+        del record["machine"]
+    record_file(places, "node1").write_text(json.dumps({**old, "schema": 1}))
+    both = [str(places / "node1"), str(record_file(places, "node2"))]
+    said = autosched("merge", *both, "--out", str(places / "all"))
+    assert said.status == 0, said.err
+    assert said.out.splitlines() == [f"written to {record_file(places, 'all')}", "2 records from 2 files"]
+    assert sorted(r.key.threads for r in read(record_file(places, "all"))) == [1, 2]
+    before = record_file(places, "all").read_bytes()
+    autosched("merge", *reversed(both), "--out", str(places / "all"))
+    assert record_file(places, "all").read_bytes() == before
+
+    record_file(places, "node2").write_text("{}")
+    said = autosched("merge", *both)
+    assert said.status == 2 and "cannot be merged: it is not a file of tuned records" in said.err
+    assert "`autosched tune blur-test` writes it anew" in said.err and not record_file(places).exists()
+
+
+def test_space(autosched: Command, places: Path) -> None:
+    said = autosched("space", NAME, "--samples", "2")
+    assert said.status == 0, said.err
+    assert said.out.startswith("blur-test: 24 points of 3 knobs, space ")
+    lines = said.out.splitlines()
+    assert "  rows: root* at inline" in lines
+    assert "  not (rows is inline and block is 16)" in lines
+    assert '  wide: {"rows": "at", "block": 8, "lanes": 32}' in lines
+    points = [json.loads(line) for line in lines[lines.index("samples") + 1 :]]
+    assert len(points) == 2 and all(point.keys() == {"rows", "block", "lanes"} for point in points)
+    assert autosched("space", NAME, "--seed", "1").out != autosched("space", NAME).out
 
 
 def test_unusable_state_directory(autosched: Command, places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
