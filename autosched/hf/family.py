@@ -148,7 +148,7 @@ class Family(ABC):
         slow_converts: whether the slow processors of 4.57 convert images to RGB before they resize them.
     """
 
-    summary: ClassVar[str]
+    summary: str
     nested: ClassVar[bool] = False
     samples: ClassVar[bool] = False
     slow_converts: ClassVar[bool] = True
