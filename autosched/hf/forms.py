@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar, Final
 
@@ -22,10 +24,21 @@ from autosched.hf.arguments import NotCoveredError
 from autosched.hf.drop_in import DropIn
 from autosched.hf.explanation import Explanation
 from autosched.hf.family import Arguments, Batch, Family
-from autosched.hf.images import CHANNELS, as_hwc, describe, is_pil, is_plain, is_tensor, require_bytes
+from autosched.hf.images import CHANNELS, as_hwc, as_pixels, describe, is_pil, is_plain, is_tensor, require_bytes
 from autosched.hf.registry import Support
-from autosched.vlm.parts import Pixels
+from autosched.vlm.passes import Source
 from autosched.vlm.preparation import Reference
+
+
+@contextmanager
+def building() -> Iterator[None]:
+    """Makes Hugging Face's own code run, with a warning, where a kernel cannot be built."""
+    try:
+        yield
+    except (CompileError, CacheError) as error:
+        message = f"autosched could not build its kernel, so Hugging Face's own code runs: {error}"
+        warnings.warn(message, AutoschedWarning, stacklevel=4)
+        raise NotCoveredError(message) from error
 
 
 class FamilyDropIn(DropIn):
@@ -50,6 +63,8 @@ class FamilyDropIn(DropIn):
         read.require_known_tensors(return_tensors)
         arguments = Arguments(values, self._autosched_reference, self, self._autosched_generation)
         family = self._autosched_family(arguments)
+        if extra and not family.samples:
+            raise NotCoveredError("there are positional arguments after the images")
         structure = self._autosched_structure(images)
         nested = len(structure) > 0 and isinstance(structure[0], (list, tuple))
         flat = [image for sample in structure for image in sample] if nested else list(structure)
@@ -65,12 +80,8 @@ class FamilyDropIn(DropIn):
             return_tensors is not None,
             self._autosched_state.threads,
         )
-        try:
+        with building():
             data = family.outputs(batch)
-        except (CompileError, CacheError) as error:
-            message = f"autosched could not build its kernel, so Hugging Face's own code runs: {error}"
-            warnings.warn(message, AutoschedWarning, stacklevel=2)
-            raise NotCoveredError(message) from error
         self._autosched_record(
             Explanation("kernels", f"{family.summary}, {self._autosched_reference} reference", len(flat))
         )
@@ -81,9 +92,9 @@ class FamilyDropIn(DropIn):
         structure: Sequence[Any] = self._prepare_images_structure(images)  # type: ignore[attr-defined]
         return structure
 
-    def _autosched_pixels(self, image: Any, conversion: Mapping[str, Any]) -> Pixels:
+    def _autosched_pixels(self, image: Any, conversion: Mapping[str, Any]) -> Source:
         if is_plain(image) and (is_pil(image) or conversion.get("input_data_format") is None):
-            return as_hwc(image)
+            return as_pixels(image) if self._autosched_family.bands else as_hwc(image)
         converted = self._autosched_convert(image, conversion)
         array = converted.numpy() if is_tensor(converted) else converted
         if array.ndim != 3 or array.shape[0] != CHANNELS or array.dtype != np.uint8 or 0 in array.shape:
@@ -147,7 +158,7 @@ class Fast4(FamilyDropIn):
             if kwargs.get("input_data_format") is not None:
                 raise NotCoveredError(f"input_data_format is {kwargs['input_data_format']!r}")
             read.require_cpu(kwargs.get("device"))
-            return self._autosched_answer(images, kwargs, kwargs, args)
+            return self._autosched_answer(images, kwargs, kwargs, tuple(a for a in args if a is not None))
         except NotCoveredError as reason:
             self._autosched_give_up(reason)
         return super()._preprocess_image_like_inputs(images, *args, **kwargs)  # type: ignore[misc]
@@ -174,7 +185,7 @@ class Slow4(FamilyDropIn):
             values = self._autosched_resolved(kwargs)
             if kwargs.get("input_data_format") is not None:
                 raise NotCoveredError("input_data_format is given")
-            layout = values.get("data_format")
+            layout = values.get("data_format", "channels_first")
             if getattr(layout, "value", layout) != "channels_first":
                 raise NotCoveredError(f"data_format is {layout!r}")
             if not (values.get("do_rescale") or values.get("do_normalize")):
@@ -210,7 +221,7 @@ class Slow4(FamilyDropIn):
             raise NotCoveredError("some images have their channels first and some last")
         return structure
 
-    def _autosched_pixels(self, image: Any, conversion: Mapping[str, Any]) -> Pixels:
+    def _autosched_pixels(self, image: Any, conversion: Mapping[str, Any]) -> Source:
         if is_pil(image) and conversion.get("do_convert_rgb") and self._autosched_family.slow_converts:
             from transformers.image_transforms import convert_to_rgb
 
@@ -220,7 +231,7 @@ class Slow4(FamilyDropIn):
         if is_pil(image) and image.height in (1, CHANNELS):
             # The slow processor guesses the layout of PIL images too, and takes these rows for channels.
             raise NotCoveredError(f"the image has {image.height} rows, which are read as channels")
-        return as_hwc(image)
+        return as_pixels(image) if self._autosched_family.bands else as_hwc(image)
 
 
 def _samples(images: Any) -> tuple[Any, list[int]]:
@@ -242,7 +253,6 @@ def _defaults(original: type) -> dict[str, Any]:
 
 _SHARED: Final = ("resize", "rescale", "normalize")
 _PREPARED: Final = (
-    *_SHARED,
     "_preprocess_image_like_inputs",
     "_prepare_image_like_inputs",
     "_prepare_images_structure",
@@ -250,18 +260,35 @@ _PREPARED: Final = (
     "_preprocess",
 )
 _FUSED: Final = ("rescale_and_normalize", "_fuse_mean_std_and_rescale_factor")
-#: Form, what it is called after a family's name, its modules' prefix and suffix, a base that only it has, and the
-#: methods that the kernels replace.
-_FORMS: Final = (
-    (Torchvision5, "", "", "", "TorchvisionBackend", (*_PREPARED, *_FUSED, "process_image")),
-    (Pil5, "Pil", "pil_", "", "PilBackend", (*_PREPARED, "process_image")),
-    (Fast4, "Fast", "", "_fast", "BaseImageProcessorFast", (*_PREPARED, *_FUSED, "_process_image")),
-    (Slow4, "", "", "", "BaseImageProcessor", ("preprocess",)),
-)
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What the classes of a form are called, a base that only they have, and the methods that the kernels replace."""
+
+    suffix: str
+    prefix: str
+    module: str
+    base: str
+    replaced: tuple[str, ...]
+
+
+#: By reference and generation.
+_SHAPES: Final = {
+    ("torchvision", 5): _Shape("", "", "", "TorchvisionBackend", (*_PREPARED, *_FUSED, "process_image")),
+    ("pil", 5): _Shape("Pil", "pil_", "", "PilBackend", (*_PREPARED, "process_image")),
+    ("torchvision", 4): _Shape("Fast", "", "_fast", "BaseImageProcessorFast", (*_PREPARED, *_FUSED, "_process_image")),
+    ("pil", 4): _Shape("", "", "", "BaseImageProcessor", ("preprocess",)),
+}
+FORMS: Final = (Torchvision5, Pil5, Fast4, Slow4)
 
 
 def supports(
-    model: str, name: str, family: type[Family], methods: Sequence[str] = (), forms: Sequence[type] = ()
+    model: str,
+    name: str,
+    family: type[Family],
+    methods: Sequence[str] = (),
+    forms: Sequence[type[FamilyDropIn]] = FORMS,
 ) -> tuple[Support, ...]:
     """The entries of a family in all its forms.
 
@@ -270,17 +297,20 @@ def supports(
         name: class name of the 5.x torchvision processor, such as ``CLIPImageProcessor``.
         family: what is computed.
         methods: further methods that the kernels replace, where a form has them.
-        forms: the forms that are covered; all where it is empty.
+        forms: what is placed before the class of each form.
     """
-    return tuple(
-        Support(
-            name=name + suffix,
-            module=f"transformers.models.{model}.image_processing_{before}{model}{after}",
-            base=base,
-            mixin=type(f"{family.__name__}{form.__name__}", (form,), {"__slots__": (), "_autosched_family": family}),
-            replaced=replaced,
-            optional=(*methods, *(name for name in _SHARED if name not in replaced)),
+    made = []
+    for form in forms:
+        shape = _SHAPES[form._autosched_reference, form._autosched_generation]
+        mixin = type(f"{family.__name__}{form.__name__}", (form,), {"__slots__": (), "_autosched_family": family})
+        made.append(
+            Support(
+                name=name + shape.suffix,
+                module=f"transformers.models.{model}.image_processing_{shape.prefix}{model}{shape.module}",
+                base=shape.base,
+                mixin=mixin,
+                replaced=shape.replaced,
+                optional=(*_SHARED, *methods),
+            )
         )
-        for form, suffix, before, after, base, replaced in _FORMS
-        if not forms or form in forms
-    )
+    return tuple(made)

@@ -36,13 +36,14 @@ class Support:
 
 #: The modules that list what they support as SUPPORT, in the order that classes are looked for in.
 _HOMES: Final = (
-    "autosched.hf.qwen_vl",
+    "autosched.hf.families.qwen_vl",
     "autosched.hf.families.fixed",
     "autosched.hf.families.got_ocr2",
     "autosched.hf.families.anyres",
     "autosched.hf.families.pixtral",
     "autosched.hf.families.gemma3",
     "autosched.hf.families.idefics3",
+    "autosched.hf.families.siglip2",
 )
 
 

@@ -28,7 +28,7 @@ from autosched.vlm.preparation import Preparation, Values
 from autosched.workload import Bucket, nearest
 
 #: An image, uint8 [H, W, C].
-Pixels: TypeAlias = npt.NDArray[np.uint8] | Bands
+Source: TypeAlias = npt.NDArray[np.uint8] | Bands
 
 #: Regions of images, by `stretch`: how many pixels of a source row one output pixel spans. It decides how many output
 #: pixels share a window of a plane: 16 of them take 64 bytes up to 3.9, and 128 up to 8. The limits are the geometric
@@ -133,7 +133,7 @@ class Canvas:
         return self.size if self.extent is None else self.extent
 
 
-def pass_arguments(algorithm: Algorithm, preparation: Preparation, image: Pixels, canvas: Canvas) -> dict[str, Any]:
+def pass_arguments(algorithm: Algorithm, preparation: Preparation, image: Source, canvas: Canvas) -> dict[str, Any]:
     """What a kernel of `algorithm` is bound to for an image [H, W, C], the output and the layout's own excepted."""
     _, *passes = _build(algorithm)
     given: dict[str, Any] = {"src": image}
@@ -185,7 +185,7 @@ def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str) -
     return s.vectorize("planes", "x", 16).loads("planes", "src", "permute64")
 
 
-def measures(image: Pixels, size: tuple[int, int]) -> dict[str, float]:
+def measures(image: Source, size: tuple[int, int]) -> dict[str, float]:
     """What places an image [H, W, C] that is resized to `size` in a bucket."""
     return {"stretch": image.shape[1] / size[1]}
 
@@ -196,7 +196,7 @@ def kernel(algorithm: Algorithm, schedule: Schedule) -> Kernel:
     return Kernel(algorithm.pipeline(), schedule)
 
 
-def best_schedule(algorithm: Algorithm, image: Pixels, size: tuple[int, int], threads: int) -> Schedule:
+def best_schedule(algorithm: Algorithm, image: Source, size: tuple[int, int], threads: int) -> Schedule:
     """The schedule tuned on this machine for an image like this, or the built-in default."""
     bucket = nearest(measures(image, size), BUCKETS)
     assert bucket is not None

@@ -18,7 +18,7 @@ from autosched.imaging.patchify import patchify
 from autosched.lang import Expr, Func, relayout
 from autosched.runtime import Call
 from autosched.schedule import Schedule
-from autosched.vlm.passes import BUCKETS, Algorithm, Canvas, Pixels, bind, kernel, pass_arguments, strips
+from autosched.vlm.passes import BUCKETS, Algorithm, Canvas, Source, bind, kernel, pass_arguments, strips
 from autosched.vlm.preparation import Preparation
 from autosched.workload import Bucket
 
@@ -132,7 +132,7 @@ class PatchSettings:
         first = p.vertical_first(height, width, size)
         return PatchAlgorithm(p.flavour, first, p.values, self.patch, self.merge, self.frames)
 
-    def arguments(self, image: Pixels, size: tuple[int, int]) -> dict[str, Any]:
+    def arguments(self, image: Source, size: tuple[int, int]) -> dict[str, Any]:
         """What the kernel of `algorithm` is bound to, the output excepted."""
         algorithm = self.algorithm(image.shape[0], image.shape[1], size)
         return pass_arguments(algorithm, self.preparation, image, Canvas(size))
@@ -142,7 +142,7 @@ class PatchSettings:
         p, m = self.patch, self.merge
         return rows.reshape(size[0] // (p * m), size[1] // (p * m), m, m, CHANNELS, self.frames, p, p)
 
-    def bind(self, image: Pixels, size: tuple[int, int], rows: npt.NDArray[np.float32], schedule: Schedule) -> Call:
+    def bind(self, image: Source, size: tuple[int, int], rows: npt.NDArray[np.float32], schedule: Schedule) -> Call:
         """A call that computes the rows of one image."""
         made = kernel(self.algorithm(image.shape[0], image.shape[1], size), schedule)
         return bind(made, self.arguments(image, size), self.view(rows, size), "gy", self.patch * self.merge)

@@ -16,11 +16,12 @@ from autosched.imaging.byte_table import CHANNELS
 from autosched.imaging.coefficients import Filter
 from autosched.runtime import Bands, Call, default_threads, run_calls
 from autosched.schedule import Schedule
-from autosched.vlm.passes import BUCKETS, Pixels, best_schedule, measures
+from autosched.vlm.passes import BUCKETS, Source, best_schedule, measures
 from autosched.vlm.patches import NAMED, PatchSettings
 from autosched.vlm.photographs import specimens
 from autosched.vlm.preparation import CLIP_MEAN, CLIP_STD, HALF, Preparation, Reference
 from autosched.vlm.registry import KernelFamily, register
+from autosched.vlm.tile_family import processor
 from autosched.workload import Binding, Workload
 
 _LARGEST_ASPECT: Final = 200
@@ -127,7 +128,7 @@ class QwenVL:
 
     def run(
         self,
-        images: Sequence[Pixels],
+        images: Sequence[Source],
         sizes: Sequence[tuple[int, int]],
         out: npt.NDArray[np.float32],
         threads: int | None = None,
@@ -151,7 +152,7 @@ class QwenVL:
 
     def calls(
         self,
-        images: Sequence[Pixels],
+        images: Sequence[Source],
         sizes: Sequence[tuple[int, int]],
         out: npt.NDArray[np.float32],
         schedule: Schedule | None = None,
@@ -173,7 +174,7 @@ class QwenVL:
 
     def _check(
         self,
-        images: Sequence[Pixels],
+        images: Sequence[Source],
         sizes: Sequence[tuple[int, int]],
         out: npt.NDArray[np.float32],
     ) -> None:
@@ -234,29 +235,19 @@ def _small(settings: QwenVL, image: Any, size: tuple[int, int]) -> Binding:
     return _binding(settings, image.resize((width, height)), (rows, columns))
 
 
-def _processor(backend: str, settings: QwenVL, limits: Mapping[str, Any]) -> Any:
+def _processor(backend: str, name: str, settings: QwenVL, limits: Mapping[str, Any]) -> Any:
     """Hugging Face's own processor; raises ImportError where it is not installed."""
-    import transformers
-
-    if backend == "torchvision":
-        import torchvision  # noqa: F401  (its absence is what is asked for)
-    arguments = {
-        "patch_size": settings.patch_size,
-        "temporal_patch_size": settings.temporal_patch_size,
-        "merge_size": settings.merge_size,
-        "image_mean": list(settings.mean),
-        "image_std": list(settings.std),
-        "min_pixels": int(limits["min_pixels"]),
-        "max_pixels": int(limits["max_pixels"]),
-    }
-    if int(transformers.__version__.split(".")[0]) < 5:
-        slow_or_fast = "Qwen2VLImageProcessorFast" if backend == "torchvision" else "Qwen2VLImageProcessor"
-        return getattr(transformers, slow_or_fast)(**arguments)
-    if backend == "torchvision":
-        return transformers.Qwen2VLImageProcessor(**arguments)
-    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
-
-    return Qwen2VLImageProcessorPil(**arguments)
+    pixels = {"min_pixels": int(limits["min_pixels"]), "max_pixels": int(limits["max_pixels"])}
+    edges = {"shortest_edge": pixels["min_pixels"], "longest_edge": pixels["max_pixels"]}
+    make = processor(
+        name,
+        settings.preparation,
+        patch_size=settings.patch_size,
+        temporal_patch_size=settings.temporal_patch_size,
+        merge_size=settings.merge_size,
+        **(pixels if name.startswith("Qwen") else {"size": edges}),
+    )
+    return make(backend)
 
 
 #: Name, settings, limits of pixels and what is said of it, as published with the checkpoints.
@@ -267,12 +258,18 @@ _PUBLISHED: Final = {
 }
 
 
-def _register(name: str, settings: QwenVL, pixels: tuple[int, int], title: str) -> None:
+def register_patches(
+    name: str, settings: QwenVL, pixels: tuple[int, int], title: str, processor_name: str = "Qwen2VLImageProcessor"
+) -> None:
+    """Registers a model with its limits of `pixels` as `name`, or `name-pil` for that reference.
+
+    `processor_name` is the class of Hugging Face's torchvision processor, as 5.x calls it.
+    """
     algorithm = settings.settings.algorithm(1, 1, (1, 1))
     backend = settings.reference
     register(
         KernelFamily(
-            name=name,
+            name=name if backend == "torchvision" else f"{name}-pil",
             summary=f"{title} still images to patches, bit for bit as transformers' {backend} backend",
             pipeline=algorithm.pipeline,
             schedules={key: partial(make, algorithm) for key, make in NAMED.items()},
@@ -281,11 +278,11 @@ def _register(name: str, settings: QwenVL, pixels: tuple[int, int], title: str) 
             settings={"min_pixels": pixels[0], "max_pixels": pixels[1]},
             buckets=BUCKETS,
             space="qwen2.5-vl.toml",
-            processors={b: partial(_processor, b, settings) for b in ("torchvision", "pil")},
+            processors={b: partial(_processor, b, processor_name, settings) for b in ("torchvision", "pil")},
         )
     )
 
 
 for _name, (_settings, _pixels, _title) in _PUBLISHED.items():
-    _register(_name, _settings, _pixels, _title)
-    _register(f"{_name}-pil", replace(_settings, reference="pil"), _pixels, _title)
+    register_patches(_name, _settings, _pixels, _title)
+    register_patches(_name, replace(_settings, reference="pil"), _pixels, _title)

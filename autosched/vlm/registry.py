@@ -72,7 +72,9 @@ _HOMES: dict[str, str] = {
         "anyres": ("llava-next", "llava-onevision"),
         "pixtral": ("pixtral", "mistral3"),
         "gemma3": ("gemma3",),
+        "glm": ("glm-4v", "glm-4.6v"),
         "idefics3": ("idefics3", "smolvlm2"),
+        "siglip2": ("siglip2",),
     }.items()
     for name in known
     for suffix in ("", "-pil")

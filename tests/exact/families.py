@@ -35,6 +35,11 @@ def small(rng: np.random.Generator) -> tuple[int, int]:
     return int(rng.integers(30, 260)), int(rng.integers(30, 260))
 
 
+def moderate(rng: np.random.Generator) -> tuple[int, int]:
+    """Sizes of moderate aspect, for families that make hundreds of tiles, or none, of narrow images."""
+    return int(rng.integers(20, 200)), int(rng.integers(20, 200))
+
+
 def noise(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
     """Random uint8 ``[height, width, 3]``; a third has only 0 and 255, which makes filters overshoot."""
     image = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)

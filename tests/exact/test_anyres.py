@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
-from families import check_forms_of_images, check_random_images, forms_of_images, photographs, tensors
+from families import (
+    check_forms_of_images,
+    check_random_images,
+    forms_of_images,
+    moderate,
+    noise,
+    photographs,
+    small,
+    tensors,
+)
+from PIL import Image
 from references import HALF, TRANSFORMERS_5, Oracle, check_accelerated, check_fallback, oracles
 
 PINPOINTS = [[32, 64], [64, 32], [64, 64], [96, 32], [32, 96]]
@@ -37,7 +48,8 @@ onevision_oracles = pytest.mark.parametrize("oracle", oracles("LlavaOnevisionIma
 @next_oracles
 @pytest.mark.parametrize("name", NEXT)
 def test_next_random_images(oracle: Oracle, name: str) -> None:
-    check_random_images(oracle, NEXT[name], {})
+    # The slow processor of 4.57 takes images of 1 or 3 rows for planes, which narrow ones become in uneven canvases.
+    check_random_images(oracle, NEXT[name], {}, sizes=moderate if name == "uneven" else small)
 
 
 @onevision_oracles
@@ -84,4 +96,8 @@ def test_onevision_forms_of_images(oracle: Oracle) -> None:
 def test_what_falls_back(oracle: Oracle) -> None:
     picture = photographs()[1]
     check_fallback(oracle.build(**SMALL), lambda: picture, "resample", resample=0)
+    if not TRANSFORMERS_5 and oracle.backend == "pil":
+        narrow = Image.fromarray(noise(6, 250, np.random.default_rng(0)))
+        uneven = oracle.build(**NEXT["uneven"])
+        check_fallback(uneven, lambda: narrow, "read as channels", return_tensors="np")
     check_fallback(oracle.build(**{**SMALL, "image_grid_pinpoints": []}), lambda: picture, "no resolution")

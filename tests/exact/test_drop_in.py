@@ -165,7 +165,7 @@ def test_explanations_belong_to_the_thread(oracle: Oracle) -> None:
     assert drop_in.autosched_explain() is None
     drop_in([image(), image(1)])
     explanation = drop_in.autosched_explain()
-    assert explanation == Explanation("kernels", f"Qwen-VL patches, {oracle.backend} reference, bicubic", images=2)
+    assert explanation == Explanation("kernels", f"Qwen-VL patches, bicubic, {oracle.backend} reference", images=2)
     assert str(explanation).startswith("kernels: ")
     seen: list[Any] = []
 

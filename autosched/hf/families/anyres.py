@@ -12,7 +12,7 @@ from autosched.hf.forms import supports
 from autosched.imaging.byte_table import CHANNELS
 from autosched.runtime import empty
 from autosched.vlm.anyres import AnyRes
-from autosched.vlm.parts import Plan
+from autosched.vlm.parts import Part, Plan
 
 
 class AnyResFamily(Family):
@@ -42,6 +42,7 @@ class AnyResFamily(Family):
             self.colour(arguments),
         )
         self.pads = arguments.flag("do_pad")
+        self.slow = arguments.slow
         self.fast4 = arguments.generation < 5 and not arguments.slow
 
     def needs_crop(self, arguments: Arguments) -> bool:
@@ -62,6 +63,8 @@ class AnyResFamily(Family):
 
     def rows(self, batch: Batch, plans: list[Plan]) -> dict[str, Any]:
         """The outputs of plans."""
+        if self.slow and any(_size(part)[0] in (1, CHANNELS) for plan in plans for part in plan.parts[1:]):
+            raise NotCoveredError("an image is resized to so few rows that they are read as channels")
         if self.fast4 and not batch.stacked:
             raise NotCoveredError("return_tensors is None")
         if len({plan.tile for plan in plans}) > 1:
@@ -114,6 +117,11 @@ class OnevisionFamily(AnyResFamily):
         alone = iter([count == 1 for count in samples for _ in range(count)])
         plans = batch.plans(lambda h, w: self.planner.plan(h, w) if next(alone) else self.planner.square(h, w))
         return {**self.rows(batch, plans), "batch_num_images": samples}
+
+
+def _size(part: Part) -> tuple[int, int]:
+    """Height and width of an image in its canvas."""
+    return part.via[0].size if part.via else part.size
 
 
 def _is_pair(value: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +22,8 @@ class Idefics3Family(Family):
     slow_converts = False
 
     def __init__(self, arguments: Arguments) -> None:
+        if arguments.generation < 5 and not arguments.slow:
+            raise NotCoveredError("the fast processor of 4.57 resizes bytes in float32")
         if not arguments.flag("do_pad"):
             raise NotCoveredError("do_pad is off")
         if arguments.slow and arguments.get("return_tensors") is None:
@@ -32,10 +33,11 @@ class Idefics3Family(Family):
             size = arguments.size()
             if "longest_edge" not in size and size.keys() != {"height", "width"}:
                 raise NotCoveredError(f"size has {sorted(size)}")
-        self.fast4 = arguments.generation < 5 and not arguments.slow
-        preparation = arguments.preparation() if not self.fast4 else _without_lanczos(arguments)
+        tile = arguments.size("max_image_size")
+        if "longest_edge" not in tile:
+            raise NotCoveredError(f"max_image_size has {sorted(tile)}")
         self.planner = Idefics3(
-            preparation, arguments.size("max_image_size")["longest_edge"], size, arguments.flag("do_image_splitting")
+            arguments.preparation(), tile["longest_edge"], size, arguments.flag("do_image_splitting")
         )
         self.with_grids = arguments.flag("return_row_col_info")
         self.grids: list[list[tuple[int, int]]] = []
@@ -50,7 +52,7 @@ class Idefics3Family(Family):
         samples = [[next(counts) for _ in range(count)] for count in nesting]
         most, tile = max(sum(sample) for sample in samples), plans[0].tile
         out = empty((len(samples), most, CHANNELS, *tile), np.float32)
-        mask = np.zeros((len(samples), most, *tile), np.float32 if self.fast4 else np.int64)
+        mask = np.zeros((len(samples), most, *tile), np.int64)
         outs = []
         for index, sample in enumerate(samples):
             first = 0
@@ -68,15 +70,6 @@ class Idefics3Family(Family):
             encoding["rows"] = [[rows for rows, _ in sample] for sample in self.grids]
             encoding["cols"] = [[columns for _, columns in sample] for sample in self.grids]
         return encoding
-
-
-def _without_lanczos(arguments: Arguments) -> Any:
-    """The fast processors of 4.57 resize bicubically where lanczos is asked for."""
-    mode = arguments.get("interpolation")
-    if getattr(mode, "value", None) != "lanczos":
-        return arguments.preparation()
-    values = {**arguments.values, "interpolation": 3}
-    return replace(arguments, values=values).preparation()
 
 
 _METHODS: Final = ("split_images", "split_image", "resize_for_vision_encoder", "pad", "_pad_image")

@@ -1,0 +1,177 @@
+"""Qwen2-VL, Qwen2.5-VL, Qwen3-VL, GLM-4.1V and 4.6V: patches.
+
+The slow processors of 4.57 resolve their arguments in ``preprocess`` and call ``_preprocess`` once per image: the first
+runs as it is while the second only records; then all images are computed at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from autosched.hf import arguments as read
+from autosched.hf.arguments import NotCoveredError
+from autosched.hf.explanation import Explanation
+from autosched.hf.family import Arguments, Batch, Family
+from autosched.hf.forms import FamilyDropIn, Fast4, Pil5, Torchvision5, building, supports
+from autosched.hf.images import CHANNELS, as_pixels, describe, is_pil, is_plain, is_tensor
+from autosched.runtime import empty
+from autosched.vlm.glm import GlmV
+from autosched.vlm.passes import Source
+from autosched.vlm.qwen_vl import QwenVL
+
+
+class PatchFamily(Family):
+    """Qwen-VL: the kernel and the limits of the size rule, in pixels."""
+
+    title: ClassVar[str] = "Qwen-VL"
+    made: ClassVar[type[QwenVL]] = QwenVL
+    bands = True
+
+    def __init__(self, arguments: Arguments) -> None:
+        if not arguments.flag("do_resize"):
+            raise NotCoveredError("do_resize is off")
+        size = arguments.get("size")
+        # A dict in 4.57's slow processor, a dataclass elsewhere.
+        edges = ("shortest_edge", "longest_edge")
+        limits = size if isinstance(size, dict) else {key: getattr(size, key, None) for key in edges}
+        p = arguments.preparation()
+        settings: dict[str, Any] = {
+            "reference": p.reference,
+            "filter": p.filter,
+            "mean": p.mean,
+            "std": p.std,
+            "rescale_factor": p.rescale_factor,
+            "do_rescale": p.do_rescale,
+            "do_normalize": p.do_normalize,
+            **{name: arguments.positive_int(name) for name in ("patch_size", "temporal_patch_size", "merge_size")},
+        }
+        self.kernel = self.made(**settings)
+        self.limits = tuple(read.positive_int(limits, edge) for edge in edges)
+        self.summary = f"{self.title} patches, {p.filter}"
+
+    def resized(self, image: Source) -> tuple[int, int]:
+        """The size that an image is resized to; `NotCoveredError` where the size rule has none, so that HF raises."""
+        height, width = image.shape[:2]
+        try:
+            size = self.kernel.smart_resize(height, width, *self.limits)
+        except (ValueError, ArithmeticError) as error:
+            raise NotCoveredError(f"an image of {width}x{height} pixels has no size: {error}") from error
+        if min(size) < self.kernel.factor:
+            raise NotCoveredError(f"an image of {width}x{height} pixels would be resized to {size}")
+        return size
+
+    def patches(
+        self, images: Sequence[Source], sizes: Sequence[tuple[int, int]], threads: int | None
+    ) -> npt.NDArray[np.float32]:
+        """The patches of all images, float32 ``[rows, row_length]``."""
+        out = empty((self.kernel.rows(sizes), self.kernel.row_length), np.float32)
+        self.kernel.run(images, sizes, out, threads=threads)
+        return out
+
+    def outputs(self, batch: Batch) -> dict[str, Any]:
+        """pixel_values, and the grid ``[1, gh, gw]`` of each image."""
+        sizes = [self.resized(image) for image in batch.images]
+        grids = np.array([[1, *self.kernel.grid(size)] for size in sizes], dtype=np.int64)
+        values = batch.wrap(self.patches(batch.images, sizes, batch.threads))
+        return {"pixel_values": values, "image_grid_thw": batch.wrap(grids)}
+
+
+class GlmFamily(PatchFamily):
+    """GLM-4.1V and 4.6V."""
+
+    title = "GLM-V"
+    made = GlmV
+
+
+@dataclass
+class _Recording:
+    """The images of one call of the slow processor, and the settings that they share."""
+
+    family: PatchFamily | None = None
+    images: list[Source] = field(default_factory=list)
+    sizes: list[tuple[int, int]] = field(default_factory=list)
+
+
+class SlowPatches4(FamilyDropIn):
+    """transformers 4.57, ``use_fast=False``."""
+
+    __slots__ = ()
+    _autosched_reference = "pil"
+    _autosched_generation = 4
+    _autosched_family: ClassVar[type[PatchFamily]]
+
+    def preprocess(self, images: Any, *args: Any, **kwargs: Any) -> Any:
+        if images is not None:
+            images = self.fetch_images(images)  # type: ignore[attr-defined]
+        try:
+            if args or kwargs.get("videos") is not None:
+                raise NotCoveredError("there are videos or other positional arguments")
+            read.require_known_tensors(kwargs.get("return_tensors"))
+            batch, recording = self._autosched_record_images(images, kwargs)
+            family = recording.family
+            if family is None:
+                raise NotCoveredError("there are no images")
+            with building():
+                patches = family.patches(recording.images, recording.sizes, self._autosched_state.threads)
+        except NotCoveredError as reason:
+            self._autosched_give_up(reason)
+            return super().preprocess(images, *args, **kwargs)  # type: ignore[misc]
+        self._autosched_record(Explanation("kernels", f"{family.summary}, pil reference", len(recording.images)))
+        # HF computed everything but the patches: the grid is there and of the type that was asked for.
+        if is_tensor(batch["image_grid_thw"]):
+            import torch
+
+            batch["pixel_values"] = torch.from_numpy(patches)
+        else:
+            batch["pixel_values"] = patches
+        return batch
+
+    def _autosched_record_images(self, images: Any, kwargs: Mapping[str, Any]) -> tuple[Any, _Recording]:
+        """Runs Hugging Face's ``preprocess`` while ``_preprocess`` records; the result lacks the patches."""
+        local = self._autosched_state.local
+        recording = local.recording = _Recording()
+        try:
+            return super().preprocess(images, **kwargs), recording  # type: ignore[misc]
+        finally:
+            local.recording = None
+
+    def _preprocess(self, images: Any, *args: Any, **kwargs: Any) -> Any:
+        recording: _Recording | None = self._autosched_state.local.recording
+        if recording is None:
+            return super()._preprocess(images, *args, **kwargs)  # type: ignore[misc]
+        if args or kwargs.get("input_data_format") is not None:
+            raise NotCoveredError("input_data_format is given")
+        if kwargs.get("data_format") not in ("channels_first", "channels_last"):
+            raise NotCoveredError(f"data_format is {kwargs.get('data_format')!r}")
+        if not (kwargs.get("do_rescale") or kwargs.get("do_normalize")):
+            raise NotCoveredError("neither do_rescale nor do_normalize is set, so the result is uint8")
+        if recording.family is None:
+            recording.family = self._autosched_family(Arguments(kwargs, "pil", self, 4))
+        if is_pil(images) and kwargs.get("do_convert_rgb"):
+            from transformers.image_transforms import convert_to_rgb
+
+            images = convert_to_rgb(images)
+        if not (is_plain(images) or (is_pil(images) and images.mode == "RGB")):
+            raise NotCoveredError(f"{describe(images)} is not plain RGB")
+        if is_pil(images) and images.height in (1, CHANNELS):
+            # The slow processor guesses the layout of PIL images too, and takes these rows for channels.
+            raise NotCoveredError(f"the image has {images.height} rows, which are read as channels")
+        pixels = as_pixels(images)
+        size = recording.family.resized(pixels)
+        recording.images.append(pixels)
+        recording.sizes.append(size)
+        return [], (1, *recording.family.kernel.grid(size))
+
+
+_FORMS: Final = (Torchvision5, Pil5, Fast4, SlowPatches4)
+_METHODS: Final = ("patchify", "_preprocess")
+SUPPORT: Final = (
+    *supports("qwen2_vl", "Qwen2VLImageProcessor", PatchFamily, _METHODS, _FORMS),
+    *supports("glm4v", "Glm4vImageProcessor", GlmFamily, _METHODS, _FORMS),
+    *supports("glm46v", "Glm46VImageProcessor", GlmFamily, _METHODS, _FORMS),
+)
