@@ -286,6 +286,19 @@ def test_space(autosched: Command, places: Path) -> None:
     assert autosched("space", NAME, "--seed", "1").out != autosched("space", NAME).out
 
 
+def test_without_a_space_file(autosched: Command, places: Path) -> None:
+    """The space is derived from the algorithm, and tuned on images of the user's."""
+    (places / "search_spaces" / "blur-test.toml").unlink()
+    said = autosched("space", NAME, "--samples", "1")
+    assert said.status == 0 and "  rows_at: inline* root strip tile row sliding" in said.out.splitlines()
+    assert "has no workload; name some images with --images DIR" in autosched("tune", NAME).err
+    (places / "pictures").mkdir()
+    (places / "pictures" / "0.png").write_bytes(png())
+    said = autosched("tune", NAME, "--images", str(places / "pictures"), "--trials", "5", "-t", "1")
+    assert said.status == 0, said.err
+    assert "5 schedules timed" in said.out and len(read(record_file(places))) == 1
+
+
 def test_unusable_state_directory(autosched: Command, places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (places / "file").write_text("")
     monkeypatch.setenv("AUTOSCHED_STATE_DIR", str(places / "file"))
