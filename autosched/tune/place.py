@@ -21,7 +21,7 @@ from typing import Any
 import platformdirs
 import sqlalchemy
 from filelock import FileLock, Timeout
-from optuna.storages import RDBStorage
+from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -48,7 +48,7 @@ class Place:
     gives everything back. `where` is for messages and has no password.
     """
 
-    storage: RDBStorage
+    storage: BaseStorage
     where: str
     shared: bool
     owner: int
@@ -57,10 +57,15 @@ class Place:
 
 
 def open_place(file: str, name: str, directory: Path | None, url: str | None) -> Place:
-    """Storage for study `name` of pipeline `file`: at `url`, or a SQLite file in `directory`. Raises TuneError."""
+    """Storage for study `name` of pipeline `file`: at `url`, or a SQLite file in `directory`. Raises TuneError.
+
+    "memory:" keeps nothing: for simulations.
+    """
     if url is None:
         folder = directory or state_directory()
         return _sqlite(folder / (re.sub(r"[^A-Za-z0-9._-]", "_", file) + ".db"), name)
+    if url == "memory:":
+        return Place(InMemoryStorage(), url, False, 0, lambda _: False, lambda: None)
     try:
         parsed = make_url(url)
     except ArgumentError:
