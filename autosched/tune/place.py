@@ -40,6 +40,11 @@ def state_directory() -> Path:
     return (Path(given) if given else Path(platformdirs.user_state_dir("autosched"))) / "studies"
 
 
+def study_file(pipeline: str, directory: Path | None = None) -> Path:
+    """The SQLite file of a pipeline's studies."""
+    return (directory or state_directory()) / (re.sub(r"[^A-Za-z0-9._-]", "_", pipeline) + ".db")
+
+
 @dataclass(frozen=True)
 class Place:
     """An open storage. `shared` is whether other tuners may work on the same study meanwhile.
@@ -62,8 +67,7 @@ def open_place(file: str, name: str, directory: Path | None, url: str | None) ->
     "memory:" keeps nothing: for simulations.
     """
     if url is None:
-        folder = directory or state_directory()
-        return _sqlite(folder / (re.sub(r"[^A-Za-z0-9._-]", "_", file) + ".db"), name)
+        return _sqlite(study_file(file, directory), name)
     if url == "memory:":
         return Place(InMemoryStorage(), url, False, 0, lambda _: False, lambda: None)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import json
 import os
@@ -297,6 +298,36 @@ def test_without_a_space_file(autosched: Command, places: Path) -> None:
     said = autosched("tune", NAME, "--images", str(places / "pictures"), "--trials", "5", "-t", "1")
     assert said.status == 0, said.err
     assert "5 schedules timed" in said.out and len(read(record_file(places))) == 1
+
+
+def test_ablate(autosched: Command, places: Path) -> None:
+    """Every directive of the tuned schedule, every other choice of every knob, and importances after a search."""
+    out = places / "ablation"
+    said = autosched("ablate", NAME, "--time-budget", "100ms", "-t", "1", "--out", str(out))
+    assert said.status == 0, said.err
+    assert "schedule: built-in default" in said.out and "share" not in said.out
+    rows = list(csv.DictReader((out / "blur-test-small-1.csv").open()))
+    assert {r["part"] for r in rows} == {"one-at-a-time"}  # the default of this family has no directives
+    assert {r["what"] for r in rows} == {
+        "rows = at", "rows = inline", "block = 8", "block = 16", "lanes = 16", "lanes = 32",
+    }  # fmt: skip
+    assert all(r["kind"] == "ok" and float(r["low"]) <= float(r["ratio"]) <= float(r["high"]) for r in rows)
+    assert (out / "blur-test-small-1.png").read_bytes().startswith(b"\x89PNG")
+
+    autosched("tune", NAME, "--trials", "22", "-t", "1", "--sampler", "random")
+    (record,) = read(record_file(places))
+    said = autosched("ablate", NAME, "--time-budget", "100ms", "-t", "1", "--out", str(out))
+    assert "schedule: exact" in said.out and "share" in said.out
+    rows = list(csv.DictReader((out / "blur-test-small-1.csv").open()))
+    left_out = [r for r in rows if r["part"] == "leave-one-out"]
+    assert len(left_out) == sum(map(len, record.schedule.funcs.values()))
+    assert {r["what"] for r in rows if r["part"] == "importance"} <= {"rows", "block", "lanes"}
+
+    said = autosched("ablate", NAME, "-k", "lanes", "--time-budget", "50ms", "-t", "1", "--out", str(out))
+    rows = list(csv.DictReader((out / "blur-test-small-1.csv").open()))
+    assert {r["what"] for r in rows if r["part"] != "importance"} == {"lanes = 16", "lanes = 32"}
+    said = autosched("ablate", NAME, "-k", "lane", "--out", str(out))
+    assert said.status == 2 and "has no knob 'lane'; it has block, lanes, rows" in said.err
 
 
 def test_unusable_state_directory(autosched: Command, places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
