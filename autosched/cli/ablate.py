@@ -129,6 +129,28 @@ def write_table(rows: Sequence[Row], path: Path) -> None:
             writer.writerow([row.part, row.what, *numbers, row.kind])
 
 
+def read_table(path: Path) -> list[Row]:
+    """The rows that `write_table` wrote; none where there is no file."""
+    from autosched.tune.ablation import Row
+    from autosched.tune.measure import Estimate
+
+    if not path.exists():
+        return []
+    try:
+        with path.open(newline="") as file:
+            return [
+                Row(
+                    r["part"],  # type: ignore[arg-type]
+                    r["what"],
+                    Estimate(float(r["ratio"]), float(r["low"]), float(r["high"])) if r["ratio"] else None,
+                    r["kind"],
+                )
+                for r in csv.DictReader(file)
+            ]
+    except (OSError, UnicodeDecodeError, KeyError, TypeError, ValueError):
+        raise ArgumentError(f"{path} is not a table of `autosched ablate`; delete it, or name another place") from None
+
+
 def figure(rows: Sequence[Row], title: str) -> Any:
     """Bars with intervals: how many times longer than the baseline; importances as shares."""
     from matplotlib.figure import Figure
