@@ -9,6 +9,7 @@ from pathlib import Path
 from command import NAME, Command, png, record_file
 
 from autosched.records import read
+from autosched.schedule import Schedule
 
 
 def test_merge(autosched: Command, places: Path) -> None:
@@ -111,3 +112,22 @@ def test_report(autosched: Command, places: Path) -> None:
     (places / "blur-test-small-1.csv").write_text("a,b\n1,2\n")
     said = autosched("report", NAME, "-t", "1", "--out", str(path), "--ablation", str(places))
     assert said.status == 2 and "is not a table of `autosched ablate`" in said.err
+
+
+def test_matrix(autosched: Command, places: Path) -> None:
+    """Each bucket's schedule and the default on each workload, and how few would do."""
+    arguments = ("-w", "small", "-w", "large", "-t", "1")
+    autosched("tune", NAME, *arguments, "--trials", "6")
+    records = read(record_file(places))
+    said = autosched("matrix", NAME, *arguments, "--time-budget", "100ms")
+    assert said.status == 0, said.err
+    lines = said.out.splitlines()
+    labels = {line.split("  ")[0] for line in lines[1:] if "(+" in line}
+    assert labels <= {"default", "tuned for small", "tuned for large"} and "default" in labels
+    assert len(labels) == len({r.schedule for r in records} | {Schedule()})
+    assert lines[0].split() == ["schedule", "small,", "ms", "large,", "ms"]
+    assert any("within 3 % of the best of each workload" in line for line in lines)
+    last = " ".join(line for line in lines if " for small" in line or " for large" in line or ", large" in line)
+    assert "small" in last and "large" in last
+    said = autosched("matrix", NAME, "--within", "3")
+    assert said.status == 2 and "--within is 3.0; it must be at least 0 and less than 1, 0.03 for 3 %" in said.err
