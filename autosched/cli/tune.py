@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from autosched.cli.console import complain, err, out, table, warn
-from autosched.cli.options import Images, Name, Threads, duration, thread_count
+from autosched.cli.options import Images, Name, Preset, Regime, Sampler, Threads, duration, thread_count
 from autosched.errors import ArgumentError, RecordError
 
-# What these may be is in tune.samplers and tune.regime, which are too slow to import for `--help`; Method checks them.
-Preset = StrEnum("Preset", ["quick", "standard", "thorough"])
-Sampler = Literal["tpe", "random", "gp", "nsga2", "brute"]
-Regime = Literal["warm", "cold-source", "fresh-output"]
 if TYPE_CHECKING:
     from autosched.cli.samples import Sampled
     from autosched.tune import Progress, Result
@@ -44,12 +39,8 @@ def tune(
     preset: Annotated[
         Preset, typer.Option("--preset", "-p", help="How much effort: 2 minutes, 9 minutes, an hour.")
     ] = Preset.quick,
-    sampler: Annotated[
-        Sampler, typer.Option("--sampler", help="Who proposes schedules; nsga2 trades time for memory.")
-    ] = "tpe",
-    regime: Annotated[
-        Regime, typer.Option("--regime", help="What is in the caches when the clock starts, and which pages are new.")
-    ] = "warm",
+    sampler: Sampler = "tpe",
+    regime: Regime = "warm",
     seed: Annotated[
         int | None, typer.Option("--seed", help="Make the proposals of a new study repeatable.", show_default=False)
     ] = None,

@@ -3,6 +3,7 @@
 Uses the runtime and records; knows of no pipeline, no image and no model but what a Task brings.
 """
 
+from autosched.tune.derive import derive
 from autosched.tune.effort import PRESETS, Effort
 from autosched.tune.finals import Final, Standing
 from autosched.tune.place import state_directory
@@ -31,6 +32,7 @@ __all__ = [
     "Template",
     "Trial",
     "WorkloadSpec",
+    "derive",
     "load_space",
     "state_directory",
     "tune",

@@ -21,7 +21,7 @@ from typing import Any
 import platformdirs
 import sqlalchemy
 from filelock import FileLock, Timeout
-from optuna.storages import RDBStorage
+from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -40,6 +40,11 @@ def state_directory() -> Path:
     return (Path(given) if given else Path(platformdirs.user_state_dir("autosched"))) / "studies"
 
 
+def study_file(pipeline: str, directory: Path | None = None) -> Path:
+    """The SQLite file of a pipeline's studies."""
+    return (directory or state_directory()) / (re.sub(r"[^A-Za-z0-9._-]", "_", pipeline) + ".db")
+
+
 @dataclass(frozen=True)
 class Place:
     """An open storage. `shared` is whether other tuners may work on the same study meanwhile.
@@ -48,7 +53,7 @@ class Place:
     gives everything back. `where` is for messages and has no password.
     """
 
-    storage: RDBStorage
+    storage: BaseStorage
     where: str
     shared: bool
     owner: int
@@ -57,10 +62,14 @@ class Place:
 
 
 def open_place(file: str, name: str, directory: Path | None, url: str | None) -> Place:
-    """Storage for study `name` of pipeline `file`: at `url`, or a SQLite file in `directory`. Raises TuneError."""
+    """Storage for study `name` of pipeline `file`: at `url`, or a SQLite file in `directory`. Raises TuneError.
+
+    "memory:" keeps nothing: for simulations.
+    """
     if url is None:
-        folder = directory or state_directory()
-        return _sqlite(folder / (re.sub(r"[^A-Za-z0-9._-]", "_", file) + ".db"), name)
+        return _sqlite(study_file(file, directory), name)
+    if url == "memory:":
+        return Place(InMemoryStorage(), url, False, 0, lambda _: False, lambda: None)
     try:
         parsed = make_url(url)
     except ArgumentError:

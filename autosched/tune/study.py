@@ -34,6 +34,8 @@ FAILED = 10.0
 PATIENCE = 4
 #: The attribute of a trial that says which process works on it, and how many seconds that may take to appear.
 OWNER, JUST = "owner", 60.0
+#: Timed points without which nothing can be said about the importance of knobs.
+LEAST_TRIALS = 16
 #: How the name of a schedule ends that is an earlier one without what it does not need.
 SIMPLIFIED = ", simplified"
 #: Spaces up to this size are searched for the points that are left; in larger ones new points are found by chance.
@@ -179,6 +181,24 @@ class Study:
         """All trials that were timed to the end, the fastest first."""
         timed = [t for t in self.trials if t.outcome.kind == "ok" and t.outcome.ratio is not None]
         return sorted(timed, key=lambda t: t.outcome.ratio or math.inf)
+
+    def importances(self) -> dict[str, float]:
+        """The share of each knob in what decides between fast and slow points (PED-ANOVA); empty for few trials.
+
+        What constraints have left of a knob is a parameter of its own to Optuna; their shares are added.
+        """
+        timed = [t for t in self.trials if t.point is not None and t.outcome.ratio is not None]
+        if len(timed) < LEAST_TRIALS or len({t.outcome.ratio for t in timed}) < 2:
+            return {}
+        evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+        found: dict[str, float] = {}
+        shares = optuna.importance.get_param_importances(
+            self._study, evaluator=evaluator, target=(lambda t: t.values[0]) if self.sampler == "nsga2" else None
+        )
+        for name, share in shares.items():
+            knob = name.partition("[")[0]
+            found[knob] = found.get(knob, 0.0) + share
+        return dict(sorted(found.items(), key=lambda item: -item[1]))
 
     def known(self, schedule: Schedule) -> Trial | None:
         """The trial of a schedule, if it has one."""

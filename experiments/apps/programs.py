@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from autosched.lang import Expr, Func, Input, Pipeline, f32, u16, variables
 
-SPACES: Final = Path(__file__).parents[1] / "spaces"
+SPACES: Final = Path(__file__).parent / "spaces"
 
 #: Weights of red, green and blue in grey.
 GREY: Final = (0.299, 0.587, 0.114)

@@ -14,7 +14,7 @@ from pathlib import Path
 import blur_family
 import numpy as np
 import pytest
-from command import Command
+from command import NAME, Command, png, record_file
 from PIL import Image
 
 from autosched import hf
@@ -23,14 +23,7 @@ from autosched.codegen.build import cache_directory
 from autosched.errors import ArgumentError
 from autosched.lang import Pipeline
 from autosched.records import read
-from autosched.runtime.cpu import fingerprint
 from autosched.vlm import registry
-
-NAME = "blur-test"
-
-
-def record_file(places: Path, out: str = "tuned") -> Path:
-    return places / out / fingerprint().cpu_class / "blur-test.json"
 
 
 def test_help_and_version(autosched: Command) -> None:
@@ -240,50 +233,6 @@ def test_mistakes_are_one_line(autosched: Command, places: Path, arguments: list
     assert said.status == 2
     assert said.err.startswith("error: ") and said.err.count("\n") == 1 and message in said.err
     assert said.out == ""
-
-
-def png() -> bytes:
-    import io
-
-    buffer = io.BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def test_merge(autosched: Command, places: Path) -> None:
-    """From other machines and older versions; twice is as good as once, and a broken file changes nothing."""
-    for threads in ("1", "2"):
-        autosched("tune", NAME, "--trials", "3", "-t", threads, "--out", str(places / f"node{threads}"))
-    old = json.loads(record_file(places, "node1").read_text())
-    for record in old["records"]:
-        del record["machine"]
-    record_file(places, "node1").write_text(json.dumps({**old, "schema": 1}))
-    both = [str(places / "node1"), str(record_file(places, "node2"))]
-    said = autosched("merge", *both, "--out", str(places / "all"))
-    assert said.status == 0, said.err
-    assert said.out.splitlines() == [f"written to {record_file(places, 'all')}", "2 records from 2 files"]
-    assert sorted(r.key.threads for r in read(record_file(places, "all"))) == [1, 2]
-    before = record_file(places, "all").read_bytes()
-    autosched("merge", *reversed(both), "--out", str(places / "all"))
-    assert record_file(places, "all").read_bytes() == before
-
-    record_file(places, "node2").write_text("{}")
-    said = autosched("merge", *both)
-    assert said.status == 2 and "cannot be merged: it is not a file of tuned records" in said.err
-    assert "`autosched tune blur-test` writes it anew" in said.err and not record_file(places).exists()
-
-
-def test_space(autosched: Command, places: Path) -> None:
-    said = autosched("space", NAME, "--samples", "2")
-    assert said.status == 0, said.err
-    assert said.out.startswith("blur-test: 24 points of 3 knobs, space ")
-    lines = said.out.splitlines()
-    assert "  rows: root* at inline" in lines
-    assert "  not (rows is inline and block is 16)" in lines
-    assert '  wide: {"rows": "at", "block": 8, "lanes": 32}' in lines
-    points = [json.loads(line) for line in lines[lines.index("samples") + 1 :]]
-    assert len(points) == 2 and all(point.keys() == {"rows", "block", "lanes"} for point in points)
-    assert autosched("space", NAME, "--seed", "1").out != autosched("space", NAME).out
 
 
 def test_unusable_state_directory(autosched: Command, places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
