@@ -127,7 +127,9 @@ class Siglip2:
 
     def arguments(self, image: Pixels, size: Size) -> dict[str, Any]:
         """What the kernel is bound to, the output excepted."""
-        return pass_arguments(self.algorithm(*image.shape[:2], size), self.preparation, image, Canvas(size))
+        return pass_arguments(
+            self.algorithm(image.shape[0], image.shape[1], size), self.preparation, image, Canvas(size)
+        )
 
     def run(
         self,
@@ -136,12 +138,12 @@ class Siglip2:
         outs: Sequence[npt.NDArray[np.float32]],
         threads: int | None = None,
     ) -> None:
-        """Computes the patches of each image [H, W, C] into its rows, float32 ``[gh * gw, row_length]``, C-contiguous."""
+        """Computes the patches of each image [H, W, C] into its rows, float32 ``[gh * gw, row_length]``."""
         workers = default_threads() if threads is None else threads
         calls = []
         for image, size, out in zip(images, sizes, outs, strict=True):
             pixels = image[:, :, :CHANNELS]
-            algorithm = self.algorithm(*pixels.shape[:2], size)
+            algorithm = self.algorithm(pixels.shape[0], pixels.shape[1], size)
             chosen = kernel(algorithm, best_schedule(algorithm, pixels, size, workers))
             calls.append(chosen.bind(out=self.view(out, size), **self.arguments(pixels, size)))
         run_calls(calls, workers)
