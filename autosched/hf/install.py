@@ -1,7 +1,8 @@
 """`install`: processors that transformers loads are drop-ins, in this process, until `uninstall`.
 
-Every image processor that is loaded (by its class, AutoImageProcessor, AutoProcessor, and by what is built on those:
-pipelines, vLLM, SGLang) is made by `ImageProcessingMixin.from_dict`, in 4.57 and in 5.x. That is what is wrapped.
+Every processor that is loaded (by its class, AutoImageProcessor, AutoProcessor, and by what is built on those:
+pipelines, vLLM, SGLang) is made by the `from_dict` of its base class, in 4.57 and in 5.x. That is what is wrapped, for
+images and for videos.
 Processors that are built by their constructors stay as they are; `autosched.accelerate` takes those.
 """
 
@@ -19,10 +20,9 @@ from autosched.hf.drop_in import DropIn
 
 @dataclass
 class _Installed:
-    """What stands in place of transformers' own method."""
+    """What stands in place of transformers' own methods: class, original and wrapper of each."""
 
-    original: Any
-    wrapper: Any
+    methods: list[tuple[type, Any, Any]]
     threads: int | None
 
 
@@ -31,7 +31,7 @@ _installed: _Installed | None = None
 
 
 def install(threads: int | None = None) -> None:
-    """Makes transformers load accelerated image processors.
+    """Makes transformers load accelerated image and video processors.
 
     Classes without a drop-in load as before. Calling it again only changes `threads`, the upper bound of the threads
     that one call of a processor loaded from now on uses (None for the default). It holds for this process; serving
@@ -43,17 +43,16 @@ def install(threads: int | None = None) -> None:
     """
     if threads is not None and threads < 1:
         raise ArgumentError(f"threads is {threads}; give at least 1, or None for the default.")
-    from transformers.image_processing_base import ImageProcessingMixin
-
     global _installed
     with _lock:
         if _installed is not None:
             _installed.threads = threads
             return
-        original = ImageProcessingMixin.__dict__["from_dict"]
-        wrapper = _wrapped(original.__func__)
-        _installed = _Installed(original, wrapper, threads)
-        ImageProcessingMixin.from_dict = wrapper
+        methods = [(base, vars(base)["from_dict"]) for base in _bases()]
+        made = [(base, original, _wrapped(original.__func__)) for base, original in methods]
+        _installed = _Installed(made, threads)
+        for base, _, wrapper in made:
+            base.from_dict = wrapper  # type: ignore[attr-defined]
 
 
 def uninstall() -> None:
@@ -62,11 +61,23 @@ def uninstall() -> None:
     with _lock:
         if _installed is None:
             return
-        from transformers.image_processing_base import ImageProcessingMixin
-
-        if ImageProcessingMixin.__dict__["from_dict"] is _installed.wrapper:
-            ImageProcessingMixin.from_dict = _installed.original
+        for base, original, wrapper in _installed.methods:
+            if vars(base)["from_dict"] is wrapper:
+                base.from_dict = original  # type: ignore[attr-defined]
         _installed = None
+
+
+def _bases() -> list[type]:
+    """The classes whose `from_dict` makes every processor that is loaded."""
+    from transformers.image_processing_base import ImageProcessingMixin
+
+    found = [ImageProcessingMixin]
+    try:
+        from transformers.video_processing_utils import BaseVideoProcessor
+    except ImportError:  # no torch, so no videos
+        return found
+    found += [base for base in BaseVideoProcessor.__mro__ if "from_dict" in vars(base) and base not in found]
+    return found
 
 
 def _wrapped(original: Any) -> Any:

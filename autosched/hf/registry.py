@@ -44,6 +44,7 @@ _HOMES: Final = (
     "autosched.hf.families.gemma3",
     "autosched.hf.families.idefics3",
     "autosched.hf.families.siglip2",
+    "autosched.hf.families.video",
 )
 
 
