@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from autosched.errors import AutoschedError, AutoschedWarning
     from autosched.hf.accelerate import accelerate
+    from autosched.hf.install import install, uninstall
     from autosched.lang import Func, Input, Param, Pipeline, RDom, Var, interpret
     from autosched.runtime import Kernel, compile  # noqa: A004 (it is autosched.compile)
     from autosched.schedule import Schedule
@@ -32,8 +33,10 @@ _HOMES = {
     "Var": "autosched.lang",
     "accelerate": "autosched.hf.accelerate",
     "compile": "autosched.runtime",
+    "install": "autosched.hf.install",
     "interpret": "autosched.lang",
     "load": "autosched.vlm.load",
+    "uninstall": "autosched.hf.install",
 }
 
 __all__ = [
@@ -50,8 +53,10 @@ __all__ = [
     "__version__",
     "accelerate",
     "compile",
+    "install",
     "interpret",
     "load",
+    "uninstall",
 ]
 
 

@@ -6,9 +6,10 @@ import copy
 import functools
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
-from autosched.errors import ArgumentError
+from autosched.errors import ArgumentError, UnsupportedProcessorError
 from autosched.hf.drop_in import DropIn, State
 from autosched.hf.registry import find_support
 
@@ -21,11 +22,12 @@ _classes_lock = threading.Lock()
 def accelerate(processor: Processor, *, threads: int | None = None) -> Processor:
     """Returns a processor that gives the same results, computed by autosched's kernels.
 
-    Takes an image processor of transformers 4.57 or 5.x, or a processor that holds one (it is copied shallowly and its
-    ``image_processor`` replaced). The result is an instance of a subclass of the original's class with the same name
-    and the same attributes, so that isinstance, saving, pickling and everything else work as before. The original stays
-    as it is. Calls that the kernels do not cover run Hugging Face's own code: ``processor.autosched_explain()`` tells
-    what the latest call did. Accelerating twice changes nothing.
+    Takes an image or video processor of transformers 4.57 or 5.x, or a processor that holds them (it is copied
+    shallowly, its ``image_processor`` replaced, and its ``video_processor`` where there is a drop-in for it). The result
+    is an instance of a subclass of the original's class with the same name and the same attributes, so that isinstance,
+    saving, pickling and everything else work as before. The original stays as it is. Calls that the kernels do not
+    cover run Hugging Face's own code: ``processor.autosched_explain()`` tells what the latest call did. Accelerating
+    twice changes nothing.
 
     Args:
         processor: the processor to accelerate.
@@ -42,6 +44,10 @@ def accelerate(processor: Processor, *, threads: int | None = None) -> Processor
     if inner is not None:
         outer = copy.copy(processor)
         outer.image_processor = accelerate(inner, threads=threads)  # type: ignore[attr-defined]
+        video = getattr(processor, "video_processor", None)
+        if video is not None:
+            with suppress(UnsupportedProcessorError):
+                outer.video_processor = accelerate(video, threads=threads)  # type: ignore[attr-defined]
         return outer
     if isinstance(processor, DropIn):
         if threads is None or threads == processor._autosched_state.threads:

@@ -59,33 +59,44 @@ class FamilyDropIn(DropIn):
         """
         from transformers.image_processing_base import BatchFeature
 
-        return_tensors = values.get("return_tensors")
-        read.require_known_tensors(return_tensors)
         arguments = Arguments(values, self._autosched_reference, self, self._autosched_generation)
-        family = self._autosched_family(arguments)
+        family = self._autosched_settings(arguments)
         if extra and not family.samples:
             raise NotCoveredError("there are positional arguments after the images")
         structure = self._autosched_structure(images)
         nested = len(structure) > 0 and isinstance(structure[0], (list, tuple))
         flat = [image for sample in structure for image in sample] if nested else list(structure)
-        if len(flat) == 0:
-            raise NotCoveredError("there are no images")
         for image in flat:
             require_bytes(image, bool(conversion.get("do_convert_rgb")))
-        batch = Batch(
-            self._autosched_reference,
-            [self._autosched_pixels(image, conversion) for image in flat],
-            tuple(len(sample) for sample in structure) if nested else None,
-            extra,
-            return_tensors is not None,
-            self._autosched_state.threads,
-        )
+        pixels = [self._autosched_pixels(image, conversion) for image in flat]
+        nesting = tuple(len(sample) for sample in structure) if nested else None
+        data = self._autosched_data(family, pixels, nesting, arguments, extra)
+        return family.finish(BatchFeature(data=data, tensor_type=arguments.get("return_tensors")))
+
+    def _autosched_settings(self, arguments: Arguments) -> Family:
+        """What the family reads from the arguments of a call."""
+        read.require_known_tensors(arguments.get("return_tensors"))
+        return self._autosched_family(arguments)
+
+    def _autosched_data(
+        self,
+        family: Family,
+        images: Sequence[Source],
+        nesting: tuple[int, ...] | None,
+        arguments: Arguments,
+        extra: tuple[Any, ...] = (),
+    ) -> dict[str, Any]:
+        """The outputs for images, computed by the kernels."""
+        if len(images) == 0:
+            raise NotCoveredError("there are no images")
+        stacked = arguments.get("return_tensors") is not None
+        batch = Batch(arguments.reference, images, nesting, extra, stacked, self._autosched_state.threads)
         with building():
             data = family.outputs(batch)
         self._autosched_record(
-            Explanation("kernels", f"{family.summary}, {self._autosched_reference} reference", len(flat))
+            Explanation("kernels", f"{family.summary}, {arguments.reference} reference", len(images))
         )
-        return family.finish(BatchFeature(data=data, tensor_type=return_tensors))
+        return data
 
     def _autosched_structure(self, images: Any) -> Sequence[Any]:
         """The images as Hugging Face's own code flattens or nests them."""

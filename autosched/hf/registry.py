@@ -44,6 +44,7 @@ _HOMES: Final = (
     "autosched.hf.families.gemma3",
     "autosched.hf.families.idefics3",
     "autosched.hf.families.siglip2",
+    "autosched.hf.families.video",
 )
 
 
@@ -69,10 +70,11 @@ def find_support(cls: type, attributes: Mapping[str, Any]) -> Support:
             if (base.__module__, base.__name__) == (support.module, support.name) and support.base in names:
                 _require_unchanged(cls, base, support, attributes)
                 return support
-    known = ", ".join(sorted({support.name for support in supported()}))
+    # The forms of a class differ by suffixes.
+    bare = {support.name.removesuffix("Fast").removesuffix("Pil") for support in supported()}
     raise UnsupportedProcessorError(
-        f"There is no drop-in for {cls.__module__}.{cls.__qualname__}; autosched accelerates {known} of transformers "
-        "4.57 and 5.x. Use the processor as it is."
+        f"There is no drop-in for {cls.__module__}.{cls.__qualname__}; autosched accelerates these of transformers "
+        f"4.57 and 5.x, in all their forms: {', '.join(sorted(bare))}. Use the processor as it is."
     )
 
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
 
 from autosched.errors import ArgumentError
-from autosched.vlm.parts import Part, Plan
+from autosched.imaging.byte_table import CHANNELS
+from autosched.runtime import empty
+from autosched.vlm.parts import Part, Plan, run_plans
 from autosched.vlm.preparation import IMAGENET_MEAN, IMAGENET_STD, Preparation
 from autosched.vlm.sizes import Size
 from autosched.vlm.tile_family import processor, register_tiles
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 @lru_cache(maxsize=64)
@@ -60,6 +70,22 @@ class InternVL:
         size = (rows * self.tile[0], columns * self.tile[1])
         tiles = Part(size, (rows, columns))
         return Plan(self.tile, (tiles,) if rows * columns == 1 else (tiles, Part(self.tile)))
+
+
+def dynamic_tiles(
+    images: Sequence[Image], settings: InternVL | None = None, threads: int | None = None
+) -> list[npt.NDArray[np.float32]]:
+    """The tiles of PIL images, float32 ``[tiles, 3, height, width]`` each, as the model card of InternVL2.5 makes them.
+
+    There: Pillow's resize of the RGB image to the grid, tiles of it, a thumbnail where there are several, torchvision's
+    ToTensor (bytes divided by 255) and Normalize. The same bits, without torch.
+    """
+    chosen = settings or InternVL(Preparation("pil", "bicubic", IMAGENET_MEAN, IMAGENET_STD))
+    pixels = [np.asarray(image.convert("RGB")) for image in images]
+    plans = [chosen.plan(*image.shape[:2]) for image in pixels]
+    outs = [empty((plan.tiles, CHANNELS, *plan.tile), np.float32) for plan in plans]
+    run_plans(chosen.preparation, pixels, plans, outs, threads)
+    return outs
 
 
 _PUBLISHED = InternVL()

@@ -97,7 +97,7 @@ def test_what_falls_back(oracle: Oracle) -> None:
     picture = photographs()[1]
     check_fallback(oracle.build(**SMALL), lambda: picture, "resample", resample=0)
     if not TRANSFORMERS_5 and oracle.backend == "pil":
-        narrow = Image.fromarray(noise(6, 250, np.random.default_rng(0)))
+        narrow = Image.fromarray(noise(9, 250, np.random.default_rng(0)))
         uneven = oracle.build(**NEXT["uneven"])
         check_fallback(uneven, lambda: narrow, "read as channels", return_tensors="np")
     check_fallback(oracle.build(**{**SMALL, "image_grid_pinpoints": []}), lambda: picture, "no resolution")

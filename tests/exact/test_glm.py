@@ -21,8 +21,9 @@ every_oracle = pytest.mark.parametrize("oracle", oracles("Glm4vImageProcessor"))
 
 
 def sizes(rng: np.random.Generator) -> tuple[int, int]:
-    """Moderate sizes, and sides below one patch, which are enlarged first."""
-    return int(rng.integers(6, 260)), int(rng.integers(6, 260))
+    """Moderate sizes, and in 5.x sides below one patch, which are enlarged first."""
+    least = 6 if TRANSFORMERS_5 else 28
+    return int(rng.integers(least, 260)), int(rng.integers(least, 260))
 
 
 @every_oracle
@@ -45,6 +46,9 @@ def test_forms_of_images(oracle: Oracle) -> None:
 def test_what_falls_back_or_fails(oracle: Oracle) -> None:
     processor = oracle.build(**SMALL)
     check_fallback(processor, lambda: photographs()[1], "do_resize is off", do_resize=False)
+    if not TRANSFORMERS_5:
+        drop_in = check_outcome(processor, lambda: photographs()[1].resize((27, 60)))
+        assert "has no size in 4.57" in drop_in.autosched_explain().reason
     too_narrow = photographs()[1].resize((30, 30 * 201))
     drop_in = check_outcome(processor, lambda: too_narrow)
     assert "aspect ratio must be smaller than 200" in drop_in.autosched_explain().reason

@@ -87,6 +87,17 @@ class GlmFamily(PatchFamily):
     title = "GLM-V"
     made = GlmV
 
+    def __init__(self, arguments: Arguments) -> None:
+        super().__init__(arguments)
+        self.enlarges = arguments.generation >= 5
+
+    def resized(self, image: Pixels) -> tuple[int, int]:
+        """As Qwen-VL's; 4.57 refuses images that are smaller than a square of patches."""
+        height, width = image.shape[:2]
+        if not self.enlarges and min(height, width) < self.kernel.factor:
+            raise NotCoveredError(f"an image of {width}x{height} pixels has no size in 4.57")
+        return super().resized(image)
+
 
 @dataclass
 class _Recording:

@@ -1,0 +1,170 @@
+"""Video processors of Qwen2-VL, Qwen3-VL, InternVL and LLaVA-OneVision.
+
+Reading, sampling and timestamps stay transformers'; frames come as ``[T, 3, H, W]`` tensors, in 4.57 and 5.x alike.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from autosched.hf.arguments import NotCoveredError
+from autosched.hf.families.qwen_vl import PatchFamily
+from autosched.hf.family import Arguments, Batch, Family
+from autosched.hf.forms import FamilyDropIn
+from autosched.hf.images import CHANNELS
+from autosched.hf.registry import Support
+from autosched.runtime import empty
+from autosched.vlm.fixed import Fixed
+from autosched.vlm.glm import glm_resize
+from autosched.vlm.sizes import Size
+from autosched.vlm.video import patch_grid, run_videos
+
+
+class VideoDropIn(FamilyDropIn):
+    """The one form that video processors have."""
+
+    __slots__ = ()
+    _autosched_reference = "torchvision"
+
+    def _preprocess(self, videos: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            if args:
+                raise NotCoveredError("there are positional arguments after the videos")
+            for video in videos:
+                _require_frames(video)
+            frames = [[frame.transpose(1, 2, 0) for frame in video.numpy()] for video in videos]
+            return self._autosched_computed(frames, kwargs)
+        except NotCoveredError as reason:
+            self._autosched_give_up(reason)
+        return super()._preprocess(videos, *args, **kwargs)  # type: ignore[misc]
+
+    def _autosched_computed(self, videos: list[list[Any]], kwargs: dict[str, Any]) -> Any:
+        from transformers.image_processing_base import BatchFeature
+
+        arguments = Arguments(kwargs, "torchvision", self, 4 if "interpolation" in kwargs else 5)
+        family = self._autosched_settings(arguments)
+        frames = [frame for video in videos for frame in video]
+        data = self._autosched_data(family, frames, tuple(len(video) for video in videos), arguments)
+        return BatchFeature(data=data, tensor_type=kwargs.get("return_tensors"))
+
+
+class VideoTiles(Family):
+    """InternVL and LLaVA-OneVision: a tile for each frame."""
+
+    summary = "video tiles"
+
+    def __init__(self, arguments: Arguments) -> None:
+        size = arguments.size() if arguments.flag("do_resize") else None
+        crop = arguments.box("crop_size") if arguments.flag("do_center_crop") else None
+        self.planner = Fixed(arguments.preparation(), size, crop)
+
+    def outputs(self, batch: Batch) -> dict[str, Any]:
+        """pixel_values_videos ``[video, frame, 3, y, x]``."""
+        assert batch.nesting is not None
+        plans = batch.plans(self.planner.plan)
+        first = np.cumsum([0, *batch.nesting[:-1]])
+        shapes = [(count, CHANNELS, *plans[at].tile) for count, at in zip(batch.nesting, first, strict=True)]
+        if batch.stacked and len(set(shapes)) > 1:
+            raise NotCoveredError("videos have results of different shapes")
+        if batch.stacked:
+            whole = empty((len(shapes), *shapes[0]), np.float32)
+            outs = list(whole)
+        else:
+            outs = [empty(shape, np.float32) for shape in shapes]
+        frames = [out[i : i + 1] for out in outs for i in range(len(out))]
+        batch.run(self.planner.preparation, plans, frames)
+        return {"pixel_values_videos": batch.wrap(whole) if batch.stacked else [batch.wrap(out) for out in outs]}
+
+
+class Qwen2Video(PatchFamily):
+    """Qwen2-VL: the size rule of images for every frame."""
+
+    title = "Qwen2-VL video"
+
+    def __init__(self, arguments: Arguments) -> None:
+        if arguments.flag("cap_pixels_per_frame"):
+            raise NotCoveredError("cap_pixels_per_frame is set")
+        super().__init__(arguments)
+        self.generation = arguments.generation
+
+    def frame_size(self, frames: int, image: Any) -> Size:
+        """What the frames of a video are resized to."""
+        return self.resized(image)
+
+    def outputs(self, batch: Batch) -> dict[str, Any]:
+        """pixel_values_videos, rows of patches, and video_grid_thw."""
+        assert batch.nesting is not None
+        kernel, temporal = self.kernel, self.kernel.temporal_patch_size
+        left = iter(batch.images)
+        videos = [[next(left) for _ in range(count)] for count in batch.nesting]
+        if self.generation < 5 and temporal > 2 and any(count % temporal for count in batch.nesting):
+            raise NotCoveredError("4.57 cannot fill patches of more than two frames")
+        sizes = [self.frame_size(len(video), video[0]) for video in videos]
+        if min(min(size) for size in sizes) < kernel.factor:
+            raise NotCoveredError("a video would be resized to nothing")
+        grids = [
+            patch_grid(len(video), size, kernel.patch_size, temporal) for video, size in zip(videos, sizes, strict=True)
+        ]
+        counts = [int(np.prod(grid)) for grid in grids]
+        out = empty((sum(counts), kernel.row_length), np.float32)
+        run_videos(
+            kernel.preparation,
+            kernel.patch_size,
+            kernel.merge_size,
+            temporal,
+            videos,
+            sizes,
+            np.split(out, np.cumsum(counts)[:-1]),
+            batch.threads,
+        )
+        return {
+            "pixel_values_videos": batch.wrap(out),
+            "video_grid_thw": batch.wrap(np.array(grids, np.int64)),
+        }
+
+
+class Qwen3Video(Qwen2Video):
+    """Qwen3-VL: the limits of pixels are of all frames together."""
+
+    title = "Qwen3-VL video"
+
+    def frame_size(self, frames: int, image: Any) -> Size:
+        """What the frames of a video are resized to."""
+        height, width = image.shape[:2]
+        factor, temporal = self.kernel.factor, self.kernel.temporal_patch_size
+        if self.generation < 5 and min(height, width) < factor:
+            raise NotCoveredError(f"frames of {width}x{height} pixels have no size in 4.57")
+        try:
+            return glm_resize(frames, height, width, temporal, factor, *self.limits)
+        except (ValueError, ArithmeticError) as error:
+            raise NotCoveredError(f"{frames} frames of {width}x{height} pixels have no size: {error}") from error
+
+
+def _require_frames(video: Any) -> None:
+    import torch
+
+    if type(video) is not torch.Tensor or video.dtype != torch.uint8 or video.device.type != "cpu":
+        raise NotCoveredError(f"a video is {type(video).__name__}, not a tensor of bytes on the CPU")
+    if video.ndim != 4 or video.shape[1] != CHANNELS or 0 in video.shape:
+        raise NotCoveredError(f"a video is {list(video.shape)}")
+
+
+def _support(model: str, name: str, family: type[Family]) -> Support:
+    return Support(
+        name=name,
+        module=f"transformers.models.{model}.video_processing_{model}",
+        base="BaseVideoProcessor",
+        mixin=type(f"{family.__name__}DropIn", (VideoDropIn,), {"__slots__": (), "_autosched_family": family}),
+        replaced=("_preprocess", "resize", "rescale", "normalize", "rescale_and_normalize"),
+        optional=("center_crop", "patchify"),
+    )
+
+
+SUPPORT: Final = (
+    _support("qwen2_vl", "Qwen2VLVideoProcessor", Qwen2Video),
+    _support("qwen3_vl", "Qwen3VLVideoProcessor", Qwen3Video),
+    _support("internvl", "InternVLVideoProcessor", VideoTiles),
+    _support("llava_onevision", "LlavaOnevisionVideoProcessor", VideoTiles),
+)

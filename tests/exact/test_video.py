@@ -1,0 +1,79 @@
+"""Video processors against Hugging Face's own, bit for bit: frames in, patches or tiles out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from families import noise
+from references import TRANSFORMERS_5, check_accelerated, check_fallback
+
+transformers = pytest.importorskip("transformers")
+torch = pytest.importorskip("torch")
+pytest.importorskip("torchvision")
+
+LIMITS = {"size": {"shortest_edge": 28 * 28 * 2, "longest_edge": 28 * 28 * 60}}
+#: Class, settings, and the least side of a frame.
+CASES: dict[str, tuple[str, dict[str, Any], int]] = {
+    "qwen2-vl": ("Qwen2VLVideoProcessor", {}, 8),
+    "qwen2-vl small": ("Qwen2VLVideoProcessor", LIMITS, 8),
+    "qwen2-vl three frames a patch": ("Qwen2VLVideoProcessor", {**LIMITS, "temporal_patch_size": 3}, 8),
+    "qwen3-vl": ("Qwen3VLVideoProcessor", {}, 32),
+    "qwen3-vl small": ("Qwen3VLVideoProcessor", {"size": {"shortest_edge": 4096, "longest_edge": 131072}}, 32),
+    "internvl": ("InternVLVideoProcessor", {"size": {"height": 64, "width": 64}}, 8),
+    "internvl crop": (
+        "InternVLVideoProcessor",
+        {"size": {"height": 64, "width": 64}, "do_center_crop": True, "crop_size": {"height": 40, "width": 72}},
+        8,
+    ),
+    "llava-onevision": ("LlavaOnevisionVideoProcessor", {"size": {"height": 56, "width": 56}}, 8),
+}
+
+
+def video(rng: np.random.Generator, frames: int, least: int) -> Any:
+    height, width = (int(side) for side in rng.integers(least, 120, 2))
+    return (
+        torch.from_numpy(np.stack([noise(height, width, rng) for _ in range(frames)])).permute(0, 3, 1, 2).contiguous()
+    )
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_random_videos(name: str) -> None:
+    """30 videos, 100 frames and more."""
+    cls, settings, least = CASES[name]
+    processor = getattr(transformers, cls)(**settings)
+    rng = np.random.default_rng(11)
+    for index in range(30):
+        frames = 3 * int(rng.integers(1, 3)) if "three" in name and not TRANSFORMERS_5 else int(rng.integers(2, 7))
+        check_accelerated(
+            processor, [video(rng, frames, least)], return_tensors="pt", do_sample_frames=False, **_call(index)
+        )
+
+
+def _call(index: int) -> dict[str, Any]:
+    return {"do_normalize": False} if index % 10 == 9 else {}
+
+
+@pytest.mark.parametrize("name", ["qwen2-vl small", "qwen3-vl small", "internvl", "llava-onevision"])
+def test_several_videos(name: str) -> None:
+    cls, settings, least = CASES[name]
+    processor = getattr(transformers, cls)(**settings)
+    rng = np.random.default_rng(2)
+    videos = [video(rng, 4, least) for _ in range(3)]
+    check_accelerated(processor, videos, return_tensors="pt", do_sample_frames=False)
+    arrays = [each.numpy() for each in videos]
+    check_accelerated(processor, arrays, return_tensors="pt", do_sample_frames=False)
+    if "qwen" not in name and TRANSFORMERS_5:
+        check_accelerated(processor, [*videos, video(rng, 2, least)], return_tensors=None, do_sample_frames=False)
+
+
+def test_what_falls_back() -> None:
+    rng = np.random.default_rng(2)
+    processor = transformers.Qwen2VLVideoProcessor(**LIMITS)
+    frames = video(rng, 4, 30)
+    call = {"return_tensors": "pt", "do_sample_frames": False}
+    check_fallback(processor, lambda: [frames.float()], "not a tensor of bytes", **call)
+    check_fallback(processor, lambda: [frames[:, :, :28, :28]], "do_resize is off", do_resize=False, **call)
+    if TRANSFORMERS_5:
+        check_fallback(processor, lambda: [frames], "cap_pixels_per_frame", cap_pixels_per_frame=True, **call)

@@ -1,0 +1,127 @@
+"""`install` and `uninstall`: what transformers loads is accelerated in between, by every way of loading."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import autosched
+from autosched.errors import ArgumentError
+from autosched.hf.drop_in import DropIn
+
+transformers = pytest.importorskip("transformers")
+FIVE = int(transformers.__version__.split(".")[0]) >= 5
+PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 90, 3), np.uint8))
+#: Classes that need no torch, so that the same tests run without it.
+NAMES = ["Qwen2VLImageProcessor", "CLIPImageProcessor", "GotOcr2ImageProcessor"]
+
+
+@pytest.fixture(autouse=True)
+def uninstalled() -> Iterator[None]:
+    autosched.uninstall()
+    yield
+    autosched.uninstall()
+
+
+def build(name: str) -> Any:
+    return getattr(transformers, f"{name}Pil" if FIVE else name)()
+
+
+def load(directory: Path) -> Any:
+    choice = {"backend": "pil"} if FIVE else {"use_fast": False}
+    return transformers.AutoImageProcessor.from_pretrained(directory, **choice)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_auto_image_processor(name: str, tmp_path: Path) -> None:
+    build(name).save_pretrained(tmp_path)
+    plain = load(tmp_path)
+    assert not isinstance(plain, DropIn)
+    autosched.install()
+    fast = load(tmp_path)
+    assert isinstance(fast, DropIn) and isinstance(fast, type(plain)) and type(fast).__name__ == type(plain).__name__
+    ours, theirs = (p(PICTURE, return_tensors="np") for p in (fast, plain))
+    assert fast.autosched_explain().accelerated
+    for key, value in theirs.items():
+        np.testing.assert_array_equal(ours[key], value)
+    assert isinstance(type(plain).from_pretrained(tmp_path), DropIn), "loading by the class itself"
+    autosched.uninstall()
+    assert type(load(tmp_path)) is type(plain)
+
+
+def test_saving_and_pickling_what_was_loaded(tmp_path: Path) -> None:
+    build("CLIPImageProcessor").save_pretrained(tmp_path / "a")
+    plain = load(tmp_path / "a")
+    autosched.install()
+    fast = load(tmp_path / "a")
+    fast.save_pretrained(tmp_path / "b")
+    again = load(tmp_path / "b")
+    assert again.to_dict() == plain.to_dict()
+    autosched.uninstall()
+    assert isinstance(pickle.loads(pickle.dumps(fast)), DropIn), "a worker process gets the drop-in without install"
+
+
+def test_installing_twice_and_threads(tmp_path: Path) -> None:
+    build("CLIPImageProcessor").save_pretrained(tmp_path)
+    autosched.install()
+    autosched.install(threads=1)
+    assert load(tmp_path)._autosched_state.threads == 1
+    autosched.uninstall()
+    autosched.uninstall()
+    assert not isinstance(load(tmp_path), DropIn)
+    with pytest.raises(ArgumentError, match="threads is 0"):
+        autosched.install(threads=0)
+
+
+def test_classes_without_a_drop_in_load_as_before(tmp_path: Path) -> None:
+    build("BlipImageProcessor").save_pretrained(tmp_path)
+    autosched.install()
+    assert not isinstance(load(tmp_path), DropIn)
+
+
+def test_auto_processor(tmp_path: Path) -> None:
+    pytest.importorskip("torchvision", reason="the default image processor needs torchvision")
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    words = Tokenizer(models.WordLevel({"[UNK]": 0, "a": 1, "<image>": 2}, unk_token="[UNK]"))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=words, unk_token="[UNK]", pad_token="[UNK]")
+    processor = transformers.CLIPProcessor(transformers.CLIPImageProcessor(), tokenizer)
+    processor.save_pretrained(tmp_path)
+    plain = transformers.AutoProcessor.from_pretrained(tmp_path)
+    autosched.install()
+    fast = transformers.AutoProcessor.from_pretrained(tmp_path)
+    assert isinstance(fast.image_processor, DropIn) and not isinstance(plain.image_processor, DropIn)
+    ours, theirs = (p(text="a", images=PICTURE, return_tensors="pt") for p in (fast, plain))
+    assert fast.image_processor.autosched_explain().accelerated
+    assert ours.keys() == theirs.keys()
+    for key, value in theirs.items():
+        assert np.asarray(ours[key]).tobytes() == np.asarray(value).tobytes(), key
+
+
+@pytest.mark.parametrize("group", ["vllm.general_plugins", "sglang.srt.plugins"])
+def test_entry_points_install(group: str, tmp_path: Path) -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    build("CLIPImageProcessor").save_pretrained(tmp_path)
+    for _ in range(2):  # engines load plugins in every process, some more than once
+        EntryPoint("autosched", project["entry-points"][group]["autosched"], group).load()()
+    assert isinstance(load(tmp_path), DropIn)
+
+
+def test_installing_imports_neither_torch_nor_numba() -> None:
+    code = (
+        "import sys, autosched; autosched.install();"
+        "assert 'numba' not in sys.modules, 'numba';"
+        "assert 'transformers' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
