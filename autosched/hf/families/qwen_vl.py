@@ -91,7 +91,7 @@ class GlmFamily(PatchFamily):
         super().__init__(arguments)
         self.enlarges = arguments.generation >= 5
 
-    def resized(self, image: Pixels) -> tuple[int, int]:
+    def resized(self, image: Source) -> tuple[int, int]:
         """As Qwen-VL's; 4.57 refuses images that are smaller than a square of patches."""
         height, width = image.shape[:2]
         if not self.enlarges and min(height, width) < self.kernel.factor:
