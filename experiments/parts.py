@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from autosched.hf.images import as_hwc
+from autosched.hf.images import as_pixels
 from autosched.runtime import run_calls
 from experiments.qwen_vl import IMPLEMENTATIONS
 from experiments.schedules import bind
@@ -43,7 +43,7 @@ def measure(workload: Workload, threads: int, rounds: Rounds) -> dict[str, float
         return out
 
     jobs: dict[str, Job] = {
-        "pixels": lambda: [as_hwc(image) for image in images],
+        "pixels": lambda: [as_pixels(image) for image in images],
         "bound": lambda: bind(workload, images, "torchvision", threads),
         "kernel": lambda: run_calls(calls, threads),
         "direct": without_hugging_face,

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from autosched.hf.images import as_hwc
+from autosched.hf.images import as_pixels
 from autosched.runtime import Call, empty
 from autosched.schedule import Schedule
 from autosched.vlm import qwen_vl
@@ -60,7 +60,7 @@ def bind(
     """The bound calls that the processor of a workload makes for the images, and the new output that they write."""
     kernel = QwenVL(reference)
     limits = workload.min_pixels, workload.max_pixels
-    pixels = [as_hwc(image) for image in images]
+    pixels = [as_pixels(image) for image in images]
     sizes = [kernel.smart_resize(image.shape[0], image.shape[1], *limits) for image in pixels]
     out = empty((kernel.rows(sizes), kernel.row_length), np.float32)
     return kernel.calls(pixels, sizes, out, threads=threads), out

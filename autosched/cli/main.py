@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from autosched.cli import bench, explain, list_kernels, show, tune
+from autosched.cli import ablate, bench, explain, list_kernels, matrix, merge, report, show, space, tune
 from autosched.cli.console import complain, warn
 from autosched.errors import AutoschedError, AutoschedWarning
 
@@ -27,6 +27,11 @@ app.command("list")(list_kernels.list_kernels)
 app.command("show")(show.show)
 app.command("bench")(bench.bench)
 app.command("explain")(explain.explain)
+app.command("ablate")(ablate.ablate)
+app.command("matrix")(matrix.matrix)
+app.command("report")(report.report)
+app.command("space")(space.space)
+app.command("merge")(merge.merge)
 
 
 def _version(asked: bool) -> None:

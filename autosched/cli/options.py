@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,6 +18,17 @@ Threads = Annotated[
 Images = Annotated[Path | None, typer.Option("--images", help="Use the images in this directory.", show_default=False)]
 Bucket = Annotated[
     str | None, typer.Option("--bucket", help="A bucket of the kernel. [default: the most common]", show_default=False)
+]
+
+# What these may be is in tune.effort, samplers and regime, too slow to import for `--help`; Method checks them.
+Preset = StrEnum("Preset", ["quick", "standard", "thorough"])
+SamplerName = Literal["tpe", "random", "gp", "nsga2", "brute"]
+RegimeName = Literal["warm", "cold-source", "fresh-output"]
+Sampler = Annotated[
+    SamplerName, typer.Option("--sampler", help="Who proposes schedules; nsga2 trades time for memory.")
+]
+Regime = Annotated[
+    RegimeName, typer.Option("--regime", help="What is in the caches when the clock starts, and which pages are new.")
 ]
 
 _UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}

@@ -9,6 +9,7 @@ from typing import Any
 
 from autosched.errors import ArgumentError
 from autosched.shipped import shipped
+from autosched.tune.derive import derive
 from autosched.tune.space_file import SpaceFile, WorkloadSpec, load_space
 from autosched.vlm.registry import KernelFamily
 from autosched.workload import Bucket, Workload, nearest
@@ -28,13 +29,16 @@ class Sampled:
 
 
 def space_of(family: KernelFamily) -> SpaceFile:
-    """The family's search space."""
-    return load_space(shipped("search_spaces") / family.space_file)
+    """The family's search space: of its file or, where there is none, derived from its algorithm."""
+    path = shipped("search_spaces") / family.space_file
+    return load_space(path) if path.exists() or family.space else SpaceFile(derive(family.pipeline()), ())
 
 
 def choose(file: SpaceFile, names: Sequence[str], images: Path | None) -> list[WorkloadSpec]:
     """The workloads that are meant: those named, or all that are tuned by default. Images of the user's make one."""
     chosen = [file.workload(name) for name in names] or [w for w in file.workloads if w.tune]
+    if not chosen and images is not None:
+        chosen = [WorkloadSpec("images")]
     if not chosen:
         raise ArgumentError(f"search space {file.space.name} has no workload; name some images with --images DIR")
     return chosen[:1] if images is not None else chosen

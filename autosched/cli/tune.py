@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autosched.cli.console import complain, err, out, table, warn
-from autosched.cli.options import Images, Name, Threads, duration, thread_count
+from autosched.cli.options import Images, Name, Preset, Regime, Sampler, Threads, duration, thread_count
 from autosched.errors import ArgumentError, RecordError
 
 if TYPE_CHECKING:
     from autosched.cli.samples import Sampled
     from autosched.tune import Progress, Result
 
-#: Seconds that a run takes where neither trials nor a budget are given.
-DEFAULT_BUDGET = 120.0
 #: Noise, as a fraction, from which on the user is told.
 NOISY = 0.1
 
@@ -33,8 +31,18 @@ def tune(
     time_budget: Annotated[
         str | None,
         typer.Option(
-            "--time-budget", help="Stop after so long: 60s, 5m. [default: 2m, none with --trials]", show_default=False
+            "--time-budget",
+            help="Stop after so long: 60s, 5m. [default: the preset's, none with --trials]",
+            show_default=False,
         ),
+    ] = None,
+    preset: Annotated[
+        Preset, typer.Option("--preset", "-p", help="How much effort: 2 minutes, 9 minutes, an hour.")
+    ] = Preset.quick,
+    sampler: Sampler = "tpe",
+    regime: Regime = "warm",
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Make the proposals of a new study repeatable.", show_default=False)
     ] = None,
     threads: Threads = None,
     images: Images = None,
@@ -45,6 +53,12 @@ def tune(
             "-w",
             help="Tune for this workload; may be repeated. [default: the usual ones]",
             show_default=False,
+        ),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            "--storage", help="Keep studies in postgresql://user@host/database, for many nodes.", show_default=False
         ),
     ] = None,
     out_dir: Annotated[
@@ -59,15 +73,17 @@ def tune(
     from autosched.cli.samples import choose, sample, space_of
     from autosched.records import write
     from autosched.records.store import user_directory
-    from autosched.tune import Budget, Interrupted, Task
+    from autosched.tune import PRESETS, Budget, Interrupted, Method, Task
     from autosched.tune import tune as search
+    from autosched.vlm.lookup import neighbours
     from autosched.vlm.registry import get
 
     seconds = duration(time_budget, "--time-budget") if time_budget is not None else None
     if trials is not None and trials < 1:
         raise ArgumentError(f"--trials is {trials}; it must be at least 1")
     if trials is None and seconds is None:
-        seconds = DEFAULT_BUDGET
+        seconds = PRESETS[preset.value].seconds
+    method = Method(sampler, regime, PRESETS[preset.value], seed)
     count = thread_count(threads)
     family = get(name)
     file = space_of(family)
@@ -77,14 +93,15 @@ def tune(
     for i, spec in enumerate(specs):
         sampled = sample(family, spec, images)
         schedules = {label: make(sampled.bucket) for label, make in family.schedules.items()}
-        task = Task(pipeline, file.space, sampled.workload, schedules, sampled.bucket)
+        seeds = neighbours(pipeline, sampled.bucket, count)
+        task = Task(pipeline, file.space, sampled.workload, schedules, sampled.bucket, seeds)
         share = None if seconds is None else seconds / len(specs)
         budget = Budget(trials, share)
         title = f"{name}, bucket {sampled.bucket.name}, {sampled.workload.name}"
         place = f"[{i + 1}/{len(specs)}] " if len(specs) > 1 else ""
         try:
             with _Display(place + title, budget.trials, share) as display:
-                result = search(task, budget, threads=count, report=display.update)
+                result = search(task, budget, threads=count, report=display.update, method=method, storage=storage)
         except Interrupted as stop:
             complain(f"{stop}; the same command goes on from there, and with --trials {max(stop.trials, 1)} it "
                      "records the best so far", 130)  # fmt: skip
@@ -135,7 +152,7 @@ class _Display:
             done.append(progress.elapsed / self.seconds)
         best = "checking"
         if progress.stage != "check":
-            doing = f"{progress.trials} schedules" if progress.stage == "search" else "final"
+            doing = f"{progress.trials} schedules" if progress.stage == "search" else progress.stage
             best = f"{doing}, best {progress.best_ms:.3g} ms, {progress.best_speedup:.2f}x"
         self.bar.update(self.task, completed=min(max(done), 1.0), best=best)
 
@@ -161,4 +178,6 @@ def _report(title: str, sampled: Sampled, result: Result, path: Path) -> None:
     if result.final.noise > NOISY:
         warn(f"this machine is busy: the default differs from itself by {100 * result.final.noise:.0f} %, and what is "
              "closer to it than that counts as equal; tune again when it is quiet")  # fmt: skip
+    for complaint in result.machine.complaints(result.record.key.threads):
+        warn(f"{complaint}; the times are less certain than they look")
     console.print(f"written to {path}", soft_wrap=True)

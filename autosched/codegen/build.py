@@ -14,13 +14,13 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from autosched.codegen.host import identifier, plan_inputs, plan_outputs
+from autosched.codegen.host import host_plan, identifier, plan_inputs, plan_outputs
 from autosched.errors import AutoschedWarning, CacheError, CompileError
 from autosched.lang.func import Pipeline
 from autosched.lower.demands import Target
@@ -31,15 +31,21 @@ _LOCK = threading.RLock()
 
 
 @dataclass(frozen=True)
-class Built:
-    """A kernel in memory: `stages` in order, the places of arguments, `plan` and the names it takes and gives."""
+class Draft:
+    """A kernel that is lowered but not compiled: `plan` says what a call needs, by the names it takes and gives."""
 
     lowered: Lowered
-    slots: dict[str, int]
-    stages: tuple[Callable[..., int], ...]
     plan: Callable[..., tuple[int, ...]]
     plan_inputs: tuple[str, ...]
     plan_outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Built(Draft):
+    """A kernel in memory: `stages` in order, and the places of arguments."""
+
+    slots: dict[str, int]
+    stages: tuple[Callable[..., int], ...]
     path: Path
 
 
@@ -58,23 +64,36 @@ def source(lowered: Lowered) -> str:
     return print_kernel(lowered, argument_slots(lowered))
 
 
+def draft(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) -> Draft:
+    """Lower, and nothing more."""
+    lowered = lower(pipeline, schedule, layout)
+    made: dict[str, Any] = {}
+    exec(compile(host_plan(lowered), f"<plan of {pipeline.name}>", "exec"), made)
+    return Draft(lowered, made["plan"], tuple(plan_inputs(lowered)), tuple(plan_outputs(lowered)))
+
+
 def build(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) -> Built:
     """Lower, print, compile or load from the cache."""
-    lowered = lower(pipeline, schedule, layout)
+    return finish(draft(pipeline, schedule, layout))
+
+
+def finish(drafted: Draft) -> Built:
+    """Print, compile or load from the cache."""
+    lowered = drafted.lowered
     text = source(lowered)
     with _LOCK:
         module = _load(text)
     stages = tuple(getattr(module, f"stage_{identifier(s.func)}") for s in lowered.stages)
     assert module.__file__ is not None
-    inputs, outputs = tuple(plan_inputs(lowered)), tuple(plan_outputs(lowered))
-    return Built(lowered, argument_slots(lowered), stages, module.plan, inputs, outputs, Path(module.__file__))
+    parts = {f.name: getattr(drafted, f.name) for f in fields(Draft)}
+    return Built(**parts, slots=argument_slots(lowered), stages=stages, path=Path(module.__file__))
 
 
 def target(excluded: frozenset[str] = frozenset()) -> Target:
     """What the CPU that Numba compiles for has instructions for."""
-    from autosched.codegen.simd.target import has_byte_permute, has_quads
+    from autosched.codegen.simd.target import has_byte_permute, has_packs, has_quads
 
-    return Target(has_byte_permute(), has_quads(), excluded)
+    return Target(has_byte_permute(), has_quads(), has_packs(), excluded)
 
 
 @cache

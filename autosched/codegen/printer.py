@@ -244,9 +244,10 @@ class _Printer:
                 operation = self.op(f"permute_{name}" if group == 1 else f"permute_{_GROUPS[group]}_{name}")
                 taken = (window, offsets) if group == 1 else (window, offsets, tap)
                 return f"{operation}({', '.join(_bare(self.expr(p)) for p in taken)})"
-            case Group(parts=parts):
+            case Group(parts=parts, staggered=staggered):
                 made = ", ".join(_bare(self.value(p)) for p in parts)
-                return f"{self.op(f'{_GROUPS[len(parts)]}_{type_name(e.elem, e.lanes)}')}({made})"
+                kind = f"{_GROUPS[len(parts)]}_staggered" if staggered else _GROUPS[len(parts)]
+                return f"{self.op(f'{kind}_{type_name(e.elem, e.lanes)}')}({made})"
             case Dot():
                 made = ", ".join(_bare(self.value(p)) for p in e.children)
                 return f"{self.op(f'dot_{_GROUPS[e.group]}_{type_name(e.elem, e.lanes)}')}({made})"
@@ -297,7 +298,7 @@ class _Printer:
         return f"{self.op('index')}({text})" if _native(e) else text
 
     def _cast(self, e: Cast) -> str:
-        kind = "sat" if e.saturating else "cast"
+        kind = "sat_staggered" if e.staggered else "sat" if e.saturating else "cast"
         if _native(e):
             if e.a.elem.is_int and not (e.saturating and e.a.elem == Type("u", 64)):
                 return f"{self.op('index')}({self.value(e.a)})"

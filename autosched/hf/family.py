@@ -15,7 +15,7 @@ from autosched.hf import arguments as read
 from autosched.hf.arguments import NotCoveredError
 from autosched.imaging.byte_table import CHANNELS
 from autosched.runtime import empty
-from autosched.vlm.parts import Pixels, Plan, run_plans
+from autosched.vlm.parts import Plan, run_plans
 from autosched.vlm.preparation import Preparation, Reference
 
 Planner: TypeAlias = Callable[[int, int], Plan]
@@ -84,7 +84,7 @@ class Batch:
 
     Attributes:
         reference: whose types the outputs have.
-        images: all images, uint8 ``[H, W, C]`` with C >= 3.
+        images: all images, uint8 ``[H, W, C]`` with C >= 3; some may be `Bands` where the family takes those.
         nesting: how many of them belong to each sample; None where they came as a flat list.
         extra: positional arguments that transformers puts between preprocess and its computation.
         stacked: whether tensors or arrays are asked for; otherwise outputs stay lists.
@@ -92,7 +92,7 @@ class Batch:
     """
 
     reference: Reference
-    images: Sequence[Pixels]
+    images: Sequence[Any]
     nesting: tuple[int, ...] | None
     extra: tuple[Any, ...]
     stacked: bool
@@ -145,12 +145,14 @@ class Family(ABC):
         summary: what an explanation calls it.
         nested: whether transformers makes samples of images before it computes.
         samples: whether the lengths of samples are among the outputs.
+        bands: whether images may come as `Bands`, which saves copying large ones of Pillow's.
         slow_converts: whether the slow processors of 4.57 convert images to RGB before they resize them.
     """
 
     summary: str
     nested: ClassVar[bool] = False
     samples: ClassVar[bool] = False
+    bands: ClassVar[bool] = False
     slow_converts: ClassVar[bool] = True
 
     @abstractmethod

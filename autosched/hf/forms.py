@@ -24,9 +24,9 @@ from autosched.hf.arguments import NotCoveredError
 from autosched.hf.drop_in import DropIn
 from autosched.hf.explanation import Explanation
 from autosched.hf.family import Arguments, Batch, Family
-from autosched.hf.images import CHANNELS, as_hwc, describe, is_pil, is_plain, is_tensor, require_bytes
+from autosched.hf.images import CHANNELS, as_hwc, as_pixels, describe, is_pil, is_plain, is_tensor, require_bytes
 from autosched.hf.registry import Support
-from autosched.vlm.parts import Pixels
+from autosched.vlm.passes import Source
 from autosched.vlm.preparation import Reference
 
 
@@ -81,7 +81,7 @@ class FamilyDropIn(DropIn):
     def _autosched_data(
         self,
         family: Family,
-        images: Sequence[Pixels],
+        images: Sequence[Source],
         nesting: tuple[int, ...] | None,
         arguments: Arguments,
         extra: tuple[Any, ...] = (),
@@ -103,9 +103,9 @@ class FamilyDropIn(DropIn):
         structure: Sequence[Any] = self._prepare_images_structure(images)  # type: ignore[attr-defined]
         return structure
 
-    def _autosched_pixels(self, image: Any, conversion: Mapping[str, Any]) -> Pixels:
+    def _autosched_pixels(self, image: Any, conversion: Mapping[str, Any]) -> Source:
         if is_plain(image) and (is_pil(image) or conversion.get("input_data_format") is None):
-            return as_hwc(image)
+            return as_pixels(image) if self._autosched_family.bands else as_hwc(image)
         converted = self._autosched_convert(image, conversion)
         array = converted.numpy() if is_tensor(converted) else converted
         if array.ndim != 3 or array.shape[0] != CHANNELS or array.dtype != np.uint8 or 0 in array.shape:
@@ -232,7 +232,7 @@ class Slow4(FamilyDropIn):
             raise NotCoveredError("some images have their channels first and some last")
         return structure
 
-    def _autosched_pixels(self, image: Any, conversion: Mapping[str, Any]) -> Pixels:
+    def _autosched_pixels(self, image: Any, conversion: Mapping[str, Any]) -> Source:
         if is_pil(image) and conversion.get("do_convert_rgb") and self._autosched_family.slow_converts:
             from transformers.image_transforms import convert_to_rgb
 
@@ -242,7 +242,7 @@ class Slow4(FamilyDropIn):
         if is_pil(image) and image.height in (1, CHANNELS):
             # The slow processor guesses the layout of PIL images too, and takes these rows for channels.
             raise NotCoveredError(f"the image has {image.height} rows, which are read as channels")
-        return as_hwc(image)
+        return as_pixels(image) if self._autosched_family.bands else as_hwc(image)
 
 
 def _samples(images: Any) -> tuple[Any, list[int]]:

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from autosched.errors import ArgumentError
 from autosched.hf.arguments import NotCoveredError
-from autosched.runtime.pool import empty
+from autosched.hf.pillow_rows import pillow_rows
+from autosched.runtime import Bands, empty
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -129,6 +130,19 @@ def _pil_pixels(image: PIL.Image.Image) -> npt.NDArray[np.uint8]:
         # A view of the bytes that Pillow packs; np.array would copy them once more.
         pixels = np.asarray(image)
     return pixels
+
+
+def as_pixels(image: Any) -> npt.NDArray[np.uint8] | Bands:
+    """`as_hwc`, but without a copy of an image that Pillow keeps in several blocks: its rows in bands."""
+    if is_pil(image) and image.mode == "RGB" and 0 not in image.size:
+        image.load()
+        whole = _pillow_memory(image)
+        if whole is not None:
+            return whole
+        rows = pillow_rows(image)
+        if rows is not None:
+            return rows
+    return as_hwc(image)
 
 
 def _copied_in_strips(image: PIL.Image.Image) -> npt.NDArray[np.uint8] | None:

@@ -58,7 +58,7 @@ class RDom:
         for var in made:
             if var.name == name:
                 return var
-        raise AttributeError(f"this RDom has no coordinate {name!r}, only {[v.name for v in self.__dict__['vars']]}")
+        raise AttributeError(f"this RDom has no coordinate {name!r}, only {[v.name for v in made]}")
 
     def __iter__(self) -> Iterator[RVar]:
         return iter(self.vars)

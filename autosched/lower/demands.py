@@ -38,6 +38,7 @@ class Target:
 
     permutes: bool = True
     quads: bool = True
+    packs: bool = True
     excluded: frozenset[str] = frozenset()
 
 

@@ -125,6 +125,7 @@ class Cast(Expr):
     to: Type
     a: Expr
     saturating: bool = False
+    staggered: bool = False  # from staggered lanes to their own order; see `lower.stagger`
 
     @property
     def elem(self) -> Type:
@@ -139,7 +140,7 @@ class Cast(Expr):
         return (self.a,)
 
     def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
-        return Cast(self.to, children[0], self.saturating)
+        return replace(self, a=children[0])
 
 
 @dataclass(frozen=True)
@@ -334,9 +335,10 @@ class Permute(Expr):
 
 @dataclass(frozen=True)
 class Group(Expr):
-    """i32 lanes that hold two 16-bit integers each, or four bytes: lane i of every part."""
+    """i32 lanes that hold two 16-bit integers each, or four bytes: lane i of every part; bytes maybe staggered."""
 
     parts: tuple[Expr, ...]
+    staggered: bool = False
 
     @property
     def elem(self) -> Type:
@@ -351,7 +353,7 @@ class Group(Expr):
         return self.parts
 
     def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
-        return Group(children)
+        return replace(self, parts=children)
 
 
 @dataclass(frozen=True)

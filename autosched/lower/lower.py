@@ -12,6 +12,7 @@ from autosched.lower.ir import Assign, Block, For, Let, Reserve, Store, expressi
 from autosched.lower.loopnest import LoopNestBuilder
 from autosched.lower.optimize import Optimizer
 from autosched.lower.stages import LoopNests, Stage
+from autosched.lower.stagger import stagger
 from autosched.lower.vectorize import Vectorizer
 from autosched.lower.verify import verify
 from autosched.lower.windows import requirements, share_windows
@@ -56,6 +57,7 @@ def lower(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) 
             verify(stage.body, arguments(stage.body), vectorized=False)
         vectorizer = Vectorizer(stage.func, nests.storages, builder.bounds, layout.target)
         body = share_windows(vectorizer.block(stage.body), layout.target.excluded)
+        body = stagger(body) if layout.target.packs else body
         windows += requirements(body)
         packs += vectorizer.packs
         if checking:

@@ -6,14 +6,15 @@ Written by tune, read by vlm. Uses schedules and the CPU's fingerprint; knows no
 from autosched.records.here import key_here
 from autosched.records.lookup import Answer, Located, lookup
 from autosched.records.merge import merge
-from autosched.records.model import SCHEMA, Key, Origin, Record, RecordFile, Search, Times
-from autosched.records.store import find, read, tuned_directories, write
+from autosched.records.model import SCHEMA, Key, Machine, Origin, Record, RecordFile, Search, Times
+from autosched.records.store import find, nearest, read, read_strictly, tuned_directories, write
 
 __all__ = [
     "SCHEMA",
     "Answer",
     "Key",
     "Located",
+    "Machine",
     "Origin",
     "Record",
     "RecordFile",
@@ -23,7 +24,9 @@ __all__ = [
     "key_here",
     "lookup",
     "merge",
+    "nearest",
     "read",
+    "read_strictly",
     "tuned_directories",
     "write",
 ]

@@ -11,8 +11,8 @@ from autosched.runtime.cpu import CpuFingerprint
 from autosched.schedule import Schedule
 from autosched.workload import Bucket
 
-#: Version of the files. A reader refuses what it does not know.
-SCHEMA = 1
+#: Version of the files. A reader refuses what it does not know; `migrate.py` knows the older ones.
+SCHEMA = 2
 
 
 def _schedule(data: Any) -> Schedule:
@@ -117,8 +117,20 @@ class Origin(_Model):
     llvmlite: str
 
 
+class Machine(_Model):
+    """The machine during the search; see `autosched.tune.machine.State`. None where the system does not say."""
+
+    cpus: Annotated[int, Field(ge=1)]
+    governor: str | None = None
+    mhz: tuple[float, float] | None = None
+    load: float = 0.0
+    busy: float | None = None
+    steal: float | None = None
+    switches: float | None = None
+
+
 class Record(_Model):
-    """One tuned schedule."""
+    """One tuned schedule. `machine` is None where the record is older than that."""
 
     key: Key
     schedule: Annotated[
@@ -127,11 +139,12 @@ class Record(_Model):
     search: Search
     times: Times
     origin: Origin
+    machine: Machine | None = None
 
 
 class RecordFile(_Model):
     """A file of records of one pipeline on one class of CPUs."""
 
-    schema_: Annotated[Literal[1], Field(alias="schema")] = 1
+    schema_: Annotated[Literal[2], Field(alias="schema")] = 2
     pipeline: str
     records: tuple[Record, ...]

@@ -16,8 +16,9 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from autosched.errors import AutoschedWarning, RecordError
-from autosched.records.lookup import Answer, Located, lookup
+from autosched.records.lookup import Answer, Located, lookup, preference
 from autosched.records.merge import merge
+from autosched.records.migrate import migrate
 from autosched.records.model import SCHEMA, Key, Record, RecordFile
 from autosched.schedule import Schedule
 from autosched.shipped import checkout, shipped
@@ -57,6 +58,7 @@ class Contents:
 
     records: tuple[Record, ...] = ()
     problem: str = ""
+    pipeline: str = ""
     newer: bool = False
 
 
@@ -68,11 +70,12 @@ def parse(text: str) -> Contents:
         return Contents(problem=f"it is not JSON ({error})")
     if not isinstance(data, dict) or not {"schema", "pipeline", "records"} <= data.keys():
         return Contents(problem="it is not a file of tuned records (it needs 'schema', 'pipeline' and 'records')")
-    if data["schema"] != SCHEMA:
-        newer = isinstance(data["schema"], int) and data["schema"] > SCHEMA
-        return Contents(problem=f"its schema is {data['schema']!r}, this version reads {SCHEMA}", newer=newer)
     if not isinstance(data["records"], list):
         return Contents(problem="its 'records' is not a list")
+    if (migrated := migrate(data)) is None:
+        newer = isinstance(data["schema"], int) and data["schema"] > SCHEMA
+        return Contents(problem=f"its schema is {data['schema']!r}, this version reads 1 to {SCHEMA}", newer=newer)
+    data = migrated
     found: list[Record] = []
     problem = ""
     for i, item in enumerate(data["records"]):
@@ -82,7 +85,7 @@ def parse(text: str) -> Contents:
             first = error.errors()[0]
             place = ".".join(map(str, ("records", i, *first["loc"])))
             problem = problem or f"{place}: {first['msg']}"
-    return Contents(tuple(found), problem)
+    return Contents(tuple(found), problem, str(data["pipeline"]))
 
 
 def read(path: Path) -> tuple[Record, ...]:
@@ -104,11 +107,25 @@ def _warn(path: Path, problem: str, *, newer: bool) -> None:
     if (str(path), problem) in _warned:
         return
     _warned.add((str(path), problem))
+    warnings.warn(f"{path} is passed over: {problem}; {way_out(path, newer=newer)}", AutoschedWarning, stacklevel=4)
+
+
+def read_strictly(path: Path) -> tuple[str, tuple[Record, ...]]:
+    """The pipeline and all records of a file of this or an older schema. Raises RecordError where that is not all."""
+    try:
+        contents = parse(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if contents.problem:
+        raise RecordError(f"{path} cannot be merged: {contents.problem}; {way_out(path, newer=contents.newer)}")
+    return contents.pipeline, contents.records
+
+
+def way_out(path: Path, *, newer: bool) -> str:
+    """What to do about a file that cannot be read."""
     if newer:
-        way_out = "upgrade: `pip install --upgrade autosched`"
-    else:
-        way_out = f"`autosched tune {path.stem}` writes it anew and keeps this one beside it, or delete it"
-    warnings.warn(f"{path} is passed over: {problem}; {way_out}", AutoschedWarning, stacklevel=4)
+        return "upgrade: `pip install --upgrade autosched`"
+    return f"`autosched tune {path.stem}` writes it anew and keeps this one beside it, or delete it"
 
 
 def write(records: Iterable[Record], pipeline: str, directory: Path) -> list[Path]:
@@ -188,6 +205,19 @@ def find(
         return answer
     others = ((place, path) for place, d in enumerate(places) for path in sorted(d.glob(f"*/{name}")))
     return lookup(key, _located(others), legal)
+
+
+def nearest(key: Key, pipeline: str, directories: Iterable[Path] | None = None) -> list[Located]:
+    """All records of a pipeline, the one that is most like `key` first: what a search may start from."""
+    places = list(directories if directories is not None else tuned_directories())
+    files = ((place, path) for place, d in enumerate(places) for path in sorted(d.glob(f"*/{file_name(pipeline)}")))
+    own = key.cpu.fingerprint()
+
+    def apart(located: Located) -> tuple[float, ...]:
+        cpu = located.record.key.cpu.fingerprint()
+        return (float(cpu.isa != own.isa), float(cpu.cpu_class != own.cpu_class), *preference(key, located))
+
+    return sorted(_located(files), key=apart)
 
 
 def _located(files: Iterable[tuple[int, Path]]) -> list[Located]:

@@ -4,6 +4,7 @@
 """
 
 from autosched.lang.func import Pipeline
+from autosched.runtime.bands import Bands, bind_bands
 from autosched.runtime.kernel import Call, Kernel, run_calls
 from autosched.runtime.pool import empty
 from autosched.runtime.threads import default_threads
@@ -19,4 +20,4 @@ def compile(pipeline: Pipeline, schedule: Schedule | None = None) -> Kernel:  # 
     return Kernel(pipeline, schedule)
 
 
-__all__ = ["Call", "Kernel", "compile", "default_threads", "empty", "run_calls"]
+__all__ = ["Bands", "Call", "Kernel", "bind_bands", "compile", "default_threads", "empty", "run_calls"]

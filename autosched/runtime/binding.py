@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autosched.codegen.build import Built
+from autosched.codegen.build import Built, Draft
 from autosched.errors import BindError
 from autosched.lang.types import Type
 from autosched.lower.demands import end_name
@@ -91,7 +91,7 @@ def sizes_of(arrays: Mapping[str, Array], params: Mapping[str, Any]) -> dict[str
     return sizes
 
 
-def plan_call(built: Built, sizes: dict[str, int], arrays: Mapping[str, Array]) -> dict[str, int]:
+def plan_call(built: Draft, sizes: dict[str, int], arrays: Mapping[str, Array]) -> dict[str, int]:
     """Regions, iterations and requirements of this call."""
 
     def table(name: str, index: int) -> int:
@@ -126,7 +126,7 @@ def _length(a: Array) -> int:
     return length
 
 
-def misfits(built: Built, plan: Mapping[str, int], arrays: Mapping[str, Array]) -> frozenset[str]:
+def misfits(built: Draft, plan: Mapping[str, int], arrays: Mapping[str, Array]) -> frozenset[str]:
     """What a kernel for these arrays must do without; see `Target.excluded`."""
     found = set()
     for i, window in enumerate(built.lowered.windows):
@@ -138,7 +138,7 @@ def misfits(built: Built, plan: Mapping[str, int], arrays: Mapping[str, Array]) 
     return frozenset(found)
 
 
-def check_regions(built: Built, plan: Mapping[str, int], arrays: Mapping[str, Array]) -> None:
+def check_regions(built: Draft, plan: Mapping[str, int], arrays: Mapping[str, Array]) -> None:
     """Raises BindError where a kernel would read beside an array."""
     for name, box in built.lowered.nests.required.items():
         for dim in range(len(box)):

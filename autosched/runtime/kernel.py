@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autosched.codegen.build import Built, build, target
+from autosched.codegen.build import Built, Draft, draft, finish, target
 from autosched.codegen.printer import NO_MEMORY
 from autosched.errors import BindError, ScheduleError
 from autosched.lang.func import Pipeline
@@ -47,7 +47,11 @@ class Call:
 
     def run_range(self, stage: int, first: int, last: int) -> None:
         """Iterations first..last-1 of the outermost loop of a stage."""
-        status = self.built.stages[stage](self.arguments, first, last)
+        self.run_with(self.arguments, stage, first, last)
+
+    def run_with(self, arguments: Array, stage: int, first: int, last: int) -> None:
+        """`run_range` with other arguments."""
+        status = self.built.stages[stage](arguments, first, last)
         if status == NO_MEMORY:
             func = self.built.lowered.stages[stage].func
             raise MemoryError(
@@ -97,6 +101,7 @@ class Kernel:
             for x in items:
                 if x.op == "specialize":
                     self._special.setdefault(x.param, set()).add(x.value)  # type: ignore[attr-defined]
+        self._drafts: dict[Any, Draft] = {}
         self._variants: dict[Any, Built] = {}
         self._frames: dict[Any, Frame] = {}
         self._decisive: frozenset[str] = frozenset()
@@ -176,18 +181,17 @@ class Kernel:
         strides[output.name] = _output_strides(out, [output.bounds.get(a.name) for a in output.args])
         sizes = sizes_of(arrays, params)
         excluded: frozenset[str] = frozenset()
-        while True:
-            built = self._variant(strides, constants, excluded)
-            if out.size == 0:
-                return Frame(built, np.empty(0, np.int64), (0,) * len(built.stages), (), (), ())
-            plan = plan_call(built, sizes, arrays)
-            found = misfits(built, plan, arrays)
+        while out.size:
+            drafted = self._draft(strides, constants, excluded)
+            plan = plan_call(drafted, sizes, arrays)
+            found = misfits(drafted, plan, arrays)
             if not found:
-                break
+                self._check_tables(plan, arrays)
+                check_regions(drafted, plan, arrays)
+                return frame(self._variant(strides, constants, excluded), plan, sizes, arrays, params)
             excluded |= found
-        self._check_tables(plan, arrays)
-        check_regions(built, plan, arrays)
-        return frame(built, plan, sizes, arrays, params)
+        built = self._variant(strides, constants, excluded)
+        return Frame(built, np.empty(0, np.int64), (0,) * len(built.stages), (), (), ())
 
     def _check_names(self, given: Mapping[str, Any]) -> None:
         wanted = [*self.pipeline.inputs, *self.pipeline.params]
@@ -212,22 +216,35 @@ class Kernel:
                 if least < lo or most > hi:
                     raise BindError(f"table {name} is declared to hold {lo}..{hi}, but it holds {least}..{most}")
 
+    def _draft(self, strides: dict[str, dict[int, int]], constants: dict[str, int], excluded: frozenset[str]) -> Draft:
+        """The kernel for arrays of these strides, lowered: what does not fit a call is seen before it is compiled."""
+        key = _variant_key(strides, constants, excluded)
+        found = self._variants.get(key) or self._drafts.get(key)
+        if found is None:
+            with self._lock:
+                found = self._drafts.get(key)
+                if found is None:
+                    found = draft(self.pipeline, self.schedule, Layout(strides, constants, target(excluded)))
+                    self._drafts[key] = found
+        return found
+
     def _variant(
         self, strides: dict[str, dict[int, int]], constants: dict[str, int], excluded: frozenset[str]
     ) -> Built:
-        key = (
-            tuple((n, tuple(s.items())) for n, s in strides.items()),
-            tuple(sorted(constants.items())),
-            excluded,
-        )
-        found = self._variants.get(key)
-        if found is None:
-            with self._lock:
-                found = self._variants.get(key)
-                if found is None:
-                    found = build(self.pipeline, self.schedule, Layout(strides, constants, target(excluded)))
-                    self._variants[key] = found
+        """The same compiled."""
+        drafted = self._draft(strides, constants, excluded)
+        if isinstance(drafted, Built):
+            return drafted
+        key = _variant_key(strides, constants, excluded)
+        with self._lock:
+            found = self._variants.get(key)
+            if found is None:
+                found = self._variants[key] = finish(drafted)
         return found
+
+
+def _variant_key(strides: dict[str, dict[int, int]], constants: dict[str, int], excluded: frozenset[str]) -> Any:
+    return tuple((n, tuple(s.items())) for n, s in strides.items()), tuple(sorted(constants.items())), excluded
 
 
 def _array(name: str, value: Any, elem: Type, ndim: int) -> Array:

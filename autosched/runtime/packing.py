@@ -13,6 +13,9 @@ from autosched.lower.demands import Pack
 
 Array = np.ndarray[Any, Any]
 
+#: Bytes of a cache line.
+_LINE = 64
+
 _lock = threading.Lock()
 _kept: dict[tuple[int, Any], tuple[weakref.ref[Array], Any]] = {}
 
@@ -73,7 +76,20 @@ def _pack(table: Array, pack: Pack) -> Array:
     element = np.dtype(np.int16 if pack.group == 2 else np.int8)
     padded = np.zeros((*values.shape[:-1], length), element)
     padded[..., :count] = values
-    return np.ascontiguousarray(np.moveaxis(padded.view(np.int32), -1, pack.dim))
+    return _in_lines(np.moveaxis(padded.view(np.int32), -1, pack.dim))
+
+
+def _in_lines(values: Array) -> Array:
+    """A copy whose rows (the last dimension) begin at cache lines, as do then vectors at multiples of their lanes."""
+    per_line = _LINE // values.itemsize
+    row = -(-values.shape[-1] // per_line) * per_line
+    memory = np.zeros(int(np.prod(values.shape[:-1], dtype=np.int64)) * row + per_line, values.dtype)
+    first = -memory.ctypes.data % _LINE // values.itemsize
+    made: Array = memory[first : len(memory) - per_line + first].reshape(*values.shape[:-1], row)[
+        ..., : values.shape[-1]
+    ]
+    made[...] = values
+    return made
 
 
 def _signed_byte(values: Array) -> Array:

@@ -12,6 +12,7 @@ import mmap
 import os
 import threading
 from collections import deque
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,10 @@ from autosched.errors import ArgumentError
 
 #: Bytes of a huge page on the architectures that matter; a block is a multiple of it and begins at one.
 HUGE_PAGE = 1 << 21
-#: Bytes that wait in the pool at most, unless AUTOSCHED_POOL_BYTES says otherwise.
-DEFAULT_LIMIT = 1 << 30
+#: Bytes that may wait in the pool on any machine, unless AUTOSCHED_POOL_BYTES says otherwise.
+_LEAST_LIMIT = 1 << 30
+#: The part of the machine's memory that may wait, where that is more.
+_PART_OF_MEMORY = 8
 #: A block serves an array that fills at least this share of it.
 _LEAST_FILLED = 0.75
 
@@ -78,8 +81,8 @@ _waiting: list[_Block] = []  # the latest last
 def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """A new array like `numpy.empty`, on memory that an earlier array of about the same size has left.
 
-    Arrays below 2 MiB are numpy's own. Waiting memory counts against AUTOSCHED_POOL_BYTES (default 1 GiB; 0 keeps
-    nothing), and memory that has to be asked for anew replaces what waits and does not fit.
+    Arrays below 2 MiB are numpy's own. Waiting memory counts against AUTOSCHED_POOL_BYTES (default 1 GiB or an eighth
+    of the memory; 0 keeps nothing), and memory that has to be asked for anew replaces what waits and does not fit.
 
     Raises:
         ArgumentError: AUTOSCHED_POOL_BYTES is not a number.
@@ -106,10 +109,19 @@ def pool_limit() -> int:
     """AUTOSCHED_POOL_BYTES, or the default."""
     given = os.environ.get("AUTOSCHED_POOL_BYTES")
     if given is None:
-        return DEFAULT_LIMIT
+        return _default_limit()
     if not given.isdigit():
         raise ArgumentError(f"AUTOSCHED_POOL_BYTES is {given!r}; it must be a number of bytes, 0 to keep none.")
     return int(given)
+
+
+@cache
+def _default_limit() -> int:
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return _LEAST_LIMIT
+    return max(_LEAST_LIMIT, memory // _PART_OF_MEMORY)
 
 
 def waiting_bytes() -> int:

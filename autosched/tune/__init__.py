@@ -3,17 +3,24 @@
 Uses the runtime and records; knows of no pipeline, no image and no model but what a Task brings.
 """
 
+from autosched.tune.derive import derive
+from autosched.tune.effort import PRESETS, Effort
 from autosched.tune.finals import Final, Standing
-from autosched.tune.run import Budget, Interrupted, Progress, Result, Task, tune
+from autosched.tune.place import state_directory
+from autosched.tune.run import Interrupted, Progress, Result, tune
 from autosched.tune.space import Knob, Space, Template
 from autosched.tune.space_file import SpaceFile, WorkloadSpec, load_space
-from autosched.tune.study import Outcome, Study, Trial, state_directory
+from autosched.tune.study import Outcome, Study, Trial
+from autosched.tune.task import Budget, Method, Task
 
 __all__ = [
+    "PRESETS",
     "Budget",
+    "Effort",
     "Final",
     "Interrupted",
     "Knob",
+    "Method",
     "Outcome",
     "Progress",
     "Result",
@@ -25,6 +32,7 @@ __all__ = [
     "Template",
     "Trial",
     "WorkloadSpec",
+    "derive",
     "load_space",
     "state_directory",
     "tune",

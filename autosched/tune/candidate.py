@@ -1,15 +1,14 @@
 """From a schedule to something that can be timed, and what can go wrong on the way.
 
-Candidates are prepared in this process. One that never ends or takes the process with it is for a worker process to
-survive: it will implement the same two steps, prepare and race, on the other side of a pipe.
+Candidates are prepared in the process that this runs in, which `worker.py` makes one that can be killed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -20,10 +19,14 @@ from autosched.runtime import Call, Kernel, run_calls
 from autosched.runtime import compile as compile_kernel
 from autosched.schedule import Schedule
 from autosched.tune.check import Array, Check, first_difference
+from autosched.tune.footprint import peak, reset_peak
+from autosched.tune.regime import Regime, between, new_output
 from autosched.workload import Workload
 
 #: How a trial ended. `ok` and `slow` were timed, `slow` not to the end; a `duplicate` was not timed again.
-Kind = Literal["ok", "slow", "duplicate", "infeasible", "compile", "wrong", "crash", "timeout", "interrupted"]
+Kind = Literal["ok", "slow", "duplicate", "infeasible", "compile", "wrong", "crash", "memory", "timeout"]
+#: What a candidate goes through; a limit of time applies to each.
+Phase = Literal["compile", "check", "run"]
 TIMED: frozenset[Kind] = frozenset({"ok", "slow"})
 
 #: Bytes of outputs that are written in turn; above, calls share theirs.
@@ -31,11 +34,12 @@ OUTPUTS = 1 << 30
 
 
 class CandidateError(Exception):
-    """A candidate that cannot be timed."""
+    """A candidate that cannot be timed. `entered` is its place among those that were timed together."""
 
-    def __init__(self, kind: Kind, message: str) -> None:
+    def __init__(self, kind: Kind, message: str, entered: int = 0) -> None:
         super().__init__(message)
         self.kind = kind
+        self.entered = entered
 
 
 def schedule_id(schedule: Schedule) -> str:
@@ -45,12 +49,17 @@ def schedule_id(schedule: Schedule) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A candidate that is right and ready to run. `source` is the same for schedules that make the same code."""
+    """A candidate that is right and ready to run.
+
+    `source` is the same for schedules that make the same code; `memory` is how many bytes the process grew by while it
+    ran for the first time, beyond inputs and outputs.
+    """
 
     schedule: Schedule
     calls: tuple[Call, ...] = field(repr=False)
     threads: int
     source: str
+    memory: int = 0
 
     def run(self) -> None:
         """The whole workload, once."""
@@ -60,32 +69,42 @@ class Prepared:
 class Preparer:
     """Makes candidates of one workload. Owns the arrays that all of them write to."""
 
-    def __init__(self, pipeline: Pipeline, workload: Workload, threads: int) -> None:
+    def __init__(self, pipeline: Pipeline, workload: Workload, threads: int, regime: Regime = "warm") -> None:
         self.pipeline = pipeline
         self.workload = workload
         self.threads = threads
         self.checks: Sequence[Check] = ()
         self.outputs = _outputs(pipeline, workload)
+        self.between = between(regime, self.outputs)
 
-    def prepare(self, schedule: Schedule) -> Prepared:
-        """Compile, check bit for bit, bind, and run once. Raises CandidateError."""
+    def prepare(self, schedule: Schedule, phase: Callable[[Phase], None] = lambda _: None) -> Prepared:
+        """Compile, check bit for bit, bind, and run once. `phase` hears what begins. Raises CandidateError."""
         try:
+            phase("compile")
             kernel = compile_kernel(self.pipeline, schedule)
             calls = self._bind(kernel)
         except (ScheduleError, BindError) as error:
             raise CandidateError("infeasible", str(error)) from None
+        except MemoryError as error:
+            raise CandidateError("memory", f"compiling it: {error or 'no memory'}") from error
         except Exception as error:  # whatever the compiler does must cost one trial, not the search
             raise CandidateError("compile", f"{type(error).__name__}: {error}") from error
         try:
+            phase("check")
             wrong = first_difference(kernel, self.checks, self.threads)
             if wrong:
                 raise CandidateError("wrong", wrong)
             prepared = Prepared(schedule, calls, self.threads, _source(calls))
+            phase("run")
+            before = reset_peak()
             prepared.run()
+            prepared = replace(prepared, memory=max(peak() - before, 0))
         except (ScheduleError, BindError) as error:
             raise CandidateError("infeasible", str(error)) from None
         except CandidateError:
             raise
+        except MemoryError as error:
+            raise CandidateError("memory", str(error) or "no memory") from error
         except Exception as error:
             raise CandidateError("crash", f"{type(error).__name__}: {error}") from error
         return prepared
@@ -107,8 +126,7 @@ def _outputs(pipeline: Pipeline, workload: Workload) -> list[Array]:
             made.append(of_shape[binding.shape])
             continue
         total += size
-        out = np.zeros(binding.shape, dtype)
-        out.fill(0)  # faulted in now, not while the clock runs
+        out = new_output(binding.shape, dtype)
         of_shape.setdefault(binding.shape, out)
         made.append(out)
     return made

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from autosched.errors import TuneError
 from autosched.schedule import Schedule
-from autosched.tune.measure import Estimate, Run, estimate, rounds
+from autosched.tune.bench import Bench, Ready
+from autosched.tune.candidate import CandidateError
+from autosched.tune.measure import Estimate, estimate
 
 #: Rounds without which there is no result, and beyond which nothing is gained.
 LEAST, MOST = 7, 101
@@ -18,11 +21,14 @@ LEAST, MOST = 7, 101
 
 @dataclass(frozen=True, eq=False)
 class Contender:
-    """A schedule that is ready to run, and what it is called."""
+    """A candidate, and what it is called."""
 
     label: str
-    schedule: Schedule
-    run: Run
+    ready: Ready
+
+    @property
+    def schedule(self) -> Schedule:
+        return self.ready.schedule
 
 
 @dataclass(frozen=True)
@@ -59,18 +65,29 @@ def complexity(schedule: Schedule) -> int:
 
 
 def play(
-    default: Contender, others: Sequence[Contender], *, seconds: float, progress: Callable[[int], None] = lambda _: None
+    bench: Bench,
+    default: Contender,
+    others: Sequence[Contender],
+    *,
+    seconds: float,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Final:
     """Play rounds until `seconds` are over, at least `LEAST`, and rank the contenders.
 
     The winner is the simplest of those that cannot be told from the fastest: within the noise, or with an interval
-    that includes equality.
+    that includes equality. A contender that fails is sent home, and the others play anew.
     """
     entered = [default, *others]
-    *times, again = rounds(
-        [*(c.run for c in entered), default.run], seconds=seconds, least=LEAST, most=MOST, progress=progress
-    )
-    return rank(entered, times, again)
+    while True:
+        ready = [*(c.ready for c in entered), default.ready]
+        try:
+            *times, again = bench.rounds(ready, seconds=seconds, least=LEAST, most=MOST, progress=progress)
+        except CandidateError as error:
+            if not 0 < error.entered < len(entered):
+                raise TuneError(f"the default schedule fails in the final ({error.kind}): {error}") from None
+            del entered[error.entered]
+            continue
+        return rank(entered, times, again)
 
 
 def rank(entered: Sequence[Contender], times: Sequence[Sequence[float]], again: Sequence[float]) -> Final:

@@ -36,8 +36,13 @@ def estimate(values: Sequence[float], resamples: int = 500) -> Estimate:
     return Estimate(statistics.median(values), medians[int(0.025 * resamples)], medians[int(0.975 * resamples)])
 
 
-def clock(run: Run) -> float:
-    """Seconds that one run takes."""
+def nothing() -> None:
+    """What is done between runs where nothing is."""
+
+
+def clock(run: Run, between: Callable[[], None] = nothing) -> float:
+    """Seconds that one run takes, after `between`, which is not timed."""
+    between()
     begin = time.perf_counter()
     run()
     return time.perf_counter() - begin
@@ -70,7 +75,13 @@ class Race:
 
 
 def rounds(
-    runs: Sequence[Run], *, seconds: float, least: int, most: int, progress: Callable[[int], None] = lambda _: None
+    runs: Sequence[Run],
+    *,
+    seconds: float,
+    least: int,
+    most: int,
+    progress: Callable[[int], None] = lambda _: None,
+    between: Callable[[], None] = nothing,
 ) -> list[list[float]]:
     """Seconds of every run in every round. Each round times each run once, in an order that changes.
 
@@ -84,12 +95,20 @@ def rounds(
         while len(times[0]) < most and (len(times[0]) < least or time.perf_counter() - begin < seconds):
             rng.shuffle(order)
             for i in order:
-                times[i].append(clock(runs[i]))
+                times[i].append(clock(runs[i], between))
             progress(len(times[0]))
     return times
 
 
-def race(candidate: Run, rival: Run, *, seconds: float = 0.3, least: int = 3, most: int = 30) -> Race:
+def race(
+    candidate: Run,
+    rival: Run,
+    *,
+    seconds: float = 0.3,
+    least: int = 3,
+    most: int = 30,
+    between: Callable[[], None] = nothing,
+) -> Race:
     """Time both in turns, changing who goes first: at least `least` pairs, then until `seconds` are over.
 
     Both are expected to have run before, so that nothing is compiled or faulted in while the clock runs.
@@ -100,15 +119,15 @@ def race(candidate: Run, rival: Run, *, seconds: float = 0.3, least: int = 3, mo
         begin = time.perf_counter()
         while len(ours) < most and (len(ours) < least or time.perf_counter() - begin < seconds):
             if len(ours) % 2:
-                theirs.append(clock(rival))
-                ours.append(clock(candidate))
+                theirs.append(clock(rival, between))
+                ours.append(clock(candidate, between))
             else:
-                ours.append(clock(candidate))
-                theirs.append(clock(rival))
+                ours.append(clock(candidate, between))
+                theirs.append(clock(rival, between))
             if len(ours) == 1 and ours[0] > GIVE_UP * theirs[0]:
                 # a second look, for the first may have been unlucky
-                theirs.append(clock(rival))
-                ours.append(clock(candidate))
+                theirs.append(clock(rival, between))
+                ours.append(clock(candidate, between))
                 if ours[1] > GIVE_UP * theirs[1]:
                     return Race(tuple(ours), tuple(theirs), True)
     return Race(tuple(ours), tuple(theirs), False)

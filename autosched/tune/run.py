@@ -2,67 +2,42 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from optuna.exceptions import StorageInternalError
+from sqlalchemy.exc import SQLAlchemyError
 
-import autosched
 from autosched.errors import TuneError
-from autosched.lang import Pipeline
-from autosched.records import Key, Origin, Record, Search, Times, key_here
+from autosched.records import Machine, Origin, Record, Search, Times, key_here
 from autosched.records.model import Interval
-from autosched.runtime import compile as compile_kernel
 from autosched.runtime import default_threads
 from autosched.schedule import Schedule
-from autosched.tune.candidate import CandidateError, Prepared, Preparer
-from autosched.tune.check import plan_checks
+from autosched.tune.bench import Bench, Job, Ready
+from autosched.tune.candidate import CandidateError
 from autosched.tune.finals import Contender, Final, play
 from autosched.tune.interrupt import Interruption
-from autosched.tune.measure import Estimate, clock, race
-from autosched.tune.space import Space
-from autosched.tune.study import Outcome, Study, Trial
-from autosched.workload import Bucket, Workload
+from autosched.tune.isolated import IsolatedBench
+from autosched.tune.machine import State, Watch
+from autosched.tune.measure import Estimate, Race
+from autosched.tune.polish import neighbours, simplify
+from autosched.tune.study import SIMPLIFIED, Outcome, Study, Trial
+from autosched.tune.task import USUAL_BUDGET, USUAL_METHOD, Budget, Method, Task, study_name
+from autosched.workload import Bucket
 
-#: How many of the fastest enter the final.
-FINALISTS = 5
-#: The share of a time budget that the final gets.
-FINAL_SHARE = 0.2
-#: Seconds of the final where no time budget is given.
+#: Seconds of each final and of the simplification where no time budget is given.
 FINAL_SECONDS = 5.0
+SIMPLIFY_SECONDS = 20.0
 #: A candidate this close to the best is timed again, for longer.
 PROMISING = 1.1
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is tuned. `schedules` come with the pipeline; "default" is what the others are compared with."""
-
-    pipeline: Pipeline
-    space: Space
-    workload: Workload
-    schedules: Mapping[str, Schedule] = field(default_factory=lambda: {"default": Schedule()})
-    bucket: Bucket | None = None
-
-
-@dataclass(frozen=True)
-class Budget:
-    """When a run ends: so many schedules timed, by all runs of a study together, or so many seconds of this run."""
-
-    trials: int | None = None
-    seconds: float | None = 120.0
-
-    def __post_init__(self) -> None:
-        if self.trials is not None and self.trials < 1:
-            raise TuneError(f"the number of trials is {self.trials}; it must be at least 1")
-        if self.seconds is not None and not self.seconds > 0:
-            raise TuneError(f"the time budget is {self.seconds} s; it must be more than 0")
+#: Of how many of the best points the neighbours are tried.
+POLISHED = 5
 
 
 @dataclass(frozen=True)
@@ -87,8 +62,9 @@ class Result:
     trials: tuple[Trial, ...]
     resumed: int
     exhausted: bool
-    study: Path
+    study: str
     items: int
+    machine: State
 
     @property
     def schedule(self) -> Schedule:
@@ -98,7 +74,7 @@ class Result:
 class Interrupted(TuneError):  # noqa: N818 (an end, not a mistake)
     """The user stopped the run. Everything that was measured is in the study."""
 
-    def __init__(self, trials: int, study: Path) -> None:
+    def __init__(self, trials: int, study: str) -> None:
         super().__init__(f"stopped after {trials} trials, all kept in {study}")
         self.trials = trials
         self.study = study
@@ -106,45 +82,27 @@ class Interrupted(TuneError):  # noqa: N818 (an end, not a mistake)
 
 def tune(
     task: Task,
-    budget: Budget = Budget(),
+    budget: Budget = USUAL_BUDGET,
     *,
     threads: int | None = None,
     report: Callable[[Progress], None] = lambda _: None,
     directory: Path | None = None,
-    seed: int | None = None,
+    method: Method = USUAL_METHOD,
+    bench: Callable[[Job], Bench] | None = None,
+    storage: str | None = None,
 ) -> Result:
     """Search for the fastest schedule of a task on this machine; goes on where an earlier run ended.
 
-    Every candidate is checked bit for bit before it is timed. Nothing is written but the study, in `directory` or the
-    user's state directory. Raises TuneError, and Interrupted on Ctrl-C.
+    Every candidate is checked bit for bit before it is timed. Nothing is written but the study: in `directory`, the
+    user's state directory, or at the URL `storage` of a database that several tuners may share. `bench` makes what
+    prepares and times candidates, by default a worker process, so that one that crashes or hangs costs a trial.
+
+    Raises TuneError, and Interrupted on Ctrl-C.
     """
     count = default_threads() if threads is None else threads
     if count < 1:
         raise TuneError(f"threads is {threads}; it must be at least 1")
-    return _Run(task, budget, count, report, directory, seed).run()
-
-
-def study_name(task: Task, key: Key) -> str:
-    """What must be equal for trials to be comparable: the study of a task on this machine."""
-    parts = (
-        task.pipeline.name,
-        key.algorithm[:12],
-        key.cpu.fingerprint().cpu_class,
-        f"{key.threads} threads",
-        f"{task.workload.name}-{shape_hash(task.workload)}",
-        f"space {task.space.identity}",
-        f"autosched {autosched.__version__}",
-    )
-    return " | ".join(parts)
-
-
-def shape_hash(workload: Workload) -> str:
-    """A short hash of the shapes, strides and types that a workload is made of."""
-    described = [
-        (b.shape, sorted((n, a.shape, a.strides, a.dtype.str) for n, a in b.given.items() if isinstance(a, np.ndarray)))
-        for b in workload.bindings
-    ]
-    return hashlib.sha256(repr(described).encode()).hexdigest()[:8]
+    return _Run(task, budget, method, count, report, directory, bench or IsolatedBench, storage).run()
 
 
 class _Run:
@@ -154,66 +112,83 @@ class _Run:
         self,
         task: Task,
         budget: Budget,
+        method: Method,
         threads: int,
         report: Callable[[Progress], None],
         directory: Path | None,
-        seed: int | None,
+        bench: Callable[[Job], Bench],
+        storage: str | None,
     ) -> None:
-        if "default" not in task.schedules:
-            raise TuneError("a task needs a schedule called 'default', which the others are compared with")
-        if not task.workload.bindings:
-            raise TuneError(f"workload {task.workload.name} has no calls; nothing can be timed")
         self.task = task
         self.budget = budget
         self.threads = threads
         self.report = report
         self.directory = directory
-        self.seed = seed
+        self.method = method
         self.begin = time.monotonic()
+        self.watch = Watch()
         bucket = task.bucket or Bucket(task.workload.name, task.workload.measures)
         self.key = key_here(task.pipeline, bucket, threads)
-        self.preparer = Preparer(task.pipeline, task.workload, threads)
+        self.make_bench = bench
+        self.storage = storage
         self.interruption = Interruption()
 
     def run(self) -> Result:
         task = self.task
-        with Study(task.pipeline.name, study_name(task, self.key), task.space, self.directory, self.seed) as study:
+        method = self.method
+        name = study_name(task, self.key, method.regime)
+        with Study(
+            task.pipeline.name,
+            name,
+            task.space,
+            self.directory,
+            method.seed,
+            method.sampler,
+            method.effort.startup,
+            self.storage,
+        ) as study:
             resumed = study.finished
+            job = Job(task.pipeline, task.workload, self.threads, task.schedules["default"], method.regime)
+            self.bench = self.make_bench(job)
             try:
                 with self.interruption:
                     self.start(study)
                     exhausted = self.search(study)
-                    final = self.final(study)
+                    final = self.shortened(study, self.final(study))
                     self.interruption.check()
+            except (SQLAlchemyError, StorageInternalError) as error:
+                raise TuneError(
+                    f"the database {study.where} does not answer any more ({str(error).splitlines()[0]}); what was "
+                    "finished is kept, and the same command goes on when it is back"
+                ) from error
             except KeyboardInterrupt:
-                raise Interrupted(study.finished, study.path) from None
-            record = self.record(study, final)
-            return Result(record, final, tuple(study.trials), resumed, exhausted, study.path, task.workload.items)
+                raise Interrupted(study.finished, study.where) from None
+            finally:
+                self.bench.close()
+            state = self.watch.state()
+            record = self.record(study, final, state)
+            trials = tuple(study.trials)
+            return Result(record, final, trials, resumed, exhausted, study.where, task.workload.items, state)
 
     def start(self, study: Study) -> None:
-        """Prepare the checks, the default, the schedules that come with the pipeline, and the best of earlier runs."""
+        """Prepare the checks, the default, what comes with the pipeline, the seeds, and the best of earlier runs."""
         self.say("check", study)
         schedule = self.task.schedules["default"]
-        trusted = compile_kernel(self.task.pipeline, schedule)
-        self.preparer.checks = plan_checks(self.task.pipeline, self.task.workload, trusted)
-        try:
-            self.default = self.preparer.prepare(schedule)
-        except CandidateError as error:
-            raise TuneError(
-                f"the default schedule of {self.task.pipeline.name} cannot be timed ({error.kind}): {error}"
-            ) from None
+        self.default = self.bench.start()
         self.best, self.best_ratio, self.best_label = self.default, 1.0, "default"
-        self.best_seconds = clock(self.default.run)
+        self.best_seconds = self.bench.seconds(self.default)
         best = study.best()
         if best is not None and best.outcome.ratio is not None and best.outcome.ratio < 1.0:
             try:
-                self.best, self.best_ratio = self.preparer.prepare(best.schedule), best.outcome.ratio
-                self.best_label, self.best_seconds = best.name or f"trial {best.number}", clock(self.best.run)
+                ready = self.bench.prepare(best.schedule)
+                self.best_seconds = self.bench.seconds(ready)
+                self.best, self.best_ratio = ready, best.outcome.ratio
+                self.best_label = best.name or f"trial {best.number}"
             except CandidateError:
                 pass  # it was right once; the default still is
         if study.known(schedule) is None:
-            study.add("default", schedule, Outcome("ok", 1.0, source=self.default.source))
-        for name, named in self.task.schedules.items():
+            study.add("default", schedule, Outcome("ok", 1.0, source=self.default.source, memory=self.default.memory))
+        for name, named in {**self.task.schedules, **self.task.seeds}.items():
             if study.known(named) is None:
                 study.add(name, named, self.attempt(named, study, name))
                 self.say("search", study)
@@ -224,6 +199,8 @@ class _Run:
     def search(self, study: Study) -> bool:
         """Try points until the budget is spent. Returns whether every point has been tried."""
         while not self.spent(study):
+            if self.polishing(study):
+                self.enqueue_neighbour(study)
             proposal = study.propose()
             if proposal is None:
                 return True
@@ -235,7 +212,25 @@ class _Run:
         if self.budget.trials is not None and study.finished >= self.budget.trials:
             return True
         seconds = self.budget.seconds
-        return seconds is not None and self.elapsed() >= seconds * (1 - FINAL_SHARE)
+        return seconds is not None and self.elapsed() >= self.method.effort.search(seconds)
+
+    def polishing(self, study: Study) -> bool:
+        """Whether the end of the search is near, where points next to the best ones are tried."""
+        done = [0.0]
+        if self.budget.trials is not None:
+            done.append(study.finished / self.budget.trials)
+        if self.budget.seconds is not None:
+            done.append(self.elapsed() / self.method.effort.search(self.budget.seconds))
+        return max(done) >= 1 - self.method.effort.polish
+
+    def enqueue_neighbour(self, study: Study) -> None:
+        """Propose a point next to the best that has not been tried: to the very best first."""
+        for trial in study.fastest()[:POLISHED]:
+            if trial.point is not None:
+                fresh = (p for p in neighbours(self.task.space, trial.point) if not study.seen(p))
+                for point in fresh:
+                    study.enqueue(point)
+                    return
 
     def elapsed(self) -> float:
         return time.monotonic() - self.begin
@@ -244,45 +239,88 @@ class _Run:
         """Prepare a candidate and race it against the best so far, which it replaces where it is faster."""
         begin = time.monotonic()
         try:
-            prepared = self.preparer.prepare(schedule)
+            return self.measured(self.bench.prepare(schedule), study, label, begin)
         except CandidateError as error:
             return Outcome(error.kind, None, str(error), time.monotonic() - begin)
-        same = study.by_source(prepared.source)
+
+    def measured(self, ready: Ready, study: Study, label: str, begin: float) -> Outcome:
+        same = study.by_source(ready.source)
         if same is not None:
-            message = f"the same code as trial {same.number}"
-            return Outcome("duplicate", same.outcome.ratio, message, time.monotonic() - begin, prepared.source)
-        first = race(prepared.run, self.best.run)
+            message, took = f"the same code as trial {same.number}", time.monotonic() - begin
+            return replace(same.outcome, kind="duplicate", message=message, seconds=took)
+        first = self.race(ready)
         if first.gave_up:
             ratio = first.ratio * self.best_ratio
-            return Outcome("slow", ratio, "", time.monotonic() - begin, prepared.source)
-        result = race(prepared.run, self.best.run, seconds=1.0, least=5) if first.ratio < PROMISING else first
+            return Outcome("slow", ratio, "", time.monotonic() - begin, ready.source, ready.memory)
+        result = self.race(ready, seconds=1.0, least=5) if first.ratio < PROMISING else first
         ratio = result.ratio * self.best_ratio
         if result.ratio < 1.0:
-            self.best, self.best_ratio, self.best_label = prepared, ratio, label
+            self.best, self.best_ratio, self.best_label = ready, ratio, label
             self.best_seconds = float(np.median(result.candidate))
-        return Outcome("ok", ratio, "", time.monotonic() - begin, prepared.source)
+        self.bench.keep([self.default, self.best])
+        return Outcome("ok", ratio, "", time.monotonic() - begin, ready.source, ready.memory)
+
+    def race(self, ready: Ready, seconds: float = 0.3, least: int = 3) -> Race:
+        """Against the best so far; where that is what fails, it is the best no more."""
+        try:
+            return self.bench.race(ready, self.best, seconds=seconds, least=least)
+        except CandidateError as error:
+            if error.entered == 0 or self.best is self.default:
+                raise
+            self.best, self.best_ratio, self.best_label = self.default, 1.0, "default"
+            return self.bench.race(ready, self.best, seconds=seconds, least=least)
 
     def final(self, study: Study) -> Final:
         """The fastest few of the study against the default."""
-        timed = [t for t in study.trials if t.outcome.kind == "ok" and t.outcome.source != self.default.source]
-        timed.sort(key=lambda t: t.outcome.ratio or 0.0)
+        timed = [t for t in study.fastest() if t.outcome.source != self.default.source]
         contenders: list[Contender] = []
         sources: set[str] = set()
         for trial in timed:
-            if len(contenders) == FINALISTS:
+            if len(contenders) == self.method.effort.finalists:
                 break
             try:
-                prepared = self.preparer.prepare(trial.schedule)
+                ready = self.bench.prepare(trial.schedule)
             except CandidateError:
                 continue
-            if prepared.source not in sources:
-                sources.add(prepared.source)
-                contenders.append(_contender(trial.name or f"trial {trial.number}", prepared))
-        left = FINAL_SECONDS if self.budget.seconds is None else max(self.budget.seconds - self.elapsed(), 1.0)
-        default = _contender("default", self.default)
-        return play(default, contenders, seconds=left, progress=lambda _: self.say("final", study))
+            if ready.source not in sources:
+                sources.add(ready.source)
+                contenders.append(Contender(trial.name or f"trial {trial.number}", ready))
+        return self.play(study, contenders)
 
-    def record(self, study: Study, final: Final) -> Record:
+    def shortened(self, study: Study, final: Final) -> Final:
+        """The winner without what buys nothing plays another final against it; ties go to the simpler."""
+        seconds = SIMPLIFY_SECONDS
+        if self.budget.seconds is not None:
+            seconds = self.method.effort.simplify * self.budget.seconds
+        end = self.elapsed() + min(seconds, self.elapsed())  # never longer than the search
+
+        def over() -> bool:
+            self.say("simplify", study)
+            return self.elapsed() >= end
+
+        winner = Contender(final.winner.label, self.bench.prepare(final.winner.schedule))
+        simpler = simplify(self.task.pipeline, self.bench, winner.ready, over)
+        if simpler is winner.ready:
+            return final
+        label = winner.label + SIMPLIFIED
+        if study.known(simpler.schedule) is None:
+            ratio = 1 / final.winner.speedup.median
+            study.add(label, simpler.schedule, Outcome("ok", ratio, "", 0.0, simpler.source, simpler.memory))
+        others = [Contender(label, simpler)]
+        if winner.label != "default":
+            others.append(winner)
+        again = self.play(study, others)
+        entered = {s.label for s in again.standings}
+        return replace(again, standings=(*again.standings, *(s for s in final.standings if s.label not in entered)))
+
+    def play(self, study: Study, contenders: list[Contender]) -> Final:
+        seconds = FINAL_SECONDS
+        if self.budget.seconds is not None:
+            seconds = max(self.method.effort.final * self.budget.seconds / 2, 1.0)
+        default = Contender("default", self.default)
+        return play(self.bench, default, contenders, seconds=seconds, progress=lambda _: self.say("final", study))
+
+    def record(self, study: Study, final: Final, state: State) -> Record:
         scale = 1e3 / self.task.workload.items
         return Record(
             key=self.key,
@@ -293,6 +331,7 @@ class _Run:
                 seconds=round(study.seconds, 1),
                 space=self.task.space.identity,
                 workload=self.task.workload.name,
+                conditions=self.method.regime,
             ),
             times=Times(
                 schedule=_interval(final.winner.seconds.scaled(scale)),
@@ -306,6 +345,7 @@ class _Run:
                 numba=version("numba"),
                 llvmlite=version("llvmlite"),
             ),
+            machine=Machine(**asdict(state)),
         )
 
     def say(self, stage: str, study: Study, last: Trial | None = None) -> None:
@@ -316,10 +356,6 @@ class _Run:
         ms = 1e3 * self.best_seconds / self.task.workload.items
         speedup = 1.0 / self.best_ratio
         self.report(Progress(stage, study.finished, self.elapsed(), ms, speedup, self.best_label, last))
-
-
-def _contender(label: str, prepared: Prepared) -> Contender:
-    return Contender(label, prepared.schedule, prepared.run)
 
 
 def _interval(e: Estimate) -> Interval:

@@ -1,43 +1,43 @@
 """The study: every trial of a search, in an Optuna storage, so that nothing that was measured is ever lost.
 
-One SQLite file a pipeline, one study for each thing that is tuned; a second run with the same name goes on where the
-first one ended.
+One study for each thing that is tuned; a second run with the same name goes on where the first one ended.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
-import os
 import random
-import re
-import warnings
-from dataclasses import dataclass
-from hashlib import sha256
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import optuna
-import platformdirs
-from filelock import FileLock, Timeout
+from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
-from autosched.errors import TuneError
 from autosched.schedule import Schedule
 from autosched.tune.candidate import TIMED, Kind, schedule_id
 from autosched.tune.constraints import Point, Value
+from autosched.tune.place import open_place, unusable
+from autosched.tune.samplers import DRAWN, Sampler, directions, make
 from autosched.tune.space import Space
 from autosched.tune.suggest import parameters, suggest
 
-#: The variable that names the directory of studies.
-VARIABLE = "AUTOSCHED_STATE_DIR"
 #: What the sampler is told of a candidate that failed: log2 of its time over the default's.
 FAILED = 10.0
 #: Proposals that repeat what is known before a new point is drawn by chance.
 PATIENCE = 4
+#: The attribute of a trial that says which process works on it, and how many seconds that may take to appear.
+OWNER, JUST = "owner", 60.0
+#: Timed points without which nothing can be said about the importance of knobs.
+LEAST_TRIALS = 16
+#: How the name of a schedule ends that is an earlier one without what it does not need.
+SIMPLIFIED = ", simplified"
 #: Spaces up to this size are searched for the points that are left; in larger ones new points are found by chance.
 LISTED = 20_000
 
@@ -46,13 +46,17 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a trial. `ratio` is its time over the default schedule's; None where it has none."""
+    """What became of a trial. `ratio` is its time over the default schedule's; None where it has none.
+
+    `seconds` is what the trial took, `memory` the bytes that the candidate needed beyond inputs and outputs.
+    """
 
     kind: Kind
     ratio: float | None = None
     message: str = ""
     seconds: float = 0.0
     source: str = ""
+    memory: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,58 +79,57 @@ class Proposal:
     schedule: Schedule
 
 
-def state_directory() -> Path:
-    """Where studies are kept: AUTOSCHED_STATE_DIR, or the user's state directory."""
-    given = os.environ.get(VARIABLE)
-    return (Path(given) if given else Path(platformdirs.user_state_dir("autosched"))) / "studies"
-
-
 class Study:
-    """An open study. A context manager; only one process can have it open."""
+    """An open study. A context manager. In SQLite one process can have it open, in PostgreSQL many."""
 
     def __init__(
-        self, file: str, name: str, space: Space, directory: Path | None = None, seed: int | None = None
+        self,
+        file: str,
+        name: str,
+        space: Space,
+        directory: Path | None = None,
+        seed: int | None = None,
+        sampler: Sampler = "tpe",
+        startup: int = 10,
+        storage: str | None = None,
     ) -> None:
-        """Open or create study `name` in `file` (a pipeline's name) of `directory`. Raises TuneError."""
-        folder = directory or state_directory()
-        self.path = folder / (re.sub(r"[^A-Za-z0-9._-]", "_", file) + ".db")
-        self.name = name
+        """Open or create study `name`: in `file` (a pipeline's name) of `directory`, or at the URL `storage`.
+
+        Raises TuneError where the database cannot be used, or where another process works on a study in SQLite.
+        `startup` points are drawn by chance before the sampler learns. A study can be continued with another sampler,
+        but for nsga2, which has two objectives and studies of its own.
+        """
+        self.sampler = sampler
+        self.name = name + " | time and memory" * (sampler == "nsga2")
         self.space = space
+        self._walk = space.points()
+        asked = make(sampler, seed, startup)
         self._rng = random.Random(seed)
         self._repeats = 0
-        lock = folder / f".{sha256(f'{self.path.name} {name}'.encode()).hexdigest()[:16]}.lock"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(lock, timeout=0)
-            self._lock.acquire()
-        except Timeout:
-            raise TuneError(
-                f"another tuner works on this study ({name} in {self.path}); wait for it, or end it"
-            ) from None
-        except OSError as error:
-            raise TuneError(
-                f"studies cannot be kept in {folder}: {error.strerror or error}; set {VARIABLE} to a directory that "
-                "you can write to"
-            ) from None
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                sampler = optuna.samplers.TPESampler(multivariate=True, group=True, seed=seed)
-            self._storage = _storage(self.path)
-            self._study = optuna.create_study(
-                study_name=name, storage=self._storage, sampler=sampler, load_if_exists=True, direction="minimize"
-            )
-        except SQLAlchemyError as error:
-            self._lock.release()
-            raise TuneError(
-                f"the study database {self.path} cannot be used ({str(error).splitlines()[0]}); move it away and tune "
-                f"anew, or set {VARIABLE} to another directory"
-            ) from None
+        self.place = open_place(file, self.name, directory, storage)
+        self.trials: list[Trial] = []
+        self._seen: dict[str, Trial] = {}
+        self._points: set[str] = set()
+        self._numbers: set[int] = set()
         self._open: dict[int, optuna.Trial] = {}
-        self._end_abandoned()
-        self.trials: list[Trial] = [t for t in map(_loaded, self._study.get_trials(deepcopy=False)) if t is not None]
-        self._seen = {schedule_id(t.schedule): t for t in reversed(self.trials)}
-        self._points = {_text(t.point) for t in self.trials if t.point is not None}
+        try:
+            self._study = optuna.create_study(
+                study_name=self.name,
+                storage=self.place.storage,
+                sampler=asked,
+                load_if_exists=True,
+                directions=directions(sampler),
+            )
+            self._end_abandoned()
+            self.refresh()
+        except (SQLAlchemyError, StorageInternalError) as error:
+            self.place.close()
+            raise unusable(self.where, error) from None
+
+    @property
+    def where(self) -> str:
+        """The database, for messages."""
+        return self.place.where
 
     def __enter__(self) -> Study:
         return self
@@ -134,21 +137,36 @@ class Study:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for number in list(self._open):
-            self._study.tell(self._open.pop(number), state=TrialState.FAIL)
-        self._storage.remove_session()
-        self._storage.engine.dispose()
-        self._lock.release()
+        with contextlib.suppress(
+            SQLAlchemyError, StorageInternalError
+        ):  # where the database is gone, they are ended later
+            for number in list(self._open):
+                self._study.tell(self._open.pop(number), state=TrialState.FAIL)
+        self.place.close()
 
     def _end_abandoned(self) -> None:
         """Close the trials that a killed process left open; the sampler would avoid their neighbourhood for ever."""
         for t in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            self._study.tell(t.number, state=TrialState.FAIL)
+            owner = t.user_attrs.get(OWNER)
+            if self.place.shared:
+                if owner is None and t.datetime_start and (datetime.now() - t.datetime_start).total_seconds() < JUST:
+                    continue  # its owner has yet to sign it
+                if owner is not None and self.place.alive(owner):
+                    continue
+            with contextlib.suppress(ValueError):  # ended by its owner, or by another tuner, in between
+                self._study.tell(t.number, state=TrialState.FAIL)
+
+    def refresh(self) -> None:
+        """Load what other tuners have finished."""
+        for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+            if frozen.number not in self._numbers and (trial := _loaded(frozen)) is not None:
+                self._remember(trial)
 
     @property
     def finished(self) -> int:
         """How many different schedules have an outcome."""
-        return sum(t.outcome.kind != "duplicate" for t in self.trials)
+        timed = (t for t in self.trials if t.outcome.kind != "duplicate" and not t.name.endswith(SIMPLIFIED))
+        return len({schedule_id(t.schedule) for t in timed})
 
     @property
     def seconds(self) -> float:
@@ -157,8 +175,30 @@ class Study:
 
     def best(self) -> Trial | None:
         """The fastest trial that was timed to the end."""
+        return next(iter(self.fastest()), None)
+
+    def fastest(self) -> list[Trial]:
+        """All trials that were timed to the end, the fastest first."""
         timed = [t for t in self.trials if t.outcome.kind == "ok" and t.outcome.ratio is not None]
-        return min(timed, key=lambda t: t.outcome.ratio or math.inf, default=None)
+        return sorted(timed, key=lambda t: t.outcome.ratio or math.inf)
+
+    def importances(self) -> dict[str, float]:
+        """The share of each knob in what decides between fast and slow points (PED-ANOVA); empty for few trials.
+
+        What constraints have left of a knob is a parameter of its own to Optuna; their shares are added.
+        """
+        timed = [t for t in self.trials if t.point is not None and t.outcome.ratio is not None]
+        if len(timed) < LEAST_TRIALS or len({t.outcome.ratio for t in timed}) < 2:
+            return {}
+        evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+        found: dict[str, float] = {}
+        shares = optuna.importance.get_param_importances(
+            self._study, evaluator=evaluator, target=(lambda t: t.values[0]) if self.sampler == "nsga2" else None
+        )
+        for name, share in shares.items():
+            knob = name.partition("[")[0]
+            found[knob] = found.get(knob, 0.0) + share
+        return dict(sorted(found.items(), key=lambda item: -item[1]))
 
     def known(self, schedule: Schedule) -> Trial | None:
         """The trial of a schedule, if it has one."""
@@ -168,20 +208,27 @@ class Study:
         """A timed trial whose schedule made the same code."""
         return next((t for t in self.trials if t.outcome.source == source and t.outcome.kind in TIMED), None)
 
+    def seen(self, point: Point) -> bool:
+        """Whether the point has an outcome."""
+        return _text(point) in self._points
+
     def enqueue(self, point: Point) -> None:
         """Propose `point` before others."""
-        if _text(point) not in self._points:
+        if not self.seen(point):
             self._study.enqueue_trial(parameters(self.space, point), skip_if_exists=True)
 
     def propose(self) -> Proposal | None:
         """The next point whose schedule has no outcome yet; None where every point has been seen."""
+        if self.place.shared:
+            self.refresh()
         while len(self._points) < self.space.count():
-            if self._repeats >= PATIENCE:
+            if (self._repeats >= PATIENCE or self.sampler in DRAWN) and not self._waiting():
                 fresh = self._unseen()
                 if fresh is None:
                     return None
                 self._study.enqueue_trial(parameters(self.space, fresh))
             trial = self._study.ask()
+            trial.set_user_attr(OWNER, self.place.owner)
             point = suggest(self.space, trial)
             schedule = self.space.schedule(point)
             self._open[trial.number] = trial
@@ -191,10 +238,19 @@ class Study:
                 self._repeats = 0
                 return proposal
             self._repeats += 1
-            self.finish(proposal, Outcome("duplicate", known.outcome.ratio, f"the schedule of trial {known.number}"))
+            again = replace(
+                known.outcome, kind="duplicate", message=f"the schedule of trial {known.number}", seconds=0.0
+            )
+            self.finish(proposal, again)
         return None
 
+    def _waiting(self) -> bool:
+        """Whether points are enqueued."""
+        return bool(self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
+
     def _unseen(self) -> dict[str, Value] | None:
+        if self.sampler == "brute":
+            return next((p for p in self._walk if _text(p) not in self._points), None)
         if self.space.count() <= LISTED:
             left = [p for p in self.space.points() if _text(p) not in self._points]
             return self._rng.choice(left) if left else None
@@ -209,7 +265,7 @@ class Study:
             trial.set_user_attr(key, value)
         for key, violation in _violations(outcome).items():
             trial.set_constraint(key, violation)
-        self._study.tell(trial, _value(outcome))
+        self._study.tell(trial, self._values(outcome))
         return self._remember(made)
 
     def add(self, name: str, schedule: Schedule, outcome: Outcome) -> Trial:
@@ -218,41 +274,30 @@ class Study:
         self._study.add_trial(
             create_trial(
                 state=TrialState.COMPLETE,
-                value=_value(outcome),
+                values=self._values(outcome),
                 user_attrs=_attributes(made),
                 constraints=_violations(outcome),
             )
         )
         return self._remember(made)
 
+    def _values(self, outcome: Outcome) -> list[float]:
+        time = FAILED if outcome.ratio is None else math.log2(outcome.ratio)
+        memory = FAILED if outcome.ratio is None else math.log2(1 + outcome.memory / 2**20)
+        return [time, memory][: len(directions(self.sampler))]
+
     def _remember(self, trial: Trial) -> Trial:
         self.trials.append(trial)
+        self._numbers.add(trial.number)
         self._seen.setdefault(schedule_id(trial.schedule), trial)
         if trial.point is not None:
             self._points.add(_text(trial.point))
         return trial
 
 
-def _value(outcome: Outcome) -> float:
-    return FAILED if outcome.ratio is None else math.log2(outcome.ratio)
-
-
 def _violations(outcome: Outcome) -> dict[str, float]:
     """Failures are infeasible to the sampler, so that it learns to stay away; dropped trials it would not see."""
-    return {"failed": 1.0} if outcome.ratio is None else {}
-
-
-def _storage(path: Path) -> optuna.storages.RDBStorage:
-    """SQLite with a write-ahead log: a killed process loses nothing, and a trial costs milliseconds on a busy disk."""
-    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
-
-    def configure(connection: Any, _: Any) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    event.listen(storage.engine, "connect", configure)
-    storage.engine.dispose()  # connections from here on are configured
-    return storage
+    return {"failed": float(outcome.ratio is None)}
 
 
 def _text(point: Point) -> str:
@@ -260,23 +305,26 @@ def _text(point: Point) -> str:
 
 
 def _attributes(trial: Trial) -> dict[str, Any]:
+    """User attributes: two, because each is a write of its own; `result` has everything."""
     outcome = trial.outcome
-    return {
+    result = {
         "name": trial.name,
         "point": None if trial.point is None else dict(trial.point),
         "schedule": trial.schedule.to_data(),
         "kind": outcome.kind,
         "ratio": outcome.ratio,
         "message": outcome.message[:2000],
-        "seconds": outcome.seconds,
+        "seconds": round(outcome.seconds, 4),
         "source": outcome.source,
+        "memory": outcome.memory,
     }
+    return {"kind": outcome.kind, "result": result}
 
 
 def _loaded(trial: FrozenTrial) -> Trial | None:
     """A trial from the storage; None where it was not finished."""
-    a = trial.user_attrs
-    if trial.state != TrialState.COMPLETE or "schedule" not in a:
+    a = trial.user_attrs.get("result")
+    if trial.state != TrialState.COMPLETE or a is None:
         return None
-    outcome = Outcome(a["kind"], a["ratio"], a["message"], a["seconds"], a["source"])
+    outcome = Outcome(a["kind"], a["ratio"], a["message"], a["seconds"], a["source"], a["memory"])
     return Trial(trial.number, Schedule.from_data(a["schedule"]), outcome, a["name"], a["point"])

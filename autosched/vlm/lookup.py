@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from autosched.errors import ScheduleError
@@ -13,15 +14,34 @@ if TYPE_CHECKING:
     from autosched.records import Answer
 
 
+#: Schedules of the nearest records that a search starts from.
+SEEDS = 3
+
+
 def tuned(pipeline: Pipeline, bucket: Bucket, threads: int) -> Answer:
     """What the tuned records say; `schedule` is None where the built-in default is all there is."""
     from autosched.records import find, key_here  # pydantic, which only a lookup needs
 
-    def legal(schedule: Schedule) -> str | None:
-        try:
-            schedule.check(pipeline)
-        except ScheduleError as error:
-            return str(error)
-        return None
+    return find(key_here(pipeline, bucket, threads), pipeline.name, partial(illegal, pipeline))
 
-    return find(key_here(pipeline, bucket, threads), pipeline.name, legal)
+
+def neighbours(pipeline: Pipeline, bucket: Bucket, threads: int) -> dict[str, Schedule]:
+    """Different schedules of the records that are nearest, by a name that says where each is from."""
+    from autosched.records import key_here, nearest
+
+    made: dict[str, Schedule] = {}
+    for located in nearest(key_here(pipeline, bucket, threads), pipeline.name):
+        record = located.record
+        if len(made) < SEEDS and record.schedule not in made.values() and illegal(pipeline, record.schedule) is None:
+            where = f"{record.key.bucket.name}, {record.key.cpu.fingerprint().cpu_class}, {record.key.threads} threads"
+            made[f"record of {where}"] = record.schedule
+    return made
+
+
+def illegal(pipeline: Pipeline, schedule: Schedule) -> str | None:
+    """What is wrong with a schedule for a pipeline; None where nothing is."""
+    try:
+        schedule.check(pipeline)
+    except ScheduleError as error:
+        return str(error)
+    return None

@@ -7,9 +7,10 @@ computed: a strip of the output at a time, in the cache.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,23 +19,36 @@ from autosched.imaging.byte_table import CHANNELS
 from autosched.imaging.coefficients import Flavour, axis_window
 from autosched.imaging.normalize import Constants, normalized
 from autosched.imaging.resample import AxisPass, axis_pass
-from autosched.lang import Func, Input, Pipeline, f32, u8, variables
-from autosched.runtime import Kernel
+from autosched.lang import Expr, Func, Input, Pipeline, f32, u8, variables
+from autosched.runtime import Bands, Call, Kernel, bind_bands
 from autosched.schedule import Schedule
+from autosched.schedule.directives import LoadStrategy
 from autosched.vlm.lookup import tuned
 from autosched.vlm.preparation import Preparation, Values
 from autosched.workload import Bucket, nearest
 
-#: Regions of images, by `stretch`: how many bytes of a source row one output pixel spans, its resize ratio times its
-#: bytes per pixel (4 in Pillow's memory, 3 in numpy's, 1 in planes). It decides how many output pixels share a window
-#: of 128 source bytes: 16, 8, 4 or fewer. The limits are the geometric means between neighbours.
+#: An image, uint8 [H, W, C].
+Source: TypeAlias = npt.NDArray[np.uint8] | Bands
+
+#: Regions of images, by `stretch`: how many pixels of a source row one output pixel spans. It decides how many output
+#: pixels share a window of a plane: 16 of them take 64 bytes up to 3.9, and 128 up to 8. The limits are the geometric
+#: means between neighbours.
 BUCKETS = (
-    Bucket("native", {"stretch": 4.9}),
-    Bucket("halved", {"stretch": 11.2}),
-    Bucket("quartered", {"stretch": 22.9}),
-    Bucket("tiny", {"stretch": 63.0}),
+    Bucket("native", {"stretch": 1.0}),
+    Bucket("reduced", {"stretch": 2.3}),
+    Bucket("quartered", {"stretch": 6.6}),
+    Bucket("tiny", {"stretch": 9.7}),
 )
-_WINDOW_LANES = {"native": 16, "halved": 8, "quartered": 4, "tiny": 16}
+#: Output pixels at once, and the window that their source pixels are in.
+_WINDOWS: Final[dict[str, tuple[int, LoadStrategy]]] = {
+    "native": (16, "permute64"),
+    "reduced": (16, "permute64"),
+    "quartered": (16, "permute128"),
+    "tiny": (8, "permute128"),
+}
+#: Rows of a pass that are computed before the next 16 pixels of a row: they share indices and weights, which are more
+#: than a first-level cache holds.
+_ROWS: Final = 4
 
 
 @dataclass(frozen=True)
@@ -57,15 +71,15 @@ class Algorithm(ABC):
         """The pipeline's name, which files of records are called after."""
 
     @abstractmethod
-    def layout(self, values: Func) -> Func:
-        """The output Func of `values` [c, y, x]."""
+    def layout(self, resized: Func, value: Callable[[Expr, Expr], Expr]) -> Func:
+        """The output Func of bytes [c, y, x]: `value` of a byte and its channel, in some order."""
 
     @abstractmethod
     def default(self, bucket: Bucket) -> Schedule:
         """The built-in schedule."""
 
     def pipeline(self) -> Pipeline:
-        """The algorithm: Funcs `first`, `resized`, `normalized` [c, y, x], and those of the layout."""
+        """The algorithm: Funcs `planes`, `first`, `resized` [c, y, x], and those of the layout."""
         return _build(self)[0]
 
     @property
@@ -80,20 +94,26 @@ def _build(a: Algorithm) -> tuple[Pipeline, AxisPass, AxisPass]:
     src = Input("src", u8, 3)
     horizontal = axis_pass("x", src.extent(1), a.flavour)
     vertical = axis_pass("y", src.extent(0), a.flavour)
-    first, resized, values = Func("first"), Func("resized"), Func("normalized")
+    planes, first, resized = Func("planes"), Func("first"), Func("resized")
+    planes[c, y, x] = src[y, x, c]
     if a.vertical_first:
-        first[c, y, x] = vertical.at(y, lambda j: src[j, x, c])
+        first[c, y, x] = vertical.at(y, lambda j: planes[c, j, x])
         resized[c, y, x] = horizontal.at(x, lambda j: first[c, y, j])
     else:
-        first[c, y, x] = horizontal.at(x, lambda j: src[y, j, c])
+        first[c, y, x] = horizontal.at(x, lambda j: planes[c, y, j])
         resized[c, y, x] = vertical.at(y, lambda j: first[c, j, x])
+    return Pipeline(a.layout(resized, _value(a)), a.name), horizontal, vertical
+
+
+def _value(a: Algorithm) -> Callable[[Expr, Expr], Expr]:
+    """What becomes of a byte of a channel."""
     if a.values == "bytes":
-        values[c, y, x] = resized[c, y, x]
-    elif a.values == "table":
-        values[c, y, x] = Input("values", f32, 2)[c, resized[c, y, x]]
-    else:
-        values[c, y, x] = normalized(resized[c, y, x], c, Constants(), a.flavour, a.values)
-    return Pipeline(a.layout(values), a.name), horizontal, vertical
+        return lambda byte, channel: byte
+    if a.values == "table":
+        table = Input("values", f32, 2)
+        return lambda byte, channel: table[channel, byte]
+    form, inputs = a.values, Constants()
+    return lambda byte, channel: normalized(byte, channel, inputs, a.flavour, form)
 
 
 @dataclass(frozen=True)
@@ -113,9 +133,7 @@ class Canvas:
         return self.size if self.extent is None else self.extent
 
 
-def pass_arguments(
-    algorithm: Algorithm, preparation: Preparation, image: npt.NDArray[np.uint8], canvas: Canvas
-) -> dict[str, Any]:
+def pass_arguments(algorithm: Algorithm, preparation: Preparation, image: Source, canvas: Canvas) -> dict[str, Any]:
     """What a kernel of `algorithm` is bound to for an image [H, W, C], the output and the layout's own excepted."""
     _, *passes = _build(algorithm)
     given: dict[str, Any] = {"src": image}
@@ -133,29 +151,43 @@ def pass_arguments(
     return given if algorithm.values == "bytes" else given | preparation.constants
 
 
+def bind(kernel: Kernel, given: Mapping[str, Any], out: npt.NDArray[Any], loop: str, rows: int) -> Call:
+    """Binds `kernel` to what `pass_arguments` gives; iteration i of the output's coordinate `loop` is for rows i * rows
+    and so on of the resized image.
+    """
+    image = given["src"]
+    if not isinstance(image, Bands):
+        return kernel.bind(out=out, **given)
+    begin, taps = given["y_begin"], given["y_taps"]
+
+    def needed(first: int, last: int) -> tuple[int, int]:
+        return int(begin[first * rows]), int(begin[min(last * rows, len(begin)) - 1]) + taps
+
+    rest = {name: value for name, value in given.items() if name != "src"}
+    return bind_bands(kernel, "src", image, loop, needed, out=out, **rest)
+
+
 def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str) -> Schedule:
     """Adds both passes of the resize to a schedule, computed in loop `var` of `consumer`.
 
-    The reductions are widening dot products of four taps.
+    The reductions are widening dot products of four taps. Bytes of one channel are put next to each other before rows
+    are resized: a window then holds three or four times as many pixels.
     """
-    s = s.compute_at("first", consumer, var).vectorize("first", "yk" if a.vertical_first else "xk", 4)
-    s = s.compute_at("resized", consumer, var).vectorize("resized", "xk" if a.vertical_first else "yk", 4)
-    if a.vertical_first:
-        s = (
-            s.reorder("first", "y", "x", "c")
-            .vectorize("first", "x", 16, "shift_inwards")
-            .unroll("first", "c", CHANNELS)
-        )
-        s = s.reorder("resized", "y", "c", "x").vectorize("resized", "x", 16, "shift_inwards")
-        return s.loads("first", "src", "permute64").loads("resized", "first", "permute128")
-    s = s.reorder("first", "y", "x", "c").vectorize("first", "x", _WINDOW_LANES[bucket.name], "shift_inwards")
-    s = s.unroll("first", "c", CHANNELS).loads("first", "src", "pick" if bucket.name == "tiny" else "permute128")
-    return s.reorder("resized", "y", "c", "x").vectorize("resized", "x", 64)
+    across, down = ("resized", "first") if a.vertical_first else ("first", "resized")
+    s = s.compute_at("first", consumer, var).compute_at("resized", consumer, var)
+    lanes, window = _WINDOWS[bucket.name]
+    s = s.split(across, "y", "yo", "yi", _ROWS).reorder(across, "yo", "x", "yi", "c").unroll(across, "c", CHANNELS)
+    s = s.vectorize(across, "x", lanes, "shift_inwards").vectorize(across, "xk", 4)
+    s = s.loads(across, "first" if a.vertical_first else "planes", window)
+    s = s.reorder(down, "y", "c", "x").vectorize(down, "x", 64).vectorize(down, "yk", 4)
+    s = s.compute_at("planes", consumer, var) if a.vertical_first else s.compute_at("planes", "first", "yo")
+    s = s.reorder("planes", "y", "x", "c").unroll("planes", "c", CHANNELS)
+    return s.vectorize("planes", "x", 16).loads("planes", "src", "permute64")
 
 
-def measures(image: npt.NDArray[np.uint8], size: tuple[int, int]) -> dict[str, float]:
+def measures(image: Source, size: tuple[int, int]) -> dict[str, float]:
     """What places an image [H, W, C] that is resized to `size` in a bucket."""
-    return {"stretch": image.shape[1] * max(abs(image.strides[1]), 1) / size[1]}
+    return {"stretch": image.shape[1] / size[1]}
 
 
 @lru_cache(maxsize=256)
@@ -164,7 +196,7 @@ def kernel(algorithm: Algorithm, schedule: Schedule) -> Kernel:
     return Kernel(algorithm.pipeline(), schedule)
 
 
-def best_schedule(algorithm: Algorithm, image: npt.NDArray[np.uint8], size: tuple[int, int], threads: int) -> Schedule:
+def best_schedule(algorithm: Algorithm, image: Source, size: tuple[int, int], threads: int) -> Schedule:
     """The schedule tuned on this machine for an image like this, or the built-in default."""
     bucket = nearest(measures(image, size), BUCKETS)
     assert bucket is not None

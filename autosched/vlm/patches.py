@@ -6,6 +6,7 @@ does not depend on the sizes; a family adds its size rule and its settings.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +15,10 @@ import numpy.typing as npt
 
 from autosched.imaging.byte_table import CHANNELS
 from autosched.imaging.patchify import patchify
-from autosched.lang import Func, relayout
+from autosched.lang import Expr, Func, relayout
 from autosched.runtime import Call
 from autosched.schedule import Schedule
-from autosched.vlm.passes import BUCKETS, Algorithm, Canvas, kernel, pass_arguments, strips
+from autosched.vlm.passes import BUCKETS, Algorithm, Canvas, Source, bind, kernel, pass_arguments, strips
 from autosched.vlm.preparation import Preparation
 from autosched.workload import Bucket
 
@@ -39,14 +40,18 @@ class PatchAlgorithm(Algorithm):
         """The pipeline's name."""
         return f"patches-{self.flavour}-p{self.patch}{self.suffix}"
 
-    def layout(self, values: Func) -> Func:
-        """Funcs `staged` and `patches`, one layout."""
-        # The same layout twice: a schedule can put patches together in the cache before they go to memory in whole
-        # lines.
-        staged = patchify(values, "staged", self.patch, self.merge, self.frames)
-        out = relayout(staged, "patches", staged.args, staged.args)
-        for name, extent in staged.bounds.items():
-            out.bound(next(v for v in out.args if v.name == name), extent)
+    def layout(self, resized: Func, value: Callable[[Expr, Expr], Expr]) -> Func:
+        """Funcs `cut` (bytes), `normalized` and `patches`, one layout."""
+        # Bytes in the order of patches, and values in that order once more than is needed: a schedule can put patches
+        # together in the cache, as bytes or as values, before they go to memory in whole lines.
+        cut = patchify(resized, "cut", self.patch, self.merge, self.frames)
+        here = cut.args
+        channel = next(v for v in here if v.name == "c")
+        values = Func("normalized")
+        values[here] = value(cut[here], channel)
+        out = relayout(values, "patches", here, here)
+        for name, extent in cut.bounds.items():
+            out.bound(next(v for v in here if v.name == name), extent)
         return out
 
     def default(self, bucket: Bucket) -> Schedule:
@@ -56,18 +61,21 @@ class PatchAlgorithm(Algorithm):
 
 def naive(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
     """v1: every stage computed at the root, in parallel rows, vectorised along x."""
-    s = Schedule()
-    for name in ("first", "resized", "normalized"):
-        s = s.compute_root(name).reorder(name, "y", "c", "x").parallel(name, "y").vectorize(name, "x", 16)
+    s = _passes_at_root(Schedule())
+    s = s.compute_root("cut").parallel("cut", "gy").vectorize("cut", "px", 16)
+    s = s.compute_root("normalized").parallel("normalized", "gy").vectorize("normalized", "px", 16)
     return s.parallel("patches", "gy").vectorize("patches", "px", 16)
 
 
 def pointwise_fused(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
-    """v2: as v1, with normalisation computed where patches are written."""
-    s = Schedule()
+    """v2: as v1, with bytes put in order and normalised where patches are written."""
+    return _passes_at_root(Schedule()).parallel("patches", "gy").vectorize("patches", "px", 16)
+
+
+def _passes_at_root(s: Schedule) -> Schedule:
     for name in ("first", "resized"):
         s = s.compute_root(name).reorder(name, "y", "c", "x").parallel(name, "y").vectorize(name, "x", 16)
-    return s.inline("normalized").parallel("patches", "gy").vectorize("patches", "px", 16)
+    return s
 
 
 def fused(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
@@ -75,25 +83,29 @@ def fused(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
 
     Both copies of the frame are stored from one computation. The reductions are widening dot products of four taps.
     """
-    s = Schedule().inline("normalized")
-    s = s.reorder("patches", "gy", "gx", "my", "mx", "c", "py", "px", "t").parallel("patches", "gy")
+    s = Schedule().reorder("patches", "gy", "gx", "my", "mx", "c", "py", "px", "t").parallel("patches", "gy")
     s = s.unroll("patches", "t", a.frames).vectorize("patches", "px", _lanes(a.patch))
     return strips(s, a, bucket, "patches", "gy")
 
 
 def streamed(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
-    """As v3, but neighbouring patches are put together in the cache and go past the caches to memory in whole lines.
+    """As v3, but the bytes of neighbouring patches are put in order in the cache, and values go past the caches to
+    memory in whole lines.
 
     The output is larger than the caches and is not read again here: fetching its lines, only to overwrite them, costs
     as much as writing them.
     """
-    s = Schedule().inline("normalized").compute_at("staged", "patches", "gx")
-    s = s.reorder("staged", "gy", "gx", "my", "mx", "c", "py", "px", "t")
-    s = s.vectorize("staged", "px", _lanes(a.patch)).unroll("staged", "t", a.frames)
+    s = Schedule().compute_at("cut", "patches", "gx")
+    s = s.reorder("cut", "gy", "gx", "my", "mx", "c", "py", "px", "t")
+    s = s.vectorize("cut", "px", _lanes(a.patch)).unroll("cut", "t", a.frames)
     s = s.reorder("patches", "my", "gx").fuse("patches", "py", "px", "frame").fuse("patches", "t", "frame", "frames")
-    s = s.fuse("patches", "c", "frames", "patch").fuse("patches", "mx", "patch", "square")
-    s = s.vectorize("patches", "square", 16).stream("patches").parallel("patches", "gy")
+    s = s.vectorize("patches", "frames", _whole(a.frames * a.patch**2)).stream("patches").parallel("patches", "gy")
     return strips(s, a, bucket, "patches", "gy")
+
+
+def _whole(extent: int) -> int:
+    """The most lanes, 16 at most, that divide `extent`."""
+    return min(extent & -extent, 16)
 
 
 def _lanes(patch: int) -> int:
@@ -120,7 +132,7 @@ class PatchSettings:
         first = p.vertical_first(height, width, size)
         return PatchAlgorithm(p.flavour, first, p.values, self.patch, self.merge, self.frames)
 
-    def arguments(self, image: npt.NDArray[np.uint8], size: tuple[int, int]) -> dict[str, Any]:
+    def arguments(self, image: Source, size: tuple[int, int]) -> dict[str, Any]:
         """What the kernel of `algorithm` is bound to, the output excepted."""
         algorithm = self.algorithm(image.shape[0], image.shape[1], size)
         return pass_arguments(algorithm, self.preparation, image, Canvas(size))
@@ -130,9 +142,7 @@ class PatchSettings:
         p, m = self.patch, self.merge
         return rows.reshape(size[0] // (p * m), size[1] // (p * m), m, m, CHANNELS, self.frames, p, p)
 
-    def bind(
-        self, image: npt.NDArray[np.uint8], size: tuple[int, int], rows: npt.NDArray[np.float32], schedule: Schedule
-    ) -> Call:
+    def bind(self, image: Source, size: tuple[int, int], rows: npt.NDArray[np.float32], schedule: Schedule) -> Call:
         """A call that computes the rows of one image."""
-        algorithm = self.algorithm(image.shape[0], image.shape[1], size)
-        return kernel(algorithm, schedule).bind(out=self.view(rows, size), **self.arguments(image, size))
+        made = kernel(self.algorithm(image.shape[0], image.shape[1], size), schedule)
+        return bind(made, self.arguments(image, size), self.view(rows, size), "gy", self.patch * self.merge)

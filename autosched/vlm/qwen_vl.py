@@ -14,9 +14,9 @@ import numpy.typing as npt
 from autosched.errors import ArgumentError, BindError
 from autosched.imaging.byte_table import CHANNELS
 from autosched.imaging.coefficients import Filter
-from autosched.runtime import Call, default_threads, run_calls
+from autosched.runtime import Bands, Call, default_threads, run_calls
 from autosched.schedule import Schedule
-from autosched.vlm.passes import BUCKETS, best_schedule, measures
+from autosched.vlm.passes import BUCKETS, Source, best_schedule, measures
 from autosched.vlm.patches import NAMED, PatchSettings
 from autosched.vlm.photographs import specimens
 from autosched.vlm.preparation import CLIP_MEAN, CLIP_STD, HALF, Preparation, Reference
@@ -128,7 +128,7 @@ class QwenVL:
 
     def run(
         self,
-        images: Sequence[npt.NDArray[np.uint8]],
+        images: Sequence[Source],
         sizes: Sequence[tuple[int, int]],
         out: npt.NDArray[np.float32],
         threads: int | None = None,
@@ -136,7 +136,8 @@ class QwenVL:
         """Resizes, normalises and cuts each image into patches.
 
         Args:
-            images: uint8 ``[H, W, C]`` with C >= 3 of any strides; the first three channels are read.
+            images: uint8 ``[H, W, C]`` with C >= 3 of any strides; the first three channels are read. `Bands` have
+                three.
             sizes: height and width that each image is resized to, multiples of `factor`.
             out: float32 ``[rows(sizes), row_length]``, C-contiguous; all of it is written, image after image. Within an
                 image, patches come in squares of ``merge_size``; a row is ordered channel, frame, y, x.
@@ -151,7 +152,7 @@ class QwenVL:
 
     def calls(
         self,
-        images: Sequence[npt.NDArray[np.uint8]],
+        images: Sequence[Source],
         sizes: Sequence[tuple[int, int]],
         out: npt.NDArray[np.float32],
         schedule: Schedule | None = None,
@@ -166,13 +167,14 @@ class QwenVL:
             chosen = schedule
             if chosen is None:
                 chosen = best_schedule(settings.algorithm(image.shape[0], image.shape[1], size), image, size, threads)
-            calls.append(settings.bind(image[:, :, :CHANNELS], size, out[first:last], chosen))
+            pixels = image if isinstance(image, Bands) else image[:, :, :CHANNELS]
+            calls.append(settings.bind(pixels, size, out[first:last], chosen))
             first = last
         return calls
 
     def _check(
         self,
-        images: Sequence[npt.NDArray[np.uint8]],
+        images: Sequence[Source],
         sizes: Sequence[tuple[int, int]],
         out: npt.NDArray[np.float32],
     ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any, Final
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from autosched.errors import ArgumentError
 from autosched.imaging.byte_table import CHANNELS
-from autosched.lang import Func, relayout, variables
+from autosched.lang import Expr, Func, relayout, variables
 from autosched.runtime import default_threads, run_calls
 from autosched.schedule import Schedule
 from autosched.vlm.parts import Pixels
@@ -69,9 +69,11 @@ class FlatAlgorithm(Algorithm):
         """The pipeline's name."""
         return f"flat-patches-{self.flavour}-p{self.patch}{self.suffix}"
 
-    def layout(self, values: Func) -> Func:
-        """Func `patches`."""
-        gy, gx, py, px, c = variables("gy gx py px c")
+    def layout(self, resized: Func, value: Callable[[Expr, Expr], Expr]) -> Func:
+        """Funcs `normalized` [c, y, x] and `patches`."""
+        gy, gx, py, px, c, y, x = variables("gy gx py px c y x")
+        values = Func("normalized")
+        values[c, y, x] = value(resized[c, y, x], c)
         out = relayout(values, "patches", (gy, gx, py, px, c), (c, gy * self.patch + py, gx * self.patch + px))
         return out.bound(py, self.patch).bound(px, self.patch).bound(c, CHANNELS)
 
@@ -138,7 +140,7 @@ class Siglip2:
         outs: Sequence[npt.NDArray[np.float32]],
         threads: int | None = None,
     ) -> None:
-        """Computes the patches of each image [H, W, C] into its rows, float32 ``[gh * gw, row_length]``."""
+        """Computes the patches of each image [H, W, C] into rows: C-contiguous float32 ``[gh * gw, row_length]``."""
         workers = default_threads() if threads is None else threads
         calls = []
         for image, size, out in zip(images, sizes, outs, strict=True):

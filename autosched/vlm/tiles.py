@@ -5,6 +5,7 @@ One tile is a plane image; an image in a grid of tiles is one call over the resi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autosched.imaging.byte_table import CHANNELS
-from autosched.lang import Func, Param, relayout, variables
+from autosched.lang import Expr, Func, Param, relayout, variables
 from autosched.runtime import Call
 from autosched.schedule import Schedule
 from autosched.vlm.passes import Algorithm, Canvas, best_schedule, kernel, pass_arguments, strips
@@ -29,9 +30,11 @@ class TileAlgorithm(Algorithm):
         """The pipeline's name."""
         return f"tiles-{self.flavour}{self.suffix}"
 
-    def layout(self, values: Func) -> Func:
-        """Func `tiles`."""
+    def layout(self, resized: Func, value: Callable[[Expr, Expr], Expr]) -> Func:
+        """Funcs `normalized` [c, y, x] and `tiles`."""
         ty, tx, c, y, x = variables("ty tx c y x")
+        values = Func("normalized")
+        values[c, y, x] = value(resized[c, y, x], c)
         height, width = Param("tile_height"), Param("tile_width")
         return relayout(values, "tiles", (ty, tx, c, y, x), (c, ty * height + y, tx * width + x)).bound(c, CHANNELS)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import blur_family
 import numpy as np
 import pytest
-from command import Command
+from command import NAME, Command, png, record_file
 from PIL import Image
 
 from autosched import hf
@@ -23,21 +23,14 @@ from autosched.codegen.build import cache_directory
 from autosched.errors import ArgumentError
 from autosched.lang import Pipeline
 from autosched.records import read
-from autosched.runtime.cpu import fingerprint
 from autosched.vlm import registry
-
-NAME = "blur-test"
-
-
-def record_file(places: Path, out: str = "tuned") -> Path:
-    return places / out / fingerprint().cpu_class / "blur-test.json"
 
 
 def test_help_and_version(autosched: Command) -> None:
     for arguments in ([], ["--help"]):
         said = autosched(*arguments)
         assert said.status == 0 and "Usage: autosched" in said.out
-        assert all(name in said.out for name in ("tune", "list", "show", "bench", "explain"))
+        assert all(name in said.out for name in ("tune", "list", "show", "bench", "explain", "space", "merge"))
     assert autosched("--version").out.startswith("autosched 0.")
     assert "--time-budget" in autosched("tune", "--help").out
 
@@ -54,7 +47,8 @@ def test_tune_then_look_at_it(autosched: Command, places: Path) -> None:
     assert str(record_file(places)) in said.out
     assert record.key.bucket.name == "small" and record.search.workload == "small" and record.search.trials == 4
 
-    said = autosched("tune", NAME, "--trials", "5", "--threads", "1")
+    assert record.machine is not None and record.search.conditions == "warm"
+    said = autosched("tune", NAME, "--trials", "5", "--threads", "1", "--preset", "standard", "--sampler", "random")
     assert "5 schedules timed (4 before)" in said.out
     (record,) = read(record_file(places))
     assert record.search.trials == 5
@@ -204,6 +198,9 @@ BAD: list[tuple[str, list[str], str]] = [
     ("zero trials", ["tune", NAME, "--trials", "0"], "--trials is 0; it must be at least 1"),
     ("trials", ["tune", NAME, "--trials", "many"], "Invalid value for '--trials'"),
     ("budget", ["tune", NAME, "--time-budget", "soon"], "'soon' is not a duration; write 90, 60s, 5m or 1h30m"),
+    ("preset", ["tune", NAME, "--preset", "slow"], "'slow' is not one of 'quick', 'standard', 'thorough'"),
+    ("sampler", ["tune", NAME, "--sampler", "x"], "'x' is not one of 'tpe', 'random', 'gp', 'nsga2', 'brute'"),
+    ("regime", ["tune", NAME, "--regime", "hot"], "'hot' is not one of 'warm', 'cold-source', 'fresh-output'"),
     ("zero budget", ["tune", NAME, "--time-budget", "0s"], "it must be more than 0"),
     ("negative budget", ["tune", NAME, "--time-budget=-5s"], "is not a duration"),
     ("zero threads", ["tune", NAME, "--threads", "0"], "--threads is 0; it must be at least 1"),
@@ -215,6 +212,9 @@ BAD: list[tuple[str, list[str], str]] = [
     ("not an image", ["tune", NAME, "--images", "{}/fake"], "fake.jpg cannot be decoded:"),
     ("out is a file", ["tune", NAME, "--out", "{}/file"], "file: File exists; choose another place with --out DIR"),
     ("out in a file", ["tune", NAME, "--out", "{}/file/x"], "Not a directory; choose another place with --out DIR"),
+    ("nothing to merge", ["merge", "{}/none"], "none does not exist; name files of records, or directories"),
+    ("no records", ["merge", "{}/search_spaces"], "search_spaces has no files of records (*.json)"),
+    ("samples", ["space", NAME, "--samples", "-1"], "--samples is -1; it must be at least 0"),
     ("bucket", ["show", NAME, "--bucket", "huge"], "has no bucket 'huge'; it has small, large"),
     ("level", ["show", NAME, "--level", "ast"], "'ast' is not one of 'loops', 'source', 'llvm', 'asm'"),
     ("schedule", ["show", NAME, "--schedule", "v9"], "has no schedule 'v9'; there are default, v1, v3, tuned"),
@@ -233,14 +233,6 @@ def test_mistakes_are_one_line(autosched: Command, places: Path, arguments: list
     assert said.status == 2
     assert said.err.startswith("error: ") and said.err.count("\n") == 1 and message in said.err
     assert said.out == ""
-
-
-def png() -> bytes:
-    import io
-
-    buffer = io.BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def test_unusable_state_directory(autosched: Command, places: Path, monkeypatch: pytest.MonkeyPatch) -> None:

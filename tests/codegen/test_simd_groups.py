@@ -39,6 +39,25 @@ def test_groups_hold_their_parts_in_order(compile_kernel: Compile, lanes: int) -
     assert np.array_equal(dst[128 : 128 + lanes], twins.quads(*rows))
 
 
+@pytest.mark.parametrize("lanes", [16, 32, 64])
+def test_staggered_groups_and_back(compile_kernel: Compile, lanes: int) -> None:
+    kernel = compile_kernel(
+        [
+            f"store_i32x{lanes}(dst, quads_staggered_i32x{lanes}(load_u8x{lanes}(src), load_u8x{lanes}(src + 64), "
+            f"load_u8x{lanes}(src + 128), load_u8x{lanes}(src + 192)))",
+            f"store_u8x{lanes}(dst + 256, sat_staggered_u8x{lanes}(load_i32x{lanes}(sums)))",
+        ],
+        "src, sums, dst",
+    )
+    src, dst = _memory(lanes), np.zeros(128, np.int32)
+    sums = np.random.default_rng(lanes).integers(-400, 700, lanes).astype(np.int32)
+    sums[:6] = [-(2**31), 2**31 - 1, -1, 0, 255, 256]
+    kernel(src.ctypes.data, sums.ctypes.data, dst.ctypes.data)
+    rows = [src[64 * j : 64 * j + lanes] for j in range(4)]
+    assert np.array_equal(dst[:lanes], twins.quads_staggered(*rows))
+    assert np.array_equal(dst[64:].view(np.uint8)[:lanes], twins.sat_staggered(sums))
+
+
 @pytest.mark.parametrize("lanes", [2, 4, 8, 16])
 @pytest.mark.parametrize("window", [64, 128])
 @pytest.mark.parametrize("tap", [1, 3, 4])

@@ -21,12 +21,12 @@ DENSE = {
     "y_weight": {1: 2},
     "patches": {7: 4, 6: 56, 5: 784, 4: 1568, 3: 4704, 2: 9408, 1: 18816},
 }
-CPUS = {"avx512": Target(True, True), "generic": Target(False, False)}
+CPUS = {"avx512": Target(True, True), "generic": Target(False, False, False)}
 
 
 @pytest.mark.parametrize("cpu", CPUS)
 @pytest.mark.parametrize("name", NAMED)
 def test_generated_source(name: str, cpu: str, request: pytest.FixtureRequest) -> None:
-    algorithm = PatchAlgorithm()
+    algorithm = PatchAlgorithm(values="inverse")
     lowered = lower(algorithm.pipeline(), NAMED[name](algorithm, BUCKETS[0]), Layout(DENSE, {}, CPUS[cpu]))
     check(f"qwen_vl_{name}_{cpu}", source(lowered), bool(request.config.getoption("--update-golden")))

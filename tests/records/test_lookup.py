@@ -52,6 +52,15 @@ OTHERS = [
     ("search__workload", "other"),
     ("times__noise", 0.5),
     ("origin__numba", "0.69"),
+    ("machine", {"cpus": 4, "load": 3.0}),
+    ("search__conditions", "cold-source"),
+    ("search__rounds", 1),
+    ("search__seconds", 1.0),
+    ("times__schedule__median", 7.0),
+    ("times__default__median", 7.0),
+    ("times__speedup__median", 7.0),
+    ("origin__python", "3.13.0"),
+    ("origin__llvmlite", "0.51.0"),
     ("origin__when", "2020-01-01T00:00:00Z"),
 ]
 
@@ -64,9 +73,14 @@ def test_nothing_else_counts(make: Make, field: str, value: Any) -> None:
 
 
 def test_all_fields_are_tested() -> None:
-    from autosched.records.model import BucketKey, CpuKey, Key
+    from autosched.records.model import BucketKey, CpuKey, Key, Origin, Search, Times
 
     tested = {f[0].split("__")[-1] for f in FIELDS}
+    others = {f[0].split("__")[0] for f in OTHERS}
+    assert others == {*Record.model_fields} - {"key"}
+    assert {f[0].split("__")[1] for f in OTHERS if "__" in f[0]} == {
+        *Search.model_fields, *Times.model_fields, *Origin.model_fields
+    }  # fmt: skip
     assert tested == ({*Key.model_fields, *CpuKey.model_fields, *BucketKey.model_fields} - {"cpu", "bucket"})
 
 

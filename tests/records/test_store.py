@@ -13,8 +13,9 @@ import pytest
 from record_data import Make, data
 
 from autosched.errors import AutoschedWarning, RecordError
-from autosched.records import find, read, tuned_directories, write
+from autosched.records import SCHEMA, find, nearest, read, tuned_directories, write
 from autosched.records import store as store_module
+from autosched.records.migrate import STEPS
 from autosched.records.store import file_name, user_directory
 from autosched.schedule import Schedule
 
@@ -29,7 +30,7 @@ def test_what_is_written_is_read(tmp_path: Path, make: Make) -> None:
     before = path.read_bytes()
     write([a, b], "blur", tmp_path)
     assert path.read_bytes() == before and before.endswith(b"\n")
-    assert json.loads(before)["schema"] == 1
+    assert json.loads(before)["schema"] == 2
     other = make(key__cpu__model=1)
     assert [p.parent.name for p in write([a, other], "blur", tmp_path)] == [
         "amd-25-1-avx512vbmi",
@@ -48,8 +49,8 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], str], str]] = {
     "nested": (lambda d: "[" * 100_000, "it is not JSON"),
     "a list": (lambda d: "[]", "it is not a file of tuned records"),
     "foreign": (lambda d: '{"BLOCK_SIZE_M": 64}', "it is not a file of tuned records"),
-    "old schema": (lambda d: json.dumps({**d, "schema": 0}), "its schema is 0, this version reads 1"),
-    "odd schema": (lambda d: json.dumps({**d, "schema": "1"}), "its schema is '1', this version reads 1"),
+    "old schema": (lambda d: json.dumps({**d, "schema": 0}), "its schema is 0, this version reads 1 to 2"),
+    "odd schema": (lambda d: json.dumps({**d, "schema": "1"}), "its schema is '1', this version reads 1 to 2"),
     "records": (lambda d: json.dumps({**d, "records": {}}), "its 'records' is not a list"),
 }
 
@@ -100,12 +101,33 @@ def test_a_bad_record_does_not_spoil_the_good_ones(tmp_path: Path, make: Make) -
 def test_a_newer_file_is_not_destroyed(tmp_path: Path, make: Make) -> None:
     path = tmp_path / "amd-25-17-avx512vbmi" / "blur.json"
     path.parent.mkdir()
-    path.write_text(json.dumps({"schema": 2, "pipeline": "blur", "records": []}))
+    path.write_text(json.dumps({"schema": 3, "pipeline": "blur", "records": []}))
     with pytest.warns(AutoschedWarning, match="upgrade: `pip install --upgrade autosched`"):
         read(path)
     with pytest.raises(RecordError, match="written by a newer autosched"):
         write([make()], "blur", tmp_path)
+    assert json.loads(path.read_text())["schema"] == 3
+
+
+def test_files_of_the_first_schema_are_brought_up_to_date(tmp_path: Path, make: Make) -> None:
+    """They are read as they are, and written anew when a record is added."""
+    path = tmp_path / "amd-25-17-avx512vbmi" / "blur.json"
+    path.parent.mkdir()
+    first = {"schema": 1, "pipeline": "blur", "records": [{k: v for k, v in data().items() if k != "machine"}]}
+    path.write_text(json.dumps(first))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (old,) = read(path)
+    assert old == make() and old.machine is None
+    assert json.loads(path.read_text()) == first
+    known = make(key__threads=1, machine={"cpus": 2, "load": 0.1, "mhz": [1.0, 2.0]})
+    write([known], "blur", tmp_path)
     assert json.loads(path.read_text())["schema"] == 2
+    assert sorted(read(path), key=lambda r: r.key.threads) == [known, old]
+
+
+def test_every_step_between_schemas_is_there() -> None:
+    assert sorted(STEPS) == list(range(1, SCHEMA))
 
 
 def test_unwritable(tmp_path: Path, make: Make) -> None:
@@ -134,16 +156,16 @@ def _write_some(directory: str, first: int, count: int) -> None:
         write([Record.model_validate(data(key__threads=threads))], "blur", Path(directory))
 
 
-def test_concurrent_writers_lose_nothing(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_write_some, args=(str(tmp_path), 1 + 5 * i, 5)) for i in range(4)]
+def test_fifty_concurrent_writers_lose_nothing(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    writers = [context.Process(target=_write_some, args=(str(tmp_path), 1 + 2 * i, 2)) for i in range(50)]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join()
         assert writer.exitcode == 0
     found = read(tmp_path / "amd-25-17-avx512vbmi" / "blur.json")
-    assert sorted(r.key.threads for r in found) == list(range(1, 21))
+    assert sorted(r.key.threads for r in found) == list(range(1, 101))
 
 
 def test_names_of_files() -> None:
@@ -175,6 +197,17 @@ def test_find_reads_other_classes_only_when_needed(tmp_path: Path, make: Make) -
     answer = find(make().key, "blur", directories=[user, shipped])
     assert answer.rung == "exact" and answer.located is not None and answer.located.place == 0
     assert find(make().key, "sharpen", directories=[user, shipped]).rung == "built-in default"
+
+
+def test_nearest_records(tmp_path: Path, make: Make) -> None:
+    """What a search starts from: all of them, the same CPU and bucket first, other instruction sets last."""
+    other_isa = make(key__cpu__features=["avx2"], key__cpu__model=1)
+    other_class, other_bucket = make(key__cpu__model=2), make(key__bucket__measures={"pixels": 9e6, "scale": 1.0})
+    for record in (other_isa, other_bucket, other_class, make()):
+        write([record], "blur", tmp_path)
+    found = [x.record for x in nearest(make().key, "blur", [tmp_path])]
+    assert found == [make(), other_bucket, other_class, other_isa]
+    assert nearest(make().key, "sharpen", [tmp_path]) == []
 
 
 def test_the_repository_ships_valid_records() -> None:

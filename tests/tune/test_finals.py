@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Callable
 
 import pytest
 
+from autosched.errors import TuneError
 from autosched.schedule import Schedule
 from autosched.tune import measure
+from autosched.tune.bench import LocalBench, Ready
+from autosched.tune.candidate import CandidateError
 from autosched.tune.finals import LEAST, MOST, Contender, complexity, play, rank
 
 SIMPLE = Schedule().parallel("f", "y")
@@ -16,7 +20,7 @@ COMPLEX = SIMPLE.vectorize("f", "x", 8).unroll("f", "y", 2)
 
 
 def contender(label: str, schedule: Schedule = SIMPLE) -> Contender:
-    return Contender(label, schedule, lambda: None)
+    return Contender(label, Ready(schedule, label))
 
 
 def times(median: float, rounds: int, seed: int, spread: float = 0.02) -> list[float]:
@@ -58,18 +62,44 @@ def test_noise_decides_what_is_a_tie() -> None:
     assert loud.winner.label == "default" and loud.noise > 0.09
 
 
+class Stub(LocalBench):
+    """Runs that take no time, and say their names."""
+
+    def __init__(self, failing: str = "", at: int = 3) -> None:
+        self.ran: list[str] = []
+        self.failing = failing
+        self.at = at
+        self._preparer = type("P", (), {"between": staticmethod(measure.nothing)})()
+
+    def _run(self, ready: Ready, place: int) -> Callable[[], None]:
+        def run() -> None:
+            self.ran.append(ready.source)
+            if ready.source == self.failing and self.ran.count(ready.source) >= self.at:
+                raise CandidateError("crash", "SIGSEGV", place)
+
+        return run
+
+
 def test_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = itertools.count()
     monkeypatch.setattr(measure.time, "perf_counter", lambda: float(next(ticks)))
-    ran: list[str] = []
-    entered = [Contender(n, SIMPLE, lambda n=n: ran.append(n)) for n in ("default", "a")]  # type: ignore[misc]
+    entered = [contender("default"), contender("a")]
     seen: list[int] = []
-    result = play(entered[0], entered[1:], seconds=0.0, progress=seen.append)
+    bench = Stub()
+    result = play(bench, entered[0], entered[1:], seconds=0.0, progress=seen.append)
     assert result.rounds == LEAST and seen == list(range(1, LEAST + 1))
-    assert ran.count("default") == 2 * LEAST and ran.count("a") == LEAST
-    first = [ran[i : i + 3] for i in range(0, len(ran), 3)]
+    assert bench.ran.count("default") == 2 * LEAST and bench.ran.count("a") == LEAST
+    first = [bench.ran[i : i + 3] for i in range(0, len(bench.ran), 3)]
     assert len({tuple(r) for r in first}) > 1  # the order changes
-    assert play(entered[0], [], seconds=1e9).rounds == MOST
+    assert play(Stub(), entered[0], [], seconds=1e9).rounds == MOST
+
+
+def test_who_fails_in_the_final_goes_home() -> None:
+    entered = [contender("default"), contender("a"), contender("b")]
+    result = play(Stub("a"), entered[0], entered[1:], seconds=0.0)
+    assert {s.label for s in result.standings} == {"default", "b"} and result.rounds == LEAST
+    with pytest.raises(TuneError, match=r"the default schedule fails in the final \(crash\): SIGSEGV"):
+        play(Stub("default"), entered[0], entered[1:], seconds=0.0)
 
 
 def test_complexity() -> None:

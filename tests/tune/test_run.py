@@ -18,9 +18,11 @@ from autosched.records import Record
 from autosched.runtime import Kernel
 from autosched.runtime import compile as compile_kernel
 from autosched.schedule import Schedule
-from autosched.tune import Budget, Interrupted, Progress, Task, candidate, run, tune
+from autosched.tune import Budget, Interrupted, Method, Progress, Task, candidate, run, tune
+from autosched.tune.bench import LocalBench
 from autosched.tune.check import reference
 from autosched.tune.constraints import Condition
+from autosched.tune.effort import preset
 from autosched.tune.space import Knob, Ref, Space, Template
 from autosched.tune.space_file import parse_space
 from autosched.workload import Workload
@@ -30,8 +32,11 @@ FAST = Budget(trials=6, seconds=None)
 
 
 @pytest.fixture(autouse=True)
-def _short_finals(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_and_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """test_isolated.py is about worker processes."""
     monkeypatch.setattr(run, "FINAL_SECONDS", 0.05)
+    monkeypatch.setattr(run, "SIMPLIFY_SECONDS", 0.05)
+    monkeypatch.setattr(run, "IsolatedBench", LocalBench)
 
 
 def task(**changes: Any) -> Task:
@@ -43,7 +48,7 @@ def task(**changes: Any) -> Task:
 
 def test_a_run_finds_a_right_and_recorded_schedule(tmp_path: Path) -> None:
     seen: list[Progress] = []
-    result = tune(task(), FAST, threads=2, report=seen.append, directory=tmp_path, seed=1)
+    result = tune(task(), FAST, threads=2, report=seen.append, directory=tmp_path, method=Method(seed=1))
     assert [t.name for t in result.trials[:3]] == ["default", "v1", "v3"]
     first = result.trials[3]
     assert first.point == {"rows": "root", "block": 1, "lanes": 8}  # the space's default, then the named point
@@ -51,7 +56,7 @@ def test_a_run_finds_a_right_and_recorded_schedule(tmp_path: Path) -> None:
     assert result.resumed == 0 and not result.exhausted
     assert sum(t.outcome.kind != "duplicate" for t in result.trials) == 6
     stages = [p.stage for p in seen]
-    assert stages[0] == "check" and "search" in stages and stages[-1] == "final"
+    assert stages[0] == "check" and list(dict.fromkeys(stages))[1:] == ["search", "final", "simplify"]
     assert all(p.best_speedup >= 1.0 for p in seen)
 
     record = result.record
@@ -82,7 +87,7 @@ def test_ctrl_c_keeps_everything(tmp_path: Path) -> None:
 
     with pytest.raises(Interrupted, match="stopped after 5 trials, all kept in") as stopped:
         tune(task(), FAST, threads=1, report=stop, directory=tmp_path)
-    assert stopped.value.trials == 5 and stopped.value.study.is_file()
+    assert stopped.value.trials == 5 and Path(stopped.value.study).is_file()
     result = tune(task(), FAST, threads=1, directory=tmp_path)
     assert result.resumed == 5 and result.record.search.trials == 6
 
@@ -159,6 +164,55 @@ def test_what_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(candidate, "first_difference", lambda *_: "all bits")
     with pytest.raises(TuneError, match=r"default schedule of blur-test cannot be timed \(wrong\): all bits"):
         tune(task(), FAST, threads=1, directory=tmp_path)
+
+
+def test_seeds_are_tried_first_and_polish_comes_last(tmp_path: Path) -> None:
+    seeds = {"record of x": Schedule().vectorize("blur", "x", 4), "again": Schedule()}
+    unroll = Template("blur", "unroll", (("var", "y"), ("factor", Ref("b"))))
+    space = Space("s", (Knob("b", tuple(range(1, 65)), 32),), (), (unroll,))
+    budget = Budget(trials=12, seconds=None)
+    result = tune(task(space=space, seeds=seeds), budget, threads=1, directory=tmp_path, method=Method(seed=3))
+    assert [t.name for t in result.trials[:4]] == ["default", "v1", "v3", "record of x"]
+    timed = [t for t in result.trials if t.outcome.ratio is not None and t.point is not None]
+    last = timed[-1].point
+    assert last is not None
+    earlier = {t.point["b"] for t in timed[:-1] if t.point is not None}
+    assert {int(last["b"]) - 1, int(last["b"]) + 1} & earlier  # next to one that was tried
+
+
+def test_the_winner_is_simplified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The only point has a directive that changes no code: what is recorded has not."""
+    monkeypatch.setattr(run, "SIMPLIFY_SECONDS", 30.0)
+    vectorize = (("var", "x"), ("lanes", 16))
+    padded = Space("s", (), (), (
+        Template("blur", "vectorize", vectorize), Template("blur", "unroll", (("var", "y"), ("factor", 1))),
+        Template("rows", "compute_root", ()), Template("rows", "vectorize", vectorize),
+    ))  # fmt: skip
+    slow = task(schedules={"default": Schedule().compute_root("rows")}, space=padded)
+    result = tune(slow, Budget(seconds=None, trials=2), threads=1, directory=tmp_path)
+    winner = result.final.winner
+    assert "unroll" not in str(winner.schedule.to_data()) and winner.label == "trial 1, simplified"
+    assert result.record.schedule == winner.schedule
+    assert "trial 1" in {s.label for s in result.final.standings}
+    assert result.record.search.trials == 2  # what was simplified is not counted
+
+
+def test_regimes_are_studies_and_records_of_their_own(tmp_path: Path) -> None:
+    budget = Budget(trials=4, seconds=None)
+    for regime in ("warm", "cold-source", "fresh-output"):
+        result = tune(task(), budget, threads=1, directory=tmp_path, method=Method(regime=regime))  # type: ignore[arg-type]
+        assert result.resumed == 0 and result.record.search.conditions == regime
+    assert result.record.machine is not None and result.record.machine.cpus >= 1
+
+
+def test_unknown_methods() -> None:
+    with pytest.raises(TuneError, match="there is no sampler 'tpee'; there are tpe, random, gp, nsga2, brute"):
+        Method(sampler="tpee")  # type: ignore[arg-type]
+    with pytest.raises(TuneError, match="there is no regime 'hot'; there are warm, cold-source, fresh-output"):
+        Method(regime="hot")  # type: ignore[arg-type]
+    with pytest.raises(TuneError, match="there is no preset 'slow'; there are quick, standard, thorough"):
+        preset("slow")
+    assert preset("quick").search(100.0) == pytest.approx(65.0)
 
 
 def test_time_budget(tmp_path: Path) -> None:

@@ -1,18 +1,18 @@
 """Named operations, made when first asked for: `from autosched.codegen.simd.ops import load_u8x16`.
 
-A name is that of a family (`vmin`) or of a typed family and a value type (`cast_i32x16`). The
-definitions are in `arithmetic`, `convert`, `grouped`, `memory` and `permute`; `names()` lists the families.
+A name is that of a family (`vmin`) or of a typed family and a value type (`cast_i32x16`). `names()` lists the families;
+their definitions are in the modules that are imported here.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from autosched.codegen.simd import arithmetic, convert, grouped, memory, permute, types
+from autosched.codegen.simd import arithmetic, convert, grouped, memory, permute, staggered, types
 from autosched.codegen.simd.definition import FAMILIES, build
 
 # Importing these modules defines their families and the operators.
-_DEFINED_IN = (arithmetic, convert, grouped, memory, permute)
+_DEFINED_IN = (arithmetic, convert, grouped, memory, permute, staggered)
 
 
 def names() -> list[str]:

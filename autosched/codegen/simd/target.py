@@ -117,6 +117,21 @@ def quad_sum_intrinsic(lanes: int) -> str | None:
     return name if set(needed) <= features() else None
 
 
+def pack_intrinsics(lanes: int) -> tuple[str, str] | None:
+    """The LLVM intrinsics that narrow two vectors of `lanes` i32 to i16, and two of those to u8, within 16 bytes."""
+    needed, names = {
+        4: ("sse2", ("llvm.x86.sse2.packssdw.128", "llvm.x86.sse2.packuswb.128")),
+        8: ("avx2", ("llvm.x86.avx2.packssdw", "llvm.x86.avx2.packuswb")),
+        16: ("avx512bw", ("llvm.x86.avx512.packssdw.512", "llvm.x86.avx512.packuswb.512")),
+    }.get(lanes, ("", None))
+    return names if needed in features() else None
+
+
+def has_packs() -> bool:
+    """Whether bytes are interleaved, and integers narrowed to them, within blocks of 16 bytes in one instruction."""
+    return pack_intrinsics(4) is not None
+
+
 def has_quads() -> bool:
     """Whether products of groups of four bytes are one instruction."""
     return "avx512vnni" in features()

@@ -332,6 +332,25 @@ def quads(a: Array, b: Array, c: Array, d: Array) -> Array:
     return made
 
 
+def _staggered(lanes: int) -> Array:
+    """The lane at each place of the staggered order: first quarters of blocks of sixteen, then second ones, ..."""
+    order: Array = np.arange(lanes).reshape(-1, 4, 4).transpose(1, 0, 2).reshape(-1)
+    return order
+
+
+def quads_staggered(a: Array, b: Array, c: Array, d: Array) -> Array:
+    """`quads` in staggered order."""
+    made: Array = quads(a, b, c, d)[_staggered(len(a))]
+    return made
+
+
+def sat_staggered(v: Array) -> Array:
+    """i32 in staggered order to the nearest bytes, in their own order."""
+    made = np.empty(len(v), np.uint8)
+    made[_staggered(len(v))] = np.clip(v, 0, 255)
+    return made
+
+
 def permute(value: ValueType, window: Array, offsets: Array) -> Array:
     """The element at each lane's offset in the window."""
     return gather(value, window, 0, offsets)

@@ -18,10 +18,10 @@ from autosched.hf.arguments import NotCoveredError
 from autosched.hf.explanation import Explanation
 from autosched.hf.family import Arguments, Batch, Family
 from autosched.hf.forms import FamilyDropIn, Fast4, Pil5, Torchvision5, building, supports
-from autosched.hf.images import CHANNELS, as_hwc, describe, is_pil, is_plain, is_tensor
+from autosched.hf.images import CHANNELS, as_pixels, describe, is_pil, is_plain, is_tensor
 from autosched.runtime import empty
 from autosched.vlm.glm import GlmV
-from autosched.vlm.parts import Pixels
+from autosched.vlm.passes import Source
 from autosched.vlm.qwen_vl import QwenVL
 
 
@@ -30,6 +30,7 @@ class PatchFamily(Family):
 
     title: ClassVar[str] = "Qwen-VL"
     made: ClassVar[type[QwenVL]] = QwenVL
+    bands = True
 
     def __init__(self, arguments: Arguments) -> None:
         if not arguments.flag("do_resize"):
@@ -53,7 +54,7 @@ class PatchFamily(Family):
         self.limits = tuple(read.positive_int(limits, edge) for edge in edges)
         self.summary = f"{self.title} patches, {p.filter}"
 
-    def resized(self, image: Pixels) -> tuple[int, int]:
+    def resized(self, image: Source) -> tuple[int, int]:
         """The size that an image is resized to; `NotCoveredError` where the size rule has none, so that HF raises."""
         height, width = image.shape[:2]
         try:
@@ -65,7 +66,7 @@ class PatchFamily(Family):
         return size
 
     def patches(
-        self, images: Sequence[Pixels], sizes: Sequence[tuple[int, int]], threads: int | None
+        self, images: Sequence[Source], sizes: Sequence[tuple[int, int]], threads: int | None
     ) -> npt.NDArray[np.float32]:
         """The patches of all images, float32 ``[rows, row_length]``."""
         out = empty((self.kernel.rows(sizes), self.kernel.row_length), np.float32)
@@ -90,7 +91,7 @@ class GlmFamily(PatchFamily):
         super().__init__(arguments)
         self.enlarges = arguments.generation >= 5
 
-    def resized(self, image: Pixels) -> tuple[int, int]:
+    def resized(self, image: Source) -> tuple[int, int]:
         """As Qwen-VL's; 4.57 refuses images that are smaller than a square of patches."""
         height, width = image.shape[:2]
         if not self.enlarges and min(height, width) < self.kernel.factor:
@@ -103,7 +104,7 @@ class _Recording:
     """The images of one call of the slow processor, and the settings that they share."""
 
     family: PatchFamily | None = None
-    images: list[Pixels] = field(default_factory=list)
+    images: list[Source] = field(default_factory=list)
     sizes: list[tuple[int, int]] = field(default_factory=list)
 
 
@@ -171,7 +172,7 @@ class SlowPatches4(FamilyDropIn):
         if is_pil(images) and images.height in (1, CHANNELS):
             # The slow processor guesses the layout of PIL images too, and takes these rows for channels.
             raise NotCoveredError(f"the image has {images.height} rows, which are read as channels")
-        pixels = as_hwc(images)
+        pixels = as_pixels(images)
         size = recording.family.resized(pixels)
         recording.images.append(pixels)
         recording.sizes.append(size)

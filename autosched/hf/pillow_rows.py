@@ -1,0 +1,107 @@
+"""Rows of PIL images that Pillow keeps in several blocks of memory, where they are.
+
+Pillow exports images of one block only (16 MiB, unless it was told otherwise). `Image.getim` is public, but not how
+what it returns is laid out: behind the size come the palette, tables of the addresses of rows, and the bytes of a pixel
+and of a row, in all versions so far. Most of these are known beforehand, so another layout is seen, and the image is
+then read in another way.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from autosched.runtime import Bands
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+CHANNELS: Final = 3
+_PIXEL_BYTES: Final = 4
+_CAPSULE: Final = b"Pillow Imaging"
+#: What is read of Pillow's structure, and where in it the size begins at the latest.
+_HEAD_BYTES, _SIZE_WITHIN = 96, 32
+
+_get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
+_get_pointer.restype = ctypes.c_void_p
+_get_pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+
+
+class PillowRows(Bands):
+    """A loaded PIL image of mode RGB as bands, uint8 [H, W, 3], in Pillow's own memory."""
+
+    def __init__(self, image: PIL.Image.Image, capsule: object, addresses: npt.NDArray[np.int64]) -> None:
+        width, height = image.size
+        self.dtype = np.dtype(np.uint8)
+        self.shape = (height, width, CHANNELS)
+        self.strides = (width * _PIXEL_BYTES, _PIXEL_BYTES, 1)
+        self._owner = (image, capsule)
+        self._addresses = addresses
+        ends = np.flatnonzero(np.diff(addresses) != self.strides[0]) + 1
+        self._blocks = [0, *ends.tolist(), height]
+
+    def end(self, row: int) -> int:
+        """The row behind the last of the block that has `row`."""
+        return next(end for end in self._blocks[1:] if end > row)
+
+    def rows(self, first: int, last: int) -> npt.NDArray[np.uint8]:
+        """Rows first..last-1."""
+        parts = [
+            self._view(max(first, begin), min(last, end))
+            for begin, end in zip(self._blocks[:-1], self._blocks[1:], strict=True)
+            if begin < last and end > first
+        ]
+        return (parts[0] if len(parts) == 1 else np.concatenate(parts))[:, :, :CHANNELS]
+
+    def _view(self, first: int, last: int) -> npt.NDArray[np.uint8]:
+        """Rows of one block, [rows, W, 4]."""
+        shape = (last - first, self.shape[1], _PIXEL_BYTES)
+        return np.asarray(_Memory(int(self._addresses[first]), shape, self._owner))
+
+
+class _Memory:
+    """Read-only memory for `np.asarray`, kept alive by its owner."""
+
+    def __init__(self, address: int, shape: tuple[int, ...], owner: object) -> None:
+        self.owner = owner
+        self.__array_interface__: dict[str, Any] = {
+            "version": 3,
+            "shape": shape,
+            "typestr": "|u1",
+            "data": (address, True),
+        }
+
+
+def pillow_rows(image: PIL.Image.Image) -> PillowRows | None:
+    """The rows of a loaded image of mode RGB, or None where Pillow's memory is not laid out as it is known to be."""
+    capsule = getattr(image, "getim", lambda: None)()
+    width, height = image.size
+    if capsule is None or struct.calcsize("P") != 8:
+        return None
+    try:
+        address = _get_pointer(capsule, _CAPSULE)
+    except ValueError:  # a capsule of another name
+        return None
+    table = _row_table(ctypes.string_at(address, _HEAD_BYTES), width, height)
+    if table is None:
+        return None
+    addresses = np.frombuffer(ctypes.string_at(table, 8 * height), np.int64).copy()
+    return PillowRows(image, capsule, addresses) if (addresses > 0).all() else None
+
+
+def _row_table(head: bytes, width: int, height: int) -> int | None:
+    """The address of the table of rows in the beginning of Pillow's structure of an RGB image."""
+    place = head.find(struct.pack("=ii", width, height), 0, _SIZE_WITHIN + 8)
+    if place < 0 or place % 4:
+        return None
+    pointers = place + 8 + (-place) % 8
+    # palette, rows of bytes, rows of 32 bits, rows, the block of an image in one block, blocks
+    palette, bytes_, words, rows, _, _ = struct.unpack_from("=6Q", head, pointers)
+    pixel, line = struct.unpack_from("=ii", head, pointers + 48)
+    if palette or bytes_ or not rows or words != rows or (pixel, line) != (_PIXEL_BYTES, _PIXEL_BYTES * width):
+        return None
+    return int(rows)

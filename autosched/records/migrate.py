@@ -1,0 +1,35 @@
+"""Files of records that older versions have written, brought up to date one schema at a time.
+
+To change the schema: raise SCHEMA in model.py, add the step from the version before here, and a file of that version
+to the tests. Files are only rewritten when something is recorded into them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from autosched.records.model import SCHEMA
+
+Data = dict[str, Any]
+
+
+def _without_machine(file: Data) -> Data:
+    """1 to 2: records say what the machine did meanwhile; those that are older do not know."""
+    records = [{**r, "machine": None} if isinstance(r, dict) else r for r in file["records"]]
+    return {**file, "records": records}
+
+
+#: From a version to the next.
+STEPS: dict[int, Callable[[Data], Data]] = {1: _without_machine}
+
+
+def migrate(file: Data) -> Data | None:
+    """The data of a file under the present schema; None where its own is not known."""
+    while file["schema"] != SCHEMA:
+        version = file["schema"]
+        step = STEPS.get(version) if isinstance(version, int) and not isinstance(version, bool) else None
+        if step is None:
+            return None
+        file = {**step(file), "schema": version + 1}
+    return file

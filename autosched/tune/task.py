@@ -1,0 +1,98 @@
+"""What is tuned, how it is searched for, and when that ends."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+import autosched
+from autosched.errors import TuneError
+from autosched.lang import Pipeline
+from autosched.records import Key
+from autosched.schedule import Schedule
+from autosched.tune.effort import PRESETS, Effort
+from autosched.tune.regime import REGIMES, Regime
+from autosched.tune.samplers import SAMPLERS, Sampler
+from autosched.tune.space import Space
+from autosched.workload import Bucket, Workload
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is tuned. `schedules` come with the pipeline; "default" is what the others are compared with.
+
+    `seeds` are further schedules that are tried first, such as those of the nearest records.
+    """
+
+    pipeline: Pipeline
+    space: Space
+    workload: Workload
+    schedules: Mapping[str, Schedule] = field(default_factory=lambda: {"default": Schedule()})
+    bucket: Bucket | None = None
+    seeds: Mapping[str, Schedule] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if "default" not in self.schedules:
+            raise TuneError("a task needs a schedule called 'default', which the others are compared with")
+        if not self.workload.bindings:
+            raise TuneError(f"workload {self.workload.name} has no calls; nothing can be timed")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When a run ends: so many schedules timed, by all runs of a study together, or so many seconds of this run."""
+
+    trials: int | None = None
+    seconds: float | None = 120.0
+
+    def __post_init__(self) -> None:
+        if self.trials is not None and self.trials < 1:
+            raise TuneError(f"the number of trials is {self.trials}; it must be at least 1")
+        if self.seconds is not None and not self.seconds > 0:
+            raise TuneError(f"the time budget is {self.seconds} s; it must be more than 0")
+
+
+@dataclass(frozen=True)
+class Method:
+    """How it is searched for: who proposes points, what is in the caches when the clock starts, how much effort."""
+
+    sampler: Sampler = "tpe"
+    regime: Regime = "warm"
+    effort: Effort = PRESETS["quick"]
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        for what, value, known in (("sampler", self.sampler, SAMPLERS), ("regime", self.regime, REGIMES)):
+            if value not in known:
+                raise TuneError(f"there is no {what} {value!r}; there are {', '.join(known)}")
+
+
+#: A run that is asked for nothing.
+USUAL_BUDGET, USUAL_METHOD = Budget(), Method()
+
+
+def study_name(task: Task, key: Key, regime: Regime = "warm") -> str:
+    """What must be equal for trials to be comparable: the study of a task on this machine."""
+    parts = (
+        task.pipeline.name,
+        key.algorithm[:12],
+        key.cpu.fingerprint().cpu_class,
+        f"{key.threads} threads",
+        f"{task.workload.name}-{shape_hash(task.workload)}",
+        f"space {task.space.identity}",
+        f"autosched {autosched.__version__}",
+        regime,
+    )
+    return " | ".join(parts)
+
+
+def shape_hash(workload: Workload) -> str:
+    """A short hash of the shapes, strides and types that a workload is made of."""
+    described = [
+        (b.shape, sorted((n, a.shape, a.strides, a.dtype.str) for n, a in b.given.items() if isinstance(a, np.ndarray)))
+        for b in workload.bindings
+    ]
+    return hashlib.sha256(repr(described).encode()).hexdigest()[:8]

@@ -1,0 +1,143 @@
+"""The same programs in Halide: scheduled by Adams2019, and by hand as Halide's own apps are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from experiments.apps.programs import GAUSS, GREY, SLOPE, TRACE, App
+from experiments.implementation import NotAvailableError
+
+Job = Callable[[], npt.NDArray[Any]]
+
+
+def job(app: App, image: npt.NDArray[Any], schedule: str, threads: int) -> Job:
+    """Runs `app` on `image`; `schedule` is "adams2019" or "manual".
+
+    Halide reads its number of threads once a process, before the first program.
+    """
+    os.environ["HL_NUM_THREADS"] = str(threads)
+    try:
+        hl = import_module("halide")
+    except ImportError as error:
+        raise NotAvailableError("halide is not installed; pip install halide") from error
+    source = hl.ImageParam({2: hl.UInt(16), 4: hl.Float(32)}[image.dtype.itemsize], image.ndim)
+    source.set(hl.Buffer(image))
+    output, by_hand = _PROGRAMS[app.name](hl, source)
+    target = hl.get_jit_target_from_environment()
+    pipeline = hl.Pipeline(output)
+    if schedule == "manual":
+        by_hand(target.natural_vector_size(output.type()))
+    else:
+        _load_adams(hl)
+        output.set_estimates([hl.Range(0, n) for n in reversed(app.shape)])
+        source.set_estimates([hl.Range(0, n) for n in reversed(image.shape)])
+        pipeline.apply_autoscheduler(target, hl.AutoschedulerParams("Adams2019", {"parallelism": str(threads)}))
+    pipeline.compile_jit(target)
+    made = np.empty(app.shape, image.dtype)
+    buffer = hl.Buffer(made)
+
+    def run() -> npt.NDArray[Any]:
+        pipeline.realize(buffer)
+        return made
+
+    return run
+
+
+def _load_adams(hl: Any) -> None:
+    found = sorted(Path(hl.__file__).parent.rglob("*autoschedule_adams2019.*"))
+    if not found:
+        raise NotAvailableError("this halide comes without Adams2019")
+    hl.load_plugin(str(found[0]))
+
+
+def _blur(hl: Any, image: Any) -> tuple[Any, Callable[[int], None]]:
+    x, y, yi = hl.Var("x"), hl.Var("y"), hl.Var("yi")
+    across, blurred = hl.Func("across"), hl.Func("blurred")
+    three = hl.u16(3)
+    across[x, y] = (image[x, y] + image[x + 1, y] + image[x + 2, y]) // three
+    blurred[x, y] = (across[x, y] + across[x, y + 1] + across[x, y + 2]) // three
+
+    def by_hand(lanes: int) -> None:
+        blurred.split(y, y, yi, 32).parallel(y).vectorize(x, lanes)
+        across.store_at(blurred, y).compute_at(blurred, yi).vectorize(x, lanes)
+
+    return blurred, by_hand
+
+
+def _grey(hl: Any, image: Any, x: Any, y: Any) -> Any:
+    red, green, blue = (hl.f32(weight) for weight in GREY)
+    return image[x, y, 0] * red + image[x, y, 1] * green + image[x, y, 2] * blue
+
+
+def _gauss(hl: Any, at: Callable[[int], Any]) -> Any:
+    total = at(0) * hl.f32(GAUSS[0])
+    for k in range(1, 4):
+        total = total + (at(-k) + at(k)) * hl.f32(GAUSS[k])
+    return total
+
+
+def _unsharp(hl: Any, image: Any) -> tuple[Any, Callable[[int], None]]:
+    x, y, c, yi = hl.Var("x"), hl.Var("y"), hl.Var("c"), hl.Var("yi")
+    grey, down, ratio, sharp = (hl.Func(name) for name in ("grey", "down", "ratio", "sharp"))
+    grey[x, y] = _grey(hl, image, x, y)
+    down[x, y] = _gauss(hl, lambda k: grey[x, y + 3 + k])
+    blurred = _gauss(hl, lambda k: down[x + 3 + k, y])
+    ratio[x, y] = (grey[x + 3, y + 3] * hl.f32(2) - blurred) / grey[x + 3, y + 3]
+    sharp[x, y, c] = ratio[x, y] * image[x + 3, y + 3, c]
+
+    def by_hand(lanes: int) -> None:
+        sharp.bound(c, 0, 3).split(y, y, yi, 32).reorder(x, c, yi, y).unroll(c).parallel(y).vectorize(x, lanes)
+        grey.store_at(sharp, y).compute_at(sharp, yi).vectorize(x, lanes)
+        down.compute_at(sharp, yi).vectorize(x, lanes)
+        ratio.compute_at(sharp, yi).vectorize(x, lanes)
+
+    return sharp, by_hand
+
+
+def _harris(hl: Any, image: Any) -> tuple[Any, Callable[[int], None]]:
+    x, y, yi = hl.Var("x"), hl.Var("y"), hl.Var("yi")
+    grey, dx, dy, corners = (hl.Func(name) for name in ("grey", "dx", "dy", "corners"))
+    grey[x, y] = _grey(hl, image, x, y)
+    one, two = hl.f32(SLOPE), hl.f32(2 * SLOPE)
+
+    def slope(at: Callable[[int, int], Any]) -> Any:
+        total = at(0, 2) * one - at(0, 0) * one
+        total = total + at(1, 2) * two - at(1, 0) * two
+        return total + at(2, 2) * one - at(2, 0) * one
+
+    dx[x, y] = slope(lambda j, i: grey[x + i, y + j])
+    dy[x, y] = slope(lambda j, i: grey[x + j, y + i])
+
+    def summed(a: Any, b: Any) -> Any:
+        total = None
+        for j in range(3):
+            for i in range(3):
+                term = a[x + i, y + j] * b[x + i, y + j]
+                total = term if total is None else total + term
+        return total
+
+    xx, yy, xy = summed(dx, dx), summed(dy, dy), summed(dx, dy)
+    corners[x, y] = xx * yy - xy * xy - (xx + yy) * (xx + yy) * hl.f32(TRACE)
+
+    def by_hand(lanes: int) -> None:
+        corners.split(y, y, yi, 32).parallel(y).vectorize(x, lanes)
+        grey.store_at(corners, y).compute_at(corners, yi).vectorize(x, lanes)
+        for slopes in (dx, dy):
+            slopes.store_at(corners, y).compute_at(corners, yi).vectorize(x, lanes)
+        dx.compute_with(dy, x)
+
+    return corners, by_hand
+
+
+_PROGRAMS: dict[str, Callable[[Any, Any], tuple[Any, Callable[[int], None]]]] = {
+    "blur": _blur,
+    "unsharp": _unsharp,
+    "harris": _harris,
+}

@@ -1,0 +1,124 @@
+"""Spaces from algorithms: every point is legal, computes the same bits, and the usual schedules are among them."""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+
+import blur_family
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, seed, settings
+
+from autosched.errors import ScheduleError
+from autosched.lang import Func, Input, Pipeline, u8, variables
+from autosched.runtime import compile as compile_kernel
+from autosched.schedule import Schedule
+from autosched.schedule.nest import resolve
+from autosched.tune.check import reference
+from autosched.tune.derive import derive
+from autosched.vlm.registry import get
+
+TESTS = Path(__file__).parent.parent
+sys.path += [str(TESTS / "apps"), str(TESTS / "property")]
+from classics import APPS  # noqa: E402
+from programs import Program, programs  # noqa: E402
+
+PIPELINES = {
+    **{name: make().pipeline for name, make in APPS.items()},
+    "qwen2.5-vl": get("qwen2.5-vl").pipeline(),
+    "blur-test": blur_family.pipeline(),
+}
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_every_point_is_legal(name: str) -> None:
+    """Constraints construct the space: nothing that is drawn is illegal."""
+    pipeline = PIPELINES[name]
+    space = derive(pipeline)
+    assert space.count() > 10_000
+    rng = random.Random(0)
+    for _ in range(200):
+        point = space.sample(rng)
+        assert space.contains(point)
+        space.schedule(point).check(pipeline)
+    space.schedule(space.default()).check(pipeline)
+
+
+@seed(0)
+@settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(program=programs())
+def test_points_of_random_programs_are_legal(program: Program) -> None:
+    pipeline = program.pipeline()
+    space = derive(pipeline)
+    rng = random.Random(program.seed)
+    for _ in range(10):
+        schedule = space.schedule(space.sample(rng))
+        try:
+            schedule.check(pipeline)
+        except ScheduleError as error:
+            pytest.fail(f"{program.text}\n{schedule.to_json()}\n{error}")
+
+
+def test_points_compute_the_same_bits() -> None:
+    pipeline = blur_family.pipeline()
+    space = derive(pipeline)
+    (call,) = blur_family.workload(blur_family.specimens({"sizes": [[70, 50]]}), {}).bindings
+    expected = reference(pipeline, call)
+    for place in ("inline", "root", "strip", "tile", "row", "sliding"):
+        point = space.nearest({**space.default(), "rows_at": place, "tile": 32, "strips": 8, "tail": "shift_inwards"})
+        assert point["rows_at"] == place
+        kernel = compile_kernel(pipeline, space.schedule(point))
+        assert np.array_equal(kernel(shape=call.shape, threads=2, **call.given), expected), place
+
+
+def test_what_a_person_would_write_is_there() -> None:
+    """The usual schedule of a blur: strips to threads, lanes along x, the rows in the strip."""
+    pipeline = blur_family.pipeline()
+    space = derive(pipeline)
+    point = space.nearest({**space.default(), "rows_at": "strip", "strips": 32})
+    funcs = resolve(pipeline, space.schedule(point)).funcs
+    assert str(funcs["rows"].compute) == "blur.strip"
+    assert [(x.name, x.kind) for x in funcs["blur"].loops] == [
+        ("strip", "parallel"), ("row", "serial"), ("block", "serial"), ("lane", "vectorized"),
+    ]  # fmt: skip
+    wanted = Schedule().split("blur", "y", "strip", "row", 32)
+    assert space.schedule(point).funcs["blur"][0] == wanted.funcs["blur"][0]
+
+
+def test_consumers_decide_where_producers_can_be() -> None:
+    """Where the consumer is computed at the root, what it reads cannot be in a strip of the output; inlined, it can."""
+    y, x = variables("y x")
+    source = Input("source", u8, 2)
+    a, b, c = Func("a"), Func("b"), Func("c")
+    a[y, x] = source[y, x]
+    b[y, x] = a[y, x] + a[y, x + 1]
+    c[y, x] = b[y, x] + b[y + 1, x]
+    space = derive(Pipeline(c, "chain"))
+    options = {}
+    a_at = next(k for k in space.knobs if k.name == "a_at")
+    for place in ("root", "strip", "inline"):
+        point = dict(space.nearest({**space.default(), "b_at": place, "tile": 0}))
+        before = {k.name: point[k.name] for k in space.knobs[: space.knobs.index(a_at)] if k.name in point}
+        options[place] = set(space.options(a_at, before))
+    assert options["root"] == {"inline", "root"}
+    assert options["strip"] == {"inline", "root", "strip"}
+    assert options["inline"] == {"inline", "root", "strip", "row", "sliding"}
+
+
+def test_names_do_not_clash_and_small_outputs_have_spaces() -> None:
+    strip, tile = variables("strip tile")
+    source = Input("source", u8, 2)
+    out = Func("out")
+    out[strip, tile] = source[strip, tile]
+    pipeline = Pipeline(out, "names")
+    space = derive(pipeline)
+    for point in (space.sample(random.Random(i)) for i in range(30)):
+        space.schedule(point).check(pipeline)
+    (x,) = variables("x")
+    line, flat = Input("line", u8, 1), Func("flat")
+    flat[x] = line[x]
+    pipeline = Pipeline(flat, "line")
+    for point in derive(pipeline).points():
+        derive(pipeline).schedule(point).check(pipeline)

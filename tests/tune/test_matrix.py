@@ -1,0 +1,103 @@
+"""Schedules by workloads: the fewest that serve all, on invented times."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
+
+import pytest
+
+from autosched.errors import TuneError
+from autosched.schedule import Schedule
+from autosched.tune.bench import Ready
+from autosched.tune.candidate import CandidateError
+from autosched.tune.matrix import Matrix, cover, row
+from autosched.tune.measure import Estimate
+
+
+def matrix(times: Mapping[str, Mapping[str, float]], directives: Mapping[str, int] | None = None) -> Matrix:
+    labels = list(dict.fromkeys(s for took in times.values() for s in took))
+    schedules = {}
+    for i, label in enumerate(labels):
+        made = Schedule().parallel(f"f{i}", "y")
+        for n in range((directives or {}).get(label, 0)):
+            made = made.unroll(f"f{i}", "y", n + 1)
+        schedules[label] = made
+    ratios = {w: {s: Estimate(t / min(took.values()), 0.0, 0.0) for s, t in took.items()} for w, took in times.items()}
+    return Matrix(schedules, times, ratios)
+
+
+def test_one_schedule_where_one_is_enough() -> None:
+    found = cover(matrix({"small": {"a": 1.0, "b": 1.02, "c": 1.5}, "large": {"a": 9.0, "b": 8.0, "c": 7.9}}))
+    assert found.kept == ("b",) and found.serves == {"small": "b", "large": "b"}
+    assert found.worst == pytest.approx(0.02)
+
+
+def test_two_where_two_are_needed() -> None:
+    found = cover(
+        matrix({"small": {"a": 1.0, "b": 1.2}, "middle": {"a": 2.0, "b": 2.01}, "large": {"a": 9.0, "b": 8.0}})
+    )
+    assert found.kept == ("a", "b") and found.serves == {"small": "a", "middle": "a", "large": "b"}
+    assert found.worst == 0.0
+
+
+def test_ties_go_to_the_smaller_loss_then_to_the_simpler() -> None:
+    times = {"w": {"a": 1.0, "b": 1.01, "c": 1.0}}
+    assert cover(matrix(times, {"a": 2})).kept == ("c",)
+    assert cover(matrix(times, {"c": 2})).kept == ("a",)
+
+
+def test_what_fails_serves_nothing() -> None:
+    found = cover(matrix({"x": {"a": 1.0, "b": 3.0}, "y": {"b": 1.0}}))
+    assert found.kept == ("a", "b") and found.serves == {"x": "a", "y": "b"}
+    assert cover(matrix({"x": {"a": 1.0, "b": 3.0}, "y": {"b": 1.0}}), within=2.5).kept == ("b",)
+
+
+def test_it_is_the_smallest_and_within() -> None:
+    """Random matrices, against all subsets."""
+    rng = random.Random(0)
+    for _ in range(60):
+        times = {f"w{w}": {f"s{s}": rng.choice((1.0, 1.02, 1.1, 2.0)) for s in range(6)} for w in range(5)}
+        made = matrix(times)
+        found = cover(made)
+        assert found.worst <= 0.03 and all(made.loss(w, s) <= 0.03 for w, s in found.serves.items())
+        for smaller in combinations(made.schedules, len(found.kept) - 1):
+            assert any(min((made.loss(w, s) for s in smaller), default=9.0) > 0.03 for w in times)
+
+
+def test_many_schedules_are_covered_greedily() -> None:
+    times = {f"w{w}": {f"s{s}": 1.0 if s // 10 == w else 2.0 for s in range(40)} for w in range(4)}
+    found = cover(matrix(times))
+    assert len(found.kept) == 4 and found.worst == 0.0
+
+
+class Stub:
+    """Schedules take as long as the factor that they unroll by; 5 does not compile, 7 crashes in the rounds."""
+
+    def prepare(self, schedule: Schedule) -> Ready:
+        factor = self.factor(schedule)
+        if factor == 5:
+            raise CandidateError("compile", "no")
+        return Ready(schedule, str(factor))
+
+    def factor(self, schedule: Schedule) -> int:
+        return next(x.factor for items in schedule.funcs.values() for x in items if x.op == "unroll")  # type: ignore[attr-defined]
+
+    def rounds(
+        self, entered: Sequence[Ready], *, seconds: float, least: int, most: int, progress: Callable[[int], None]
+    ) -> list[list[float]]:
+        for i, ready in enumerate(entered):
+            if ready.source == "7":
+                raise CandidateError("crash", "SIGSEGV", i)
+        return [[float(ready.source)] * least for ready in entered]
+
+
+def test_a_row() -> None:
+    factors = {"a": 2, "b": 5, "c": 7, "d": 3, "same as c": 7, "same as a": 2}
+    schedules = {name: Schedule().unroll(f"f{i}", "x", n) for i, (name, n) in enumerate(factors.items())}
+    took, ratios = row(Stub(), schedules, 0.1)  # type: ignore[arg-type]
+    assert took == {"a": 2.0, "d": 3.0, "same as a": 2.0}
+    assert {name: r.median for name, r in ratios.items()} == {"a": 1.0, "d": 1.5, "same as a": 1.0}
+    with pytest.raises(TuneError, match="none of the schedules works: b, c"):
+        row(Stub(), {name: schedules[name] for name in ("b", "c")}, 0.1)  # type: ignore[arg-type]
