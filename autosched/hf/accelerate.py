@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import inspect
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -97,4 +98,5 @@ def _with_signature_of(original: Callable[..., Any], override: Callable[..., Any
     def method(*args: Any, **kwargs: Any) -> Any:
         return override(*args, **kwargs)
 
+    method.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]  # for getfullargspec too
     return method
