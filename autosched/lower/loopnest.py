@@ -203,14 +203,10 @@ class LoopNestBuilder:
         out: list[Stmt] = []
         box: list[Interval] = []
         for arg, (lo, hi) in zip(g.func.args, self.regions.region(g.name, level), strict=True):
-            made: list[Expr] = []
-            for end, value in (("lo", lo), ("hi", hi)):
-                if isinstance(value, Const):
-                    made.append(value)
-                else:
-                    out.append(Let(f"{g.name}.{arg.name}.{end}", value))
-                    made.append(Name(f"{g.name}.{arg.name}.{end}"))
-            box.append((made[0], made[1]))
+            long = algebra.difference(hi, lo)
+            first = self._named(f"{g.name}.{arg.name}.lo", lo, out)
+            last = self._named(f"{g.name}.{arg.name}.hi", hi, out) if long is None else add(first, const(long))
+            box.append((first, last))
         self.boxes[g.name] = tuple(box)
         fresh = list(box)
         self.slides[g.name] = slide = self._slide(g, level)
@@ -226,6 +222,13 @@ class LoopNestBuilder:
             fresh[slide] = (start, hi)
         self.derived[g.name] = derive(g, tuple(fresh))
         return out
+
+    def _named(self, name: str, value: Expr, out: list[Stmt]) -> Expr:
+        """`value`, by a name where it is more than that."""
+        if isinstance(value, (Const, Name)):
+            return value
+        out.append(Let(name, value))
+        return Name(name)
 
     def _slide(self, g: FuncNest, level: Level) -> int | None:
         """The coordinate along which iterations of `level` can leave out what earlier ones computed."""

@@ -118,8 +118,19 @@ class Regions:
                 lo, hi = least, most
             if names(lo) & ranges.keys() or names(hi) & ranges.keys():
                 lo, hi = least, most
-            box.append((lo, hi if difference(hi, most) == 0 else minimum(hi, most)))
+            inside = difference(hi, most) == 0 or self._runs(name, arg.name, ranges)
+            box.append((lo, hi if inside else minimum(hi, most)))
         return tuple(box)
+
+    def _runs(self, name: str, arg: str, ranges: dict[str, Interval]) -> bool:
+        """Whether a coordinate is that of one loop over all of it, in an iteration: then it does not pass the end."""
+        derived = self.derived[name]
+        least, most = derived.box[arg]
+        for loop, extent in derived.extents.items():
+            var = loop_name(name, loop)
+            if difference(derived.coords[arg], add(least, Name(var))) == 0:
+                return var not in ranges and difference(extent, add(sub(most, least), ONE)) == 0
+        return False
 
     def _rounded(self, name: str, box: Box, level: Level) -> Box:
         """`box` enlarged to whole blocks where a split rounds up.
