@@ -122,8 +122,9 @@ def _measure(app: App, threads: int, trials: int, console: Console) -> pd.DataFr
 def _tuned(app: App, image: npt.NDArray[Any], threads: int, trials: int) -> Schedule:
     """The best schedule of the app's space; the search goes on where an earlier one ended."""
     workload = Workload(app.name, (Binding({"image": image}, app.shape),), checks=lambda: (_small(app, image),))
-    task = Task(app.pipeline(), load_space(app.space).space, workload, threads)
-    return tune(task, Budget(trials=trials, seconds=None)).schedule
+    space = load_space(app.space).space
+    task = Task(app.pipeline(), space, workload, {"default": space.schedule(space.default())})
+    return tune(task, Budget(trials=trials, seconds=None), threads=threads).schedule
 
 
 def _small(app: App, image: npt.NDArray[Any]) -> Binding:
@@ -151,7 +152,7 @@ def _difference(found: npt.NDArray[Any], expected: npt.NDArray[Any]) -> str:
 
 def _table(rows: pd.DataFrame) -> Table:
     first = rows.iloc[0]
-    table = Table(title=f"{first.title}, {first.threads} thread{'s' * (first.threads > 1)}")
+    table = Table(title=f"{first.title}, {first.threads} thread{'s' if first.threads > 1 else ''}")
     for heading in ("implementation", "ms", f"speedup over {_BASELINE}", "bits"):
         table.add_column(heading, justify="left" if heading in ("implementation", "bits") else "right")
     for row in rows.itertuples():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import inspect
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,10 +25,10 @@ def accelerate(processor: Processor, *, threads: int | None = None) -> Processor
 
     Takes an image or video processor of transformers 4.57 or 5.x, or a processor that holds them (it is copied
     shallowly, its ``image_processor`` replaced, and its ``video_processor`` where there is a drop-in for it). The
-    result is an instance of a subclass of the original's class with the same name and the same attributes, so that isinstance,
-    saving, pickling and everything else work as before. The original stays as it is. Calls that the kernels do not
-    cover run Hugging Face's own code: ``processor.autosched_explain()`` tells what the latest call did. Accelerating
-    twice changes nothing.
+    result is an instance of a subclass of the original's class with the same name and the same attributes, so that
+    isinstance, saving, pickling and everything else work as before. The original stays as it is. Calls that the kernels
+    do not cover run Hugging Face's own code: ``processor.autosched_explain()`` tells what the latest call did.
+    Accelerating twice changes nothing.
 
     Args:
         processor: the processor to accelerate.
@@ -97,4 +98,5 @@ def _with_signature_of(original: Callable[..., Any], override: Callable[..., Any
     def method(*args: Any, **kwargs: Any) -> Any:
         return override(*args, **kwargs)
 
+    method.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]  # for getfullargspec too
     return method

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 import subprocess
 import sys
@@ -125,3 +126,11 @@ def test_installing_imports_neither_torch_nor_numba() -> None:
         "assert 'transformers' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_signatures_are_the_originals() -> None:
+    """Serving engines and test-suites read them, by `inspect.signature` and by `getfullargspec`."""
+    plain = build("CLIPImageProcessor")
+    fast = autosched.accelerate(plain)
+    assert inspect.signature(fast.preprocess) == inspect.signature(plain.preprocess)
+    assert inspect.getfullargspec(fast.preprocess) == inspect.getfullargspec(plain.preprocess)
