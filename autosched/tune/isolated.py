@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
 
+import psutil
+
 from autosched.errors import TuneError
 from autosched.schedule import Schedule
 from autosched.tune.bench import Job, Ready
@@ -31,6 +34,8 @@ from autosched.tune.measure import Race
 from autosched.tune.transport import packed, save, unpacked
 from autosched.tune.worker import JOB, RUNNING, STDERR
 
+#: How the names of temporary directories begin; then comes the process that they belong to.
+_PREFIX = "autosched-tune-"
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from autosched.tune.worker import main; main({arguments})"
 #: What a process prints that ran out of memory in a library that cannot say so otherwise.
 _NO_MEMORY = ("out of memory", "bad_alloc", "Cannot allocate memory")
@@ -68,7 +73,8 @@ class IsolatedBench:
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
         self._progress: Callable[[int], None] = lambda _: None
-        self._folder = tempfile.TemporaryDirectory(prefix="autosched-")
+        _sweep()
+        self._folder = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-")
         self.directory = Path(self._folder.name)
         (self.directory / RUNNING).write_bytes(b"\0")
         save(job.portable(), self.directory / JOB)
@@ -208,3 +214,12 @@ class IsolatedBench:
         if self._connection is not None:
             self._connection.close()
         self._process = self._connection = None
+
+
+def _sweep() -> None:
+    """Remove the directories of this user's searches that were killed; they hold copies of images."""
+    for folder in Path(tempfile.gettempdir()).glob(_PREFIX + "*"):
+        owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        with contextlib.suppress(OSError):
+            if owner.isdigit() and not psutil.pid_exists(int(owner)) and folder.stat().st_uid == os.getuid():
+                shutil.rmtree(folder, ignore_errors=True)

@@ -316,7 +316,10 @@ class _Run:
     def play(self, study: Study, contenders: list[Contender]) -> Final:
         seconds = FINAL_SECONDS
         if self.budget.seconds is not None:
-            seconds = max(self.method.effort.final * self.budget.seconds / 2, 1.0)
+            share = self.method.effort.final * self.budget.seconds / 2
+            seconds = max(
+                min(share, max(self.elapsed(), FINAL_SECONDS)), 1.0
+            )  # nor is the final longer than the search
         default = Contender("default", self.default)
         return play(self.bench, default, contenders, seconds=seconds, progress=lambda _: self.say("final", study))
 

@@ -314,7 +314,7 @@ def _attributes(trial: Trial) -> dict[str, Any]:
         "kind": outcome.kind,
         "ratio": outcome.ratio,
         "message": outcome.message[:2000],
-        "seconds": round(outcome.seconds, 4),
+        "seconds": outcome.seconds,
         "source": outcome.source,
         "memory": outcome.memory,
     }

@@ -18,7 +18,7 @@ import pytest
 
 from autosched.errors import TuneError
 from autosched.schedule import Schedule
-from autosched.tune import Budget, Task, run, tune
+from autosched.tune import Budget, Task, isolated, run, tune
 from autosched.tune.bench import Job, LocalBench
 from autosched.tune.candidate import CandidateError
 from autosched.tune.constraints import Condition
@@ -154,6 +154,18 @@ def test_the_worker_dies_with_the_search() -> None:
         assert worker.is_running()
         search.send_signal(signal.SIGKILL)
     worker.wait(timeout=10)
+
+
+def test_what_killed_searches_leave_is_swept_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The directory of a process that is gone, and nobody else's."""
+    monkeypatch.setattr(isolated.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(isolated.psutil, "pid_exists", lambda pid: pid != 7)
+    for name in ("autosched-tune-7-a", "autosched-tune-8-b", "autosched-tune-x", "other-7"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "job").write_bytes(b"")
+    bench = IsolatedBench(Job(blur_family.pipeline(), blur_family.workload(IMAGES, {}), 1, Schedule()))
+    bench.close()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["autosched-tune-8-b", "autosched-tune-x", "other-7"]
 
 
 def test_limits() -> None:
