@@ -11,11 +11,12 @@ from __future__ import annotations
 import csv
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autosched.tune import Method
+from autosched.tune import PRESETS, Method
 from autosched.tune.recording import Recording, load_recording, simulate
+from autosched.tune.samplers import Sampler
 from experiments import kernel_tuner_peer
 from experiments.record_space import ROOT, task
 
@@ -49,10 +50,16 @@ def searches(recording: Recording) -> dict[str, Search]:
     """Everything that is compared, by name."""
     mine = task()
 
-    def of(sampler: str) -> Search:
-        return lambda seed, trials: simulate(mine, recording, Method(sampler=sampler, seed=seed), trials)  # type: ignore[arg-type]
+    def of(sampler: Sampler, polish: float) -> Search:
+        effort = replace(PRESETS["quick"], polish=polish)
+        return lambda seed, trials: simulate(mine, recording, Method(sampler, "warm", effort, seed), trials)
 
-    made = {name: of(name) for name in ("tpe", "random")}
+    made = {
+        "tpe and polish, the default": of("tpe", PRESETS["quick"].polish),
+        "random and polish": of("random", PRESETS["quick"].polish),
+        "tpe": of("tpe", 0.0),
+        "random": of("random", 0.0),
+    }
     return {**made, **kernel_tuner_peer.searches(mine.space, recording)}
 
 
@@ -87,7 +94,7 @@ def main(results: Path = ROOT / "results") -> list[Summary]:
         print(f"{path.name}: {len(recording.results)} points, {trials} trials, {SEEDS} seeds")
         for s in summaries:
             print(
-                f"  {s.name:<28} within {100 * (NEAR - 1):.0f} % after {s.needed or 'more'} trials (median), "
+                f"  {s.name:<32} within {100 * (NEAR - 1):.0f} % after {s.needed or 'more'} trials (median), "
                 f"{s.found} of {SEEDS} seeds; {s.distance:.3f} of the optimum in the end"
             )
     return summaries

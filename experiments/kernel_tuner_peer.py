@@ -19,7 +19,7 @@ from autosched.tune.constraints import Value
 from autosched.tune.recording import Recording
 from autosched.tune.space import Space
 
-STRATEGIES = ("random_sample", "genetic_algorithm", "diff_evo", "greedy_ils")
+STRATEGIES = ("random_sample", "genetic_algorithm")
 #: Stands for a knob that is inactive; Kernel Tuner's spaces have every parameter at every point.
 _INACTIVE = -1
 
@@ -45,7 +45,7 @@ def _search(strategy: str, space: Space, recording: Recording) -> Callable[[int,
         import kernel_tuner
 
         cache = {
-            "device_name": "recorded", "kernel_name": "recorded", "problem_size": "1", "tune_params_keys": names,
+            "device_name": "recorded", "kernel_name": "recorded", "problem_size": 1, "tune_params_keys": names,
             "tune_params": parameters, "objective": "time",
             "cache": {
                 ",".join(map(str, p)): {
@@ -68,7 +68,7 @@ def _search(strategy: str, space: Space, recording: Recording) -> Callable[[int,
             file.write_text(json.dumps(cache))
             found, _ = kernel_tuner.tune_kernel(
                 "recorded", "", 1, [], parameters, cache=str(file), simulation_mode=True, strategy=strategy,
-                restrictions=lambda p: tuple(p[n] for n in names) in points, strategy_options={"max_fevals": trials},
+                restrictions=_restrictions(space, codes), strategy_options={"max_fevals": trials},
                 verbose=False, quiet=True, lang="C",
             )  # fmt: skip
         best: list[float] = []
@@ -78,3 +78,18 @@ def _search(strategy: str, space: Space, recording: Recording) -> Callable[[int,
         return best
 
     return search
+
+
+def _restrictions(space: Space, codes: dict[str, dict[Value, Any]]) -> list[str]:
+    """A knob is inactive exactly where its condition does not hold. ValueError where a space has other constraints."""
+    if space.constraints:
+        raise ValueError(f"space {space.name} has constraints, which are not translated")
+    made = []
+    for knob in space.knobs:
+        if knob.when.terms:
+            alternatives = [
+                " or ".join(f"{name} == {codes[name][value]}" for value in values) for name, values in knob.when.terms
+            ]
+            active = " and ".join(f"({a})" for a in alternatives)
+            made.append(f"({knob.name} != {_INACTIVE} and {active}) or ({knob.name} == {_INACTIVE} and not ({active}))")
+    return made
