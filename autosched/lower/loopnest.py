@@ -224,8 +224,8 @@ class LoopNestBuilder:
         return out
 
     def _named(self, name: str, value: Expr, out: list[Stmt]) -> Expr:
-        """`value`, by a name where it is more than that."""
-        if isinstance(value, (Const, Name)):
+        """`value` by a name of its own, because loops that run once lose theirs; constants as they are."""
+        if isinstance(value, Const):
             return value
         out.append(Let(name, value))
         return Name(name)
