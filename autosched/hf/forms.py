@@ -62,7 +62,7 @@ class FamilyDropIn(DropIn):
         arguments = Arguments(values, self._autosched_reference, self, self._autosched_generation)
         family = self._autosched_settings(arguments)
         if extra and not family.samples:
-            raise NotCoveredError("there are positional arguments after the images")
+            raise NotCoveredError("there are positional arguments after the images, such as videos")
         structure = self._autosched_structure(images)
         nested = len(structure) > 0 and isinstance(structure[0], (list, tuple))
         flat = [image for sample in structure for image in sample] if nested else list(structure)
