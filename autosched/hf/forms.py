@@ -105,7 +105,7 @@ class FamilyDropIn(DropIn):
 
     def _autosched_pixels(self, image: Any, conversion: Mapping[str, Any]) -> Source:
         if is_plain(image) and (is_pil(image) or conversion.get("input_data_format") is None):
-            return as_pixels(image) if self._autosched_family.bands else as_hwc(image)
+            return _pixels(image, self._autosched_family)
         converted = self._autosched_convert(image, conversion)
         array = converted.numpy() if is_tensor(converted) else converted
         if array.ndim != 3 or array.shape[0] != CHANNELS or array.dtype != np.uint8 or 0 in array.shape:
@@ -233,16 +233,27 @@ class Slow4(FamilyDropIn):
         return structure
 
     def _autosched_pixels(self, image: Any, conversion: Mapping[str, Any]) -> Source:
-        if is_pil(image) and conversion.get("do_convert_rgb") and self._autosched_family.slow_converts:
-            from transformers.image_transforms import convert_to_rgb
+        convert = bool(conversion.get("do_convert_rgb")) and self._autosched_family.slow_converts
+        return slow_pixels(image, convert, self._autosched_family)
 
-            image = convert_to_rgb(image)
-        if not (is_plain(image) or (is_pil(image) and image.mode == "RGB")):
-            raise NotCoveredError(f"{describe(image)} is not plain RGB")
-        if is_pil(image) and image.height in (1, CHANNELS):
-            # The slow processor guesses the layout of PIL images too, and takes these rows for channels.
-            raise NotCoveredError(f"the image has {image.height} rows, which are read as channels")
-        return as_pixels(image) if self._autosched_family.bands else as_hwc(image)
+
+def slow_pixels(image: Any, convert: bool, family: type[Family]) -> Source:
+    """What the slow processors of 4.57 read of an image, made RGB before if they `convert` it."""
+    if is_pil(image) and convert:
+        from transformers.image_transforms import convert_to_rgb
+
+        image = convert_to_rgb(image)
+    if not (is_plain(image) or (is_pil(image) and image.mode == "RGB")):
+        raise NotCoveredError(f"{describe(image)} is not plain RGB")
+    if is_pil(image) and image.height in (1, CHANNELS):
+        # The slow processor guesses the layout of PIL images too, and takes these rows for channels.
+        raise NotCoveredError(f"the image has {image.height} rows, which are read as channels")
+    return _pixels(image, family)
+
+
+def _pixels(image: Any, family: type[Family]) -> Source:
+    """Pixels in the way that a family takes them."""
+    return as_pixels(image) if family.bands else as_hwc(image)
 
 
 def _samples(images: Any) -> tuple[Any, list[int]]:

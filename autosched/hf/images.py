@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from autosched.errors import ArgumentError
 from autosched.hf.arguments import NotCoveredError
-from autosched.hf.pillow_rows import pillow_rows
+from autosched.hf.pillow_rows import PIXEL_BYTES, capsule_pointer, pillow_rows, view
 from autosched.runtime import Bands, empty
 
 if TYPE_CHECKING:
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 CHANNELS: Final = 3
 """Channels that are read; a view may have more (Pillow stores a fourth, unused byte)."""
-
-_PILLOW_PIXEL_BYTES: Final = 4
-"""Bytes of one RGB pixel in Pillow's own memory."""
 
 _STRIP_BYTES: Final = 1 << 21
 
@@ -151,8 +148,8 @@ def _copied_in_strips(image: PIL.Image.Image) -> npt.NDArray[np.uint8] | None:
     Takes two thirds of the time of `np.asarray`: Pillow reuses the memory of the crops, and numpy's has huge pages.
     """
     width, height = image.size
-    pixels = empty((height, width, _PILLOW_PIXEL_BYTES), np.uint8)
-    rows = max(1, _STRIP_BYTES // (width * _PILLOW_PIXEL_BYTES))
+    pixels = empty((height, width, PIXEL_BYTES), np.uint8)
+    rows = max(1, _STRIP_BYTES // (width * PIXEL_BYTES))
     for first in range(0, height, rows):
         last = min(first + rows, height)
         strip = _pillow_memory(image.crop((0, first, width, last)))
@@ -176,21 +173,8 @@ def _pillow_memory(image: PIL.Image.Image) -> npt.NDArray[np.uint8] | None:
     address = _arrow_pixels(capsule, width * height)
     if address is None:
         return None
-    shape = (height, width, _PILLOW_PIXEL_BYTES)
-    return np.asarray(_Memory(address, shape, owner=capsule))
-
-
-class _Memory:
-    """Read-only memory for `np.asarray`, kept alive by its owner."""
-
-    def __init__(self, address: int, shape: tuple[int, ...], owner: object) -> None:
-        self.owner = owner
-        self.__array_interface__: dict[str, Any] = {
-            "version": 3,
-            "shape": shape,
-            "typestr": "|u1",
-            "data": (address, True),
-        }
+    shape = (height, width, PIXEL_BYTES)
+    return view(address, shape, capsule)
 
 
 class _ArrowArray(ctypes.Structure):
@@ -210,18 +194,14 @@ _ArrowArray._fields_ = [
     ("private_data", ctypes.c_void_p),
 ]
 
-_capsule_pointer = ctypes.pythonapi.PyCapsule_GetPointer
-_capsule_pointer.restype = ctypes.c_void_p
-_capsule_pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
-
 
 def _arrow_pixels(capsule: object, pixels: int) -> int | None:
     """Address of the bytes of an Arrow array of 4-byte pixels, or None if it is something else."""
-    array = _ArrowArray.from_address(_capsule_pointer(capsule, b"arrow_array"))
+    array = _ArrowArray.from_address(capsule_pointer(capsule, b"arrow_array"))
     if array.length != pixels or array.offset != 0 or array.n_children != 1:
         return None
     values = array.children[0].contents
-    if values.length != pixels * _PILLOW_PIXEL_BYTES or values.offset != 0 or values.n_buffers != 2:
+    if values.length != pixels * PIXEL_BYTES or values.offset != 0 or values.n_buffers != 2:
         return None
     address = values.buffers[1]
     return int(address) if address else None

@@ -15,20 +15,21 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from autosched.imaging.byte_table import CHANNELS
 from autosched.runtime import Bands
 
 if TYPE_CHECKING:
     import PIL.Image
 
-CHANNELS: Final = 3
-_PIXEL_BYTES: Final = 4
+#: Bytes of one RGB pixel in Pillow's own memory.
+PIXEL_BYTES: Final = 4
 _CAPSULE: Final = b"Pillow Imaging"
 #: What is read of Pillow's structure, and where in it the size begins at the latest.
 _HEAD_BYTES, _SIZE_WITHIN = 96, 32
 
-_get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
-_get_pointer.restype = ctypes.c_void_p
-_get_pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+capsule_pointer = ctypes.pythonapi.PyCapsule_GetPointer
+capsule_pointer.restype = ctypes.c_void_p
+capsule_pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
 
 
 class PillowRows(Bands):
@@ -38,7 +39,7 @@ class PillowRows(Bands):
         width, height = image.size
         self.dtype = np.dtype(np.uint8)
         self.shape = (height, width, CHANNELS)
-        self.strides = (width * _PIXEL_BYTES, _PIXEL_BYTES, 1)
+        self.strides = (width * PIXEL_BYTES, PIXEL_BYTES, 1)
         self._owner = (image, capsule)
         self._addresses = addresses
         ends = np.flatnonzero(np.diff(addresses) != self.strides[0]) + 1
@@ -59,8 +60,8 @@ class PillowRows(Bands):
 
     def _view(self, first: int, last: int) -> npt.NDArray[np.uint8]:
         """Rows of one block, [rows, W, 4]."""
-        shape = (last - first, self.shape[1], _PIXEL_BYTES)
-        return np.asarray(_Memory(int(self._addresses[first]), shape, self._owner))
+        shape = (last - first, self.shape[1], PIXEL_BYTES)
+        return view(int(self._addresses[first]), shape, self._owner)
 
 
 class _Memory:
@@ -76,6 +77,11 @@ class _Memory:
         }
 
 
+def view(address: int, shape: tuple[int, ...], owner: object) -> npt.NDArray[np.uint8]:
+    """Bytes at an address, C-contiguous and read-only, which keep their owner alive."""
+    return np.asarray(_Memory(address, shape, owner))
+
+
 def pillow_rows(image: PIL.Image.Image) -> PillowRows | None:
     """The rows of a loaded image of mode RGB, or None where Pillow's memory is not laid out as it is known to be."""
     capsule = getattr(image, "getim", lambda: None)()
@@ -83,7 +89,7 @@ def pillow_rows(image: PIL.Image.Image) -> PillowRows | None:
     if capsule is None or struct.calcsize("P") != 8:
         return None
     try:
-        address = _get_pointer(capsule, _CAPSULE)
+        address = capsule_pointer(capsule, _CAPSULE)
     except ValueError:  # a capsule of another name
         return None
     table = _row_table(ctypes.string_at(address, _HEAD_BYTES), width, height)
@@ -102,6 +108,6 @@ def _row_table(head: bytes, width: int, height: int) -> int | None:
     # palette, rows of bytes, rows of 32 bits, rows, the block of an image in one block, blocks
     palette, bytes_, words, rows, _, _ = struct.unpack_from("=6Q", head, pointers)
     pixel, line = struct.unpack_from("=ii", head, pointers + 48)
-    if palette or bytes_ or not rows or words != rows or (pixel, line) != (_PIXEL_BYTES, _PIXEL_BYTES * width):
+    if palette or bytes_ or not rows or words != rows or (pixel, line) != (PIXEL_BYTES, PIXEL_BYTES * width):
         return None
     return int(rows)

@@ -50,13 +50,20 @@ class Pack:
     bytes; plane p of a wider integer is its byte p, such that the integer is the sum of its planes times 256^p.
     """
 
-    name: str
     source: str
     dim: int
     group: int
     plane: int
     planes: int
     multiple: int
+
+    @property
+    def name(self) -> str:
+        """What the packed table is called."""
+        parts = self.multiple // self.group
+        kind = "pairs" if self.group == 2 else "quads"
+        shared = f"x{parts}" if parts > 1 else ""
+        return f"{self.source}:{kind}{self.dim}{shared}" + (f"_plane{self.plane}" if self.planes > 1 else "")
 
 
 def step_name(table: str, distance: int) -> str:

@@ -107,7 +107,6 @@ def _quads_apply(v: Vectorizer, t: _Term) -> bool:
 def _packed(v: Vectorizer, loop: For, ctx: Lanes, terms: list[_Term], group: int) -> list[Stmt]:
     """One loop over `loop.lanes` iterations at a time, in groups, against packed tables."""
     turns = ceildiv(v.scalar(loop.extent), loop.lanes)
-    first = mul(Name(loop.name), const(loop.lanes))
     v.ranges[loop.name] = (ZERO, sub(turns, ONE))
     before: list[Stmt] = []
     body: list[Stmt] = []
@@ -122,38 +121,34 @@ def _packed(v: Vectorizer, loop: For, ctx: Lanes, terms: list[_Term], group: int
             shift = Broadcast(Const(8 * plane, i32), ctx.lanes)
             total = Binary("add", total, Binary("shl", Name(acc, i32, ctx.lanes), shift))
         for j in range(0, loop.lanes, group):
-            data = _group_data(v, t.data, loop, ctx, add(first, const(j)), group)
+            data = _group_data(v, t.data, loop, ctx, j, group)
             for plane, acc in enumerate(accs):
-                weights = _packed_weight(v, t, loop, ctx, j // group, Pack(
-                    "", t.weight.source, t.table, group, plane, planes, loop.lanes))  # fmt: skip
+                pack = Pack(t.weight.source, t.table, group, plane, planes, loop.lanes)
+                weights = _packed_weight(v, t.weight, loop, ctx, j // group, pack)
                 body.append(Assign(acc, Dot(Name(acc, i32, ctx.lanes), data, weights, group)))
         if planes > 1:
             after.append(Assign(t.acc, total))
     return [*before, For(loop.name, ZERO, turns, tuple(body)), *after]
 
 
-def _packed_weight(v: Vectorizer, t: _Term, loop: For, ctx: Lanes, part: int, unnamed: Pack) -> Expr:
+def _packed_weight(v: Vectorizer, weight: Access, loop: For, ctx: Lanes, part: int, pack: Pack) -> Expr:
     """The weights of the group `part` of each turn of the loop."""
-    assert isinstance(t.weight, Access) and t.table is not None
-    parts = loop.lanes // unnamed.group
-    name = f"{t.weight.source}:{'pairs' if unnamed.group == 2 else 'quads'}{t.table}"
-    name += (f"x{parts}" if parts > 1 else "") + (f"_plane{unnamed.plane}" if unnamed.planes > 1 else "")
-    pack = replace(unnamed, name=name)
     if pack not in v.packs:
         v.packs.append(pack)
-    ndim = len(t.weight.index)
-    strides = tuple(const(4) if d == ndim - 1 else Name(f"{name}_s{d}") for d in range(ndim))
-    v.storages[name] = Storage(name, i32, strides, (ZERO,) * ndim, constant=True)
-    at = add(mul(Name(loop.name), const(parts)), const(part))
-    index = tuple(at if d == t.table else i for d, i in enumerate(t.weight.index))
-    return spread(v.value(Access(name, index, i32), ctx), ctx.lanes)
+    ndim = len(weight.index)
+    strides = tuple(const(4) if d == ndim - 1 else Name(f"{pack.name}_s{d}") for d in range(ndim))
+    v.storages[pack.name] = Storage(pack.name, i32, strides, (ZERO,) * ndim, constant=True)
+    at = add(mul(Name(loop.name), const(pack.multiple // pack.group)), const(part))
+    index = tuple(at if d == pack.dim else i for d, i in enumerate(weight.index))
+    return spread(v.value(Access(pack.name, index, i32), ctx), ctx.lanes)
 
 
-def _group_data(v: Vectorizer, data: Expr, loop: For, ctx: Lanes, at: Expr, group: int) -> Expr:
-    """The data of `group` iterations from `at` on; behind the last iteration, anything that is safe to read.
+def _group_data(v: Vectorizer, data: Expr, loop: For, ctx: Lanes, offset: int, group: int) -> Expr:
+    """The data of `group` iterations from the one `offset` behind the first of a turn of the loop.
 
-    Each turn of the loop has a first iteration, at a multiple of the turn's; all others may be behind the last.
+    The first iteration of a turn exists. Others may be behind the last: then anything that is safe to read.
     """
+    at = add(mul(Name(loop.name), const(loop.lanes)), const(offset))
     if isinstance(data, Access) and data.of.name == "u8" and ctx.lanes <= 16:
         tap = _tap(v, data, loop)
         if tap is not None:
@@ -165,7 +160,7 @@ def _group_data(v: Vectorizer, data: Expr, loop: For, ctx: Lanes, at: Expr, grou
     last = add(loop.lo, sub(v.scalar(loop.extent), ONE))
     parts = []
     for j in range(group):
-        k = at if j == 0 and algebra.linear(at)[1] == 0 else minimum(add(at, const(j)), last)
+        k = at if offset + j == 0 else minimum(add(at, const(j)), last)
         parts.append(spread(v.value(algebra.substitute(data, {loop.name: k}), ctx), ctx.lanes))
     return Group(tuple(parts))
 

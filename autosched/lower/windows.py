@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import TypeAlias
 
 from autosched.lang.types import i32
 from autosched.lower import algebra
@@ -37,16 +38,19 @@ from autosched.lower.ir import (
 #: Windows share where they begin within this part of a window: further apart they would seldom fit.
 _PART = 4
 
+#: What windows that can share have in common: the buffer, the width, and the address but for a constant.
+_Shared: TypeAlias = tuple[str, int, frozenset[tuple[Expr, int]]]
+
 
 def share_windows(block: Block, excluded: frozenset[str]) -> Block:
     """`block` with shared windows, but for sources in `excluded`, whose windows have turned out too small for that."""
     inner = tuple(map_bodies(s, lambda body: share_windows(body, excluded)) for s in block)
-    begins: dict[tuple[object, ...], set[int]] = defaultdict(set)
+    begins: dict[_Shared, set[int]] = defaultdict(set)
     for found in _permutes(inner):
         key, begin = _place(found)
         if shared_name(_window(found).buffer) not in excluded:
             begins[key].add(begin)
-    firsts = {key: _firsts(sorted(places), key) for key, places in begins.items()}
+    firsts = {key: _firsts(sorted(places), key[1]) for key, places in begins.items()}
 
     def rule(e: Expr) -> Expr | None:
         if not isinstance(e, Permute):
@@ -85,17 +89,15 @@ def _window(permute: Permute) -> Load:
     return permute.window
 
 
-def _place(permute: Permute) -> tuple[tuple[object, ...], int]:
+def _place(permute: Permute) -> tuple[_Shared, int]:
     """What windows that can share have in common, and where this one begins."""
     window = _window(permute)
     terms, begin = algebra.linear(window.address)
     return (window.buffer, window.width, frozenset(terms.items())), begin
 
 
-def _firsts(begins: list[int], key: tuple[object, ...]) -> dict[int, tuple[int, bool]]:
+def _firsts(begins: list[int], width: int) -> dict[int, tuple[int, bool]]:
     """For each begin, that of its window, and whether others are there."""
-    width = key[1]
-    assert isinstance(width, int)
     groups: list[list[int]] = []
     for begin in begins:
         if groups and begin - groups[-1][0] <= width // _PART:

@@ -219,7 +219,7 @@ class Kernel:
     def _draft(self, strides: dict[str, dict[int, int]], constants: dict[str, int], excluded: frozenset[str]) -> Draft:
         """The kernel for arrays of these strides, lowered: what does not fit a call is seen before it is compiled."""
         key = _variant_key(strides, constants, excluded)
-        found = self._variants.get(key) or self._drafts.get(key)
+        found = self._drafts.get(key)
         if found is None:
             with self._lock:
                 found = self._drafts.get(key)
@@ -232,14 +232,14 @@ class Kernel:
         self, strides: dict[str, dict[int, int]], constants: dict[str, int], excluded: frozenset[str]
     ) -> Built:
         """The same compiled."""
-        drafted = self._draft(strides, constants, excluded)
-        if isinstance(drafted, Built):
-            return drafted
         key = _variant_key(strides, constants, excluded)
-        with self._lock:
-            found = self._variants.get(key)
-            if found is None:
-                found = self._variants[key] = finish(drafted)
+        found = self._variants.get(key)
+        if found is None:
+            drafted = self._draft(strides, constants, excluded)
+            with self._lock:
+                found = self._variants.get(key)
+                if found is None:
+                    found = self._variants[key] = finish(drafted)
         return found
 
 

@@ -11,11 +11,11 @@ import numpy as np
 
 from autosched.imaging.byte_table import CHANNELS
 from autosched.vlm.parts import Plan, bindings
-from autosched.vlm.passes import BUCKETS, measures
+from autosched.vlm.passes import BUCKETS, Canvas, measures
 from autosched.vlm.photographs import specimens
 from autosched.vlm.preparation import Preparation, Reference
 from autosched.vlm.registry import KernelFamily, register
-from autosched.vlm.tiles import NAMED, TileAlgorithm
+from autosched.vlm.tiles import NAMED, TileAlgorithm, TileSettings
 from autosched.workload import Binding, Workload
 
 #: Calls that are checked against the interpreter, and the longer side of their images and tiles, in pixels.
@@ -91,9 +91,6 @@ def _vertical_first(planner: Planner, shape: tuple[int, ...], size: tuple[int, i
 
 def _checked(planner: Planner, source: Any, size: tuple[int, int]) -> Binding:
     """The call of a piece of an image that is resized by about the same ratio into one small tile."""
-    from autosched.vlm.passes import Canvas
-    from autosched.vlm.tiles import TileSettings
-
     shrink = max(1.0, max(*size, *source.shape[:2]) / _CHECKED_SIDE)
     height, width = (max(8, int(side / shrink)) for side in source.shape[:2])
     tile = max(8, int(size[0] / shrink)), max(8, int(size[1] / shrink))

@@ -17,8 +17,8 @@ from autosched.hf import arguments as read
 from autosched.hf.arguments import NotCoveredError
 from autosched.hf.explanation import Explanation
 from autosched.hf.family import Arguments, Batch, Family
-from autosched.hf.forms import FamilyDropIn, Fast4, Pil5, Torchvision5, building, supports
-from autosched.hf.images import CHANNELS, as_pixels, describe, is_pil, is_plain, is_tensor
+from autosched.hf.forms import FamilyDropIn, Fast4, Pil5, Torchvision5, building, slow_pixels, supports
+from autosched.hf.images import is_tensor
 from autosched.runtime import empty
 from autosched.vlm.glm import GlmV
 from autosched.vlm.passes import Source
@@ -163,16 +163,7 @@ class SlowPatches4(FamilyDropIn):
             raise NotCoveredError("neither do_rescale nor do_normalize is set, so the result is uint8")
         if recording.family is None:
             recording.family = self._autosched_family(Arguments(kwargs, "pil", self, 4))
-        if is_pil(images) and kwargs.get("do_convert_rgb"):
-            from transformers.image_transforms import convert_to_rgb
-
-            images = convert_to_rgb(images)
-        if not (is_plain(images) or (is_pil(images) and images.mode == "RGB")):
-            raise NotCoveredError(f"{describe(images)} is not plain RGB")
-        if is_pil(images) and images.height in (1, CHANNELS):
-            # The slow processor guesses the layout of PIL images too, and takes these rows for channels.
-            raise NotCoveredError(f"the image has {images.height} rows, which are read as channels")
-        pixels = as_pixels(images)
+        pixels = slow_pixels(images, bool(kwargs.get("do_convert_rgb")), self._autosched_family)
         size = recording.family.resized(pixels)
         recording.images.append(pixels)
         recording.sizes.append(size)
