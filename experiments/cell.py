@@ -1,56 +1,45 @@
-"""A cell of a study: one workload on a number of threads, and the rows that measuring it gives."""
+"""A cell: one workload of a family on a number of threads, and the numbers that timing implementations there gives."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Final
 
 import numpy as np
 from PIL import Image
 
-from experiments import memory
-from experiments.environment import environment, load
 from experiments.exactness import InexactError, difference, output_bytes
+from experiments.experiment import Effort, Number
+from experiments.family import Family
 from experiments.floor import Stores, touch
-from experiments.implementation import Implementation, NotAvailableError, Run
+from experiments.implementation import IMPLEMENTATIONS, Implementation, NotAvailableError, Run
 from experiments.intervals import Interval, median, ratio_of_medians
-from experiments.results import UNITS, Measure, Row
+from experiments.runner import left_out
 from experiments.timing import Job, Rounds, interleave
 from experiments.torch_threads import limit_torch
 from experiments.workloads import Workload
 
 FLOORS: Final[dict[str, Stores]] = {"floor": "ordinary", "floor-nontemporal": "non-temporal"}
 _AGAIN: Final = "again"
-_MEGABYTE: Final = 1e6
 _PILLOW_PIXEL_BYTES: Final = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """How often and how quietly something was measured; see `Row`."""
-
-    repeats: int
-    noise: float
-    load: float
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One workload on a number of threads.
+    """One workload of a family on a number of threads.
 
     Attributes:
-        workload, threads: what is measured.
-        implementations: all that are known, by name.
-        baselines: those that run in every round; the first also runs twice, to see the noise.
+        family, workload, threads: what is measured.
+        known: the implementations by name.
         skipped: why implementations were left out, by name; filled while measuring.
     """
 
+    family: Family
     workload: Workload
     threads: int
-    implementations: Mapping[str, Implementation]
-    baselines: Sequence[str]
+    known: Mapping[str, Implementation] = field(default_factory=lambda: IMPLEMENTATIONS)
     skipped: dict[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -58,35 +47,18 @@ class Cell:
         """The decoded images."""
         return self.workload.images()
 
-    @cached_property
-    def kernels(self) -> dict[str, str]:
-        """The name of the compiled kernels of each implementation."""
-        known = self.implementations.values()
-        return {each.name: each.kernels(self.workload, self.images, self.threads) for each in known}
-
-    def place(self, name: str) -> tuple[str, int, str]:
-        """What a row of an implementation in this cell begins with."""
-        return self.workload.name, self.threads, name
-
-    def wanted(self, names: Iterable[str]) -> list[str]:
-        """`names` without those that would run the same kernels as another."""
-        wanted = []
-        for name in names:
-            other = self.implementations[name].redundant_with
-            if other and self.kernels[other] == self.kernels[name]:
-                self.skipped[name] = f"the same kernels as {other}"
-            else:
-                wanted.append(name)
-        return wanted
-
-    def runtime(self, names: Sequence[str], rounds: Rounds, on_round: Callable[[int], None]) -> list[Row]:
-        """Times implementations beside the baselines and the floors, in the same rounds, after checking their bits.
+    def runtime(self, names: Sequence[str], effort: Effort) -> list[Number]:
+        """Times implementations beside the family's baselines and the floors, in the same rounds, after checking their
+        bits. The first baseline also runs twice, to see the noise.
 
         Raises:
             InexactError: one that must be exact is not.
+            NotAvailableError: there is nothing to time.
         """
         limit_torch(self.threads)
-        runs = self._runs(dict.fromkeys([*self.baselines, *names]))
+        effort.say("preparing")
+        runs = self._runs(dict.fromkeys([*self.family.baselines, *names]))
+        kernels = self._kernels(runs)
         problems, out_bytes = self._differences(runs)
         jobs: dict[str, Job] = {name: partial(run, self.images) for name, run in runs.items()}
         first = next(iter(jobs))
@@ -95,103 +67,95 @@ class Cell:
         jobs |= {name: partial(touch, source, out_bytes, stores, self.threads) for name, stores in FLOORS.items()}
         for job in jobs.values():
             job()
-        before = load()
-        times = interleave(jobs, rounds, on_round)
+        times = interleave(jobs, self._rounds(effort.rounds), lambda n: effort.say(f"round {n}"))
         again = ratio_of_medians(times[f"{first} {_AGAIN}"], times[first])
-        conditions = Conditions(len(times[first]), max(again.high - 1, 1 - again.low), before)
-        return [
-            self._row(name, measure, against, interval, conditions, problems.get(name, ""))
-            for name in [*(n for n in names if n in runs), *FLOORS]
-            for measure, against, interval in self._numbers(name, times, again)
-        ]
+        noise = max(again.high - 1, 1 - again.low)
+        numbers = []
+        for name in [*runs, *FLOORS]:
+            known = self.known.get(name)
+            note = "; ".join(filter(None, [known.note() if known else "", problems.get(name, "")]))
+            for measure, against, interval, unit in self._numbers(name, times, again):
+                numbers.append(
+                    Number(
+                        name,
+                        measure,
+                        interval,
+                        unit,
+                        against=against,
+                        repeats=len(times[name]),
+                        exact=name not in problems,
+                        note=note,
+                        kernels=kernels.get(name, ""),
+                        noise=noise,
+                    )
+                )
+        return [*numbers, *(left_out(name, reason) for name, reason in self.skipped.items() if name in names)]
 
-    def memory(self, name: str) -> list[Row]:
-        """The peak of an implementation in a clean process; no rows where it cannot be measured."""
-        conditions = Conditions(repeats=1, noise=0.0, load=load())
-        try:
-            peak = memory.measure(self.workload.name, name, self.threads)
-        except NotAvailableError as reason:
-            self.skipped[name] = str(reason)
-            return []
-        numbers: dict[Measure, float] = {"peak memory": peak.ratio, "extra memory": peak.extra / _MEGABYTE}
-        return [
-            self._row(name, measure, "", Interval(value, value, value), conditions)
-            for measure, value in numbers.items()
-        ]
+    def _rounds(self, rounds: Rounds) -> Rounds:
+        """Long calls get fewer rounds at least: what one round takes is known to be about the same."""
+        pixels = sum(width * height for width, height in self.workload.sizes)
+        return rounds if pixels < 2e7 else Rounds(3, rounds.most, rounds.seconds)
 
     def _runs(self, names: Iterable[str]) -> dict[str, Run]:
         runs: dict[str, Run] = {}
         for name in names:
             try:
-                runs[name] = self.implementations[name].make(self.workload, self.threads)
+                runs[name] = self.known[name].make(self.family, self.workload, self.threads)
+                if not self.known[name].exact:
+                    runs[name](self.images)  # whether it can at all
             except NotAvailableError as reason:
                 self.skipped[name] = str(reason)
+                runs.pop(name, None)
         if not runs:
             raise NotAvailableError("; ".join(self.skipped.values()))
         return runs
+
+    def _kernels(self, runs: dict[str, Run]) -> dict[str, str]:
+        """The schedules of each; takes away from `runs` what would run those of another."""
+        found: dict[str, str] = {}
+        for name in list(runs):
+            try:
+                found[name] = self.known[name].kernels(self.family, self.workload, self.images, self.threads)
+            except NotAvailableError as reason:
+                self.skipped[name] = str(reason)
+                del runs[name]
+        for name in list(runs):
+            other = self.known[name].redundant_with
+            if other in runs and found[other] == found[name]:
+                self.skipped[name] = f"the same kernels as {other}"
+                del runs[name]
+        return found
 
     def _differences(self, runs: Mapping[str, Run]) -> tuple[dict[str, str], int]:
         """How outputs differ from their oracles', by name, and the bytes of an output."""
         found: dict[str, str] = {}
         size = 0
-        for oracle in dict.fromkeys(self.implementations[name].oracle for name in runs):
-            expected = self._run_of(oracle, runs)(self.images)
+        for oracle in dict.fromkeys(self.known[name].oracle for name in runs):
+            run = runs.get(oracle) or self.known[oracle].make(self.family, self.workload, self.threads)
+            expected = run(self.images)
             size = output_bytes(expected)
-            for name, run in runs.items():
-                if name == oracle or self.implementations[name].oracle != oracle:
+            for name in runs:
+                if name == oracle or self.known[name].oracle != oracle:
                     continue
-                problem = difference(run(self.images), expected)
-                if problem and self.implementations[name].exact:
-                    where = f"{self.workload.title}, {self.threads} threads"
+                problem = difference(runs[name](self.images), expected)
+                if problem and self.known[name].exact:
+                    where = f"{self.family.title}, {self.workload.title}, {self.threads} threads"
                     raise InexactError(f"{name} on {where} is not {oracle} bit for bit: {problem}")
                 if problem:
                     found[name] = problem
         return found, size
 
-    def _run_of(self, name: str, runs: Mapping[str, Run]) -> Run:
-        return runs.get(name) or self.implementations[name].make(self.workload, self.threads)
-
     def _numbers(
         self, name: str, times: Mapping[str, list[float]], again: Interval
-    ) -> Iterable[tuple[Measure, str, Interval]]:
-        milliseconds = [1000 * seconds for seconds in times[name]]
-        yield "time", "", median(milliseconds)
+    ) -> Iterable[tuple[str, str, Interval, str]]:
+        """Measure, what a ratio is taken to, the number, and its unit."""
+        yield "time", "", median([1000 * seconds for seconds in times[name]]), "ms"
         if name in FLOORS:
             return
-        for baseline in self.baselines:
-            if baseline == name == self.baselines[0]:
-                yield "speedup", baseline, again
+        for baseline in self.family.baselines:
+            if baseline == name == self.family.baselines[0]:
+                yield "speedup", baseline, again, "x"
             elif baseline in times and baseline != name:
-                yield "speedup", baseline, ratio_of_medians(times[baseline], times[name])
+                yield "speedup", baseline, ratio_of_medians(times[baseline], times[name]), "x"
         for floor in FLOORS:
-            yield "times floor", floor, ratio_of_medians(times[name], times[floor])
-
-    def _row(
-        self,
-        name: str,
-        measure: Measure,
-        against: str,
-        interval: Interval,
-        conditions: Conditions,
-        problem: str = "",
-    ) -> Row:
-        known = self.implementations.get(name)
-        kernels = self.kernels.get(name, "")
-        same = [other for other, theirs in self.kernels.items() if theirs == kernels != "" and other != name]
-        notes = [known.note() if known else "", problem, f"same kernels as {', '.join(same)}" if same else ""]
-        return Row(
-            workload=self.workload.name,
-            threads=self.threads,
-            implementation=name,
-            measure=measure,
-            against=against,
-            value=interval.value,
-            low=interval.low,
-            high=interval.high,
-            unit=UNITS[measure],
-            exact=not problem,
-            note="; ".join(filter(None, notes)),
-            kernels=kernels,
-            **asdict(conditions),
-            **asdict(environment()),
-        )
+            yield "times floor", floor, ratio_of_medians(times[name], times[floor]), "x"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import sys
@@ -25,6 +26,7 @@ class Environment:
     memory_gb: int
     system: str
     versions: str
+    code: str
 
 
 @lru_cache(maxsize=1)
@@ -40,7 +42,22 @@ def environment() -> Environment:
         memory_gb=round(psutil.virtual_memory().total / 2**30),
         system=f"{platform.system()} {platform.machine()}{pages}",
         versions="; ".join([f"python {platform.python_version()}", *_versions()]),
+        code=code(),
     )
+
+
+@lru_cache(maxsize=1)
+def code() -> str:
+    """A short name of autosched's sources and tuned records: results of other code are measured anew."""
+    import autosched
+
+    package = Path(autosched.__file__).parent
+    files = [*package.rglob("*.py"), *(package.parent / "tuned").rglob("*.json")]
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(file.relative_to(package.parent).as_posix().encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def package_version(package: str) -> str | None:

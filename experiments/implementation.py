@@ -1,14 +1,18 @@
-"""What an implementation is: a way to preprocess images, and whose bits it promises."""
+"""What an implementation is: a way to preprocess the images of a family, and whose bits it promises."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from PIL import Image
 
+from experiments.registry import Registry
 from experiments.workloads import Workload
+
+if TYPE_CHECKING:
+    from experiments.family import Family
 
 Images: TypeAlias = Sequence[Image.Image]
 #: The arrays that a processor returns, by name.
@@ -20,7 +24,7 @@ class NotAvailableError(Exception):
     """An implementation cannot be measured here, or need not be; the message says why."""
 
 
-def _no_kernels(workload: Workload, images: Images, threads: int) -> str:
+def _nothing(family: Family, workload: Workload, images: Images, threads: int) -> str:
     return ""
 
 
@@ -32,19 +36,25 @@ class Implementation:
         name: as on the command line and in results.
         title: as in tables and figures.
         oracle: name of the implementation whose bits it must produce; its own name where it is an oracle itself.
-        make: returns what processes the images of a workload on a number of threads. Raises NotAvailableError.
+        make: returns what processes the images of a workload of a family on a number of threads. Raises
+            NotAvailableError.
         exact: a difference from the oracle is an error; otherwise it is reported.
-        kernels: names the compiled kernels that the images would run through, "" where there are none; results are
-            measured anew when the name changes.
+        kernels: names the schedules that the images would run through, "" where there are none.
         redundant_with: it is left out where its kernels are those of this implementation.
         note: what a reader of a result has to know.
+        sizes_are_code: it compiles code for each size of image, so that other sizes do not warm it up.
     """
 
     name: str
     title: str
     oracle: str
-    make: Callable[[Workload, int], Run]
+    make: Callable[[Family, Workload, int], Run]
     exact: bool = True
-    kernels: Callable[[Workload, Images, int], str] = _no_kernels
+    kernels: Callable[[Family, Workload, Images, int], str] = _nothing
     redundant_with: str = ""
     note: Callable[[], str] = lambda: ""
+    sizes_are_code: bool = False
+
+
+#: All implementations, in the order of tables.
+IMPLEMENTATIONS: Final[Registry[Implementation]] = Registry("implementation", "experiments.implementations")

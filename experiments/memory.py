@@ -1,6 +1,6 @@
 """Peak memory of one call, in a process that does nothing else.
 
-`python -m experiments.memory WORKLOAD IMPLEMENTATION THREADS` is that process; it prints one line of JSON.
+`python -m experiments.memory FAMILY WORKLOAD IMPLEMENTATION THREADS` is that process; it prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from experiments.exactness import output_bytes
-from experiments.implementation import NotAvailableError, Output
-from experiments.qwen_vl import IMPLEMENTATIONS
+from experiments.family import FAMILIES
+from experiments.implementation import IMPLEMENTATIONS, NotAvailableError, Output
 from experiments.torch_threads import limit_torch
 from experiments.workloads import WORKLOADS
 
@@ -43,22 +43,22 @@ class Peak:
         return self.peak - self.output
 
 
-def measure(workload: str, implementation: str, threads: int) -> Peak:
+def measure(family: str, workload: str, implementation: str, threads: int) -> Peak:
     """The peak of one call in a process of its own.
 
     Raises:
         NotAvailableError: the implementation is not installed, or this is not Linux.
     """
-    command = [sys.executable, "-m", "experiments.memory", workload, implementation, str(threads)]
+    command = [sys.executable, "-m", "experiments.memory", family, workload, implementation, str(threads)]
     root = Path(__file__).parent.parent
     done = subprocess.run(command, capture_output=True, text=True, cwd=root, check=False)
-    if done.returncode:
+    if done.returncode:  # also where the implementation is not available: the reason is the last line
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise NotAvailableError(f"the process that measures memory failed: {last}")
     return Peak(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def measure_here(workload: str, implementation: str, threads: int) -> Peak:
+def measure_here(family: str, workload: str, implementation: str, threads: int) -> Peak:
     """The peak of one call in this process.
 
     A smaller workload that is resized by the same ratios goes first, so that libraries, kernels and threads are there.
@@ -66,11 +66,14 @@ def measure_here(workload: str, implementation: str, threads: int) -> Peak:
     if not _CLEAR_REFS.exists():
         raise NotAvailableError("peak memory is read from /proc, which only Linux has")
     limit_torch(threads)
-    chosen = WORKLOADS[workload]
+    chosen, known = WORKLOADS[workload], IMPLEMENTATIONS[implementation]
     images = chosen.images()
-    small = chosen.scaled_down(_WARM_UP_DIVISOR)
-    IMPLEMENTATIONS[implementation].make(small, threads)(small.images())
-    run = IMPLEMENTATIONS[implementation].make(chosen, threads)
+    run = known.make(FAMILIES[family], chosen, threads)
+    if known.sizes_are_code:
+        run(images)
+    else:
+        small = chosen.scaled_down(_WARM_UP_DIVISOR)
+        known.make(FAMILIES[family], small, threads)(small.images())
     gc.collect()
     _give_back_free_memory()
     before = _resident("VmRSS")
@@ -94,4 +97,4 @@ def _resident(name: str) -> int:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(measure_here(sys.argv[1], sys.argv[2], int(sys.argv[3])))))
+    print(json.dumps(asdict(measure_here(*sys.argv[1:4], int(sys.argv[4])))))

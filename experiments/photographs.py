@@ -9,6 +9,9 @@ from PIL import Image, ImageOps
 
 _SCIKIT_IMAGE = ("astronaut", "coffee", "chelsea", "rocket", "hubble_deep_field")
 
+#: Widths and heights of the photographs, so that nothing has to be decoded to know them.
+SIZES = ((640, 427), (640, 427), (512, 512), (600, 400), (451, 300), (640, 427), (1000, 872))
+
 
 @lru_cache(maxsize=1)
 def photographs() -> tuple[Image.Image, ...]:

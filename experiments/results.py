@@ -1,4 +1,4 @@
-"""Results: one tidy CSV file, a row a number, kept between runs."""
+"""Results: one tidy CSV file an experiment, a row a number, kept between runs."""
 
 from __future__ import annotations
 
@@ -8,19 +8,14 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final
 
 from experiments.environment import Environment
 
-Measure: TypeAlias = Literal["time", "speedup", "times floor", "peak memory", "extra memory"]
+RESULTS: Final = Path(__file__).parent / "results"
 
-UNITS: dict[Measure, str] = {
-    "time": "ms",
-    "speedup": "x",
-    "times floor": "x",
-    "peak memory": "x output",
-    "extra memory": "MB",
-}
+#: The measure of rows that only say why there is no number.
+LEFT_OUT: Final = "left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +23,29 @@ class Row:
     """One measured number.
 
     Attributes:
-        workload, threads, implementation: what was measured.
-        measure: which number this is; `UNITS` has its unit.
+        family, workload, threads: where it was measured.
+        case: tells apart what is measured at different times in one place, "" where there is one thing.
+        implementation: what was measured.
+        part: of it; a stage, a directive, a choice of a knob; "" for all of it.
+        measure: which number this is.
         against: what a ratio is taken to; "" otherwise.
         value, low, high: the number and its interval, which is the number itself where there is none.
         repeats: rounds, or processes.
         exact: whether the output was that of its oracle, bit for bit.
         note: what a reader has to know.
-        kernels: the compiled kernels that ran.
-        noise: the larger distance from 1 of the interval of the first baseline over itself, in the same rounds.
+        kernels: the schedules that ran.
+        noise: the larger distance from 1 of the interval of something over itself, in the same rounds.
         load: processes that wanted a CPU in the minute before.
-        cpu ... versions: the environment.
+        cpu ... code: the environment.
     """
 
+    family: str
     workload: str
     threads: int
+    case: str
     implementation: str
-    measure: Measure
+    part: str
+    measure: str
     against: str
     value: float
     low: float
@@ -61,11 +62,17 @@ class Row:
     memory_gb: int
     system: str
     versions: str
+    code: str
 
     @property
-    def key(self) -> tuple[str, int, str, str, str]:
+    def place(self) -> tuple[str, str, int, str]:
+        """What is measured together, and replaced together."""
+        return self.family, self.workload, self.threads, self.case
+
+    @property
+    def key(self) -> tuple[Any, ...]:
         """What a table has one row of."""
-        return self.workload, self.threads, self.implementation, self.measure, self.against
+        return *self.place, self.implementation, self.part, self.measure, self.against
 
     def taken_in(self, environment: Environment) -> bool:
         """Whether the environment was this one."""
@@ -73,7 +80,7 @@ class Row:
 
 
 class Results:
-    """The rows of a file. Adding rows drops those of the same measure at the same place and writes the file at once."""
+    """The rows of a file. Adding rows drops those of the same places and writes the file at once."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -85,8 +92,9 @@ class Results:
     def add(self, rows: Iterable[Row]) -> None:
         """Adds rows and writes the file, whole or not at all."""
         added = {row.key: row for row in rows}
-        replaced = {key[:-1] for key in added}
-        self._rows = {key: row for key, row in self._rows.items() if key[:-1] not in replaced} | added
+        replaced = {row.place for row in added.values()}
+        kept = {key: row for key, row in self._rows.items() if row.place not in replaced}
+        self._rows = kept | added
         self.path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=".writing-")
         with os.fdopen(handle, "w", newline="", encoding="utf-8") as file:
@@ -96,16 +104,9 @@ class Results:
         Path(temporary).chmod(0o644)
         Path(temporary).replace(self.path)
 
-    def finished(
-        self, environment: Environment, workload: str, threads: int, implementation: str, measure: Measure, kernels: str
-    ) -> bool:
-        """Whether a measure was taken in this environment with these kernels."""
-        return any(
-            (row.workload, row.threads, row.implementation, row.measure, row.kernels)
-            == (workload, threads, implementation, measure, kernels)
-            and row.taken_in(environment)
-            for row in self
-        )
+    def measured(self, environment: Environment, place: tuple[str, str, int, str]) -> set[str]:
+        """The implementations that have rows of a place from this environment."""
+        return {row.implementation for row in self if row.place == place and row.taken_in(environment)}
 
 
 def _as_text(row: Row) -> dict[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from PIL import Image
 
-from experiments.photographs import photograph
+from experiments.photographs import SIZES, photograph
 
 Size = tuple[int, int]
 
@@ -79,10 +79,9 @@ _ALL = (
     Workload("w2", "W2: 32 of 1024x1024", ((1024, 1024),) * 32),
     Workload("w3", "W3: 32 mixed, sides 256..1046", mixed_sizes(32, 256, 1046, largest_aspect=2.0, seed=3)),
     Workload("w4", "W4: 8 of 2480x3508", ((2480, 3508),) * 8),
+    Workload("photographs", "7 photographs as they are", SIZES),
+    Workload("video64", "64 frames of 640x360", ((640, 360),) * 64),
     Workload("tiny", "2 of 60x90", ((60, 90), (60, 90))),
 )
 
 WORKLOADS = {workload.name: workload for workload in _ALL}
-
-#: What is measured unless told otherwise; `tiny` is there to try things out.
-STANDARD = tuple(name for name in WORKLOADS if name != "tiny")

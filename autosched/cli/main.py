@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from autosched.cli import ablate, bench, explain, list_kernels, matrix, merge, report, show, space, tune
+from autosched.cli import ablate, bench, experiment, explain, list_kernels, matrix, merge, report, show, space, tune
 from autosched.cli.console import complain, warn
 from autosched.errors import AutoschedError, AutoschedWarning
 
@@ -32,6 +32,7 @@ app.command("matrix")(matrix.matrix)
 app.command("report")(report.report)
 app.command("space")(space.space)
 app.command("merge")(merge.merge)
+app.add_typer(experiment.app, name="experiment")
 
 
 def _version(asked: bool) -> None:

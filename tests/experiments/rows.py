@@ -8,15 +8,25 @@ from typing import Any
 from experiments.environment import Environment
 from experiments.results import Row
 
-HERE = Environment(cpu="some CPU, with a comma", cpus=2, memory_gb=16, system="Linux", versions="python 3; numpy 2")
+HERE = Environment(
+    cpu="some CPU, with a comma",
+    cpus=2,
+    memory_gb=16,
+    system="Linux",
+    versions="python 3; numpy 2",
+    code="c0de",
+)
 
 
 def row(**changes: Any) -> Row:
     """A row in which only what matters to a test is given."""
     plain: dict[str, Any] = {
+        "family": "qwen2.5-vl",
         "workload": "640x480",
         "threads": 1,
+        "case": "",
         "implementation": "autosched",
+        "part": "",
         "measure": "time",
         "against": "",
         "value": 1.5,

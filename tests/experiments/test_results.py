@@ -10,6 +10,8 @@ from rows import HERE, row
 
 from experiments.results import Results
 
+PLACE = ("qwen2.5-vl", "640x480", 1, "")
+
 
 def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
     path = tmp_path / "made" / "results.csv"
@@ -18,12 +20,12 @@ def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
     assert sorted(Results(path), key=lambda r: r.key) == sorted(rows, key=lambda r: r.key)
 
 
-def test_adding_keeps_other_rows_and_drops_superseded_ones(tmp_path: Path) -> None:
+def test_adding_keeps_other_places_and_drops_what_was_there(tmp_path: Path) -> None:
     results = Results(tmp_path / "results.csv")
-    other = row(workload="w2")
-    results.add([other, row(measure="speedup", against="a"), row(measure="speedup", against="b"), row()])
-    results.add([row(measure="speedup", against="a", value=7.0)])
-    expected = [other, row(), row(measure="speedup", against="a", value=7.0)]
+    others = [row(workload="w2"), row(case="another"), row(threads=2), row(family="llava-next")]
+    results.add([*others, row(measure="speedup", against="a"), row(implementation="hf-pil"), row()])
+    results.add([row(measure="speedup", against="b", value=7.0)])
+    expected = [*others, row(measure="speedup", against="b", value=7.0)]
     assert sorted(Results(results.path), key=lambda r: r.key) == sorted(expected, key=lambda r: r.key)
 
 
@@ -35,25 +37,17 @@ def test_the_file_does_not_depend_on_the_order_of_rows(tmp_path: Path) -> None:
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["a", "b"]
 
 
-def test_what_is_finished(tmp_path: Path) -> None:
+def test_what_is_measured(tmp_path: Path) -> None:
     results = Results(tmp_path / "results.csv")
-    results.add([row()])
+    results.add([row(), row(implementation="hf-pil"), row(workload="w2", implementation="floor")])
     reread = Results(results.path)
-    assert reread.finished(HERE, "640x480", 1, "autosched", "time", "abc")
-    assert not reread.finished(HERE, "640x480", 1, "autosched", "peak memory", "abc")
-    assert not reread.finished(HERE, "640x480", 2, "autosched", "time", "abc")
-    assert not reread.finished(HERE, "w1", 1, "autosched", "time", "abc")
-    assert not reread.finished(HERE, "640x480", 1, "autosched-v1", "time", "abc")
+    assert reread.measured(HERE, PLACE) == {"autosched", "hf-pil"}
+    assert reread.measured(HERE, ("qwen2.5-vl", "640x480", 2, "")) == set()
+    assert reread.measured(HERE, ("llava-next", "640x480", 1, "")) == set()
 
 
-@pytest.mark.parametrize("change", [{"cpu": "another"}, {"cpus": 4}, {"versions": "python 3; numpy 3"}])
+@pytest.mark.parametrize("change", [{"cpu": "another"}, {"cpus": 4}, {"versions": "numpy 3"}, {"code": "other"}])
 def test_another_environment_is_measured_anew(tmp_path: Path, change: dict[str, object]) -> None:
     results = Results(tmp_path / "results.csv")
     results.add([row()])
-    assert not results.finished(replace(HERE, **change), "640x480", 1, "autosched", "time", "abc")  # type: ignore[arg-type]
-
-
-def test_other_kernels_are_measured_anew(tmp_path: Path) -> None:
-    results = Results(tmp_path / "results.csv")
-    results.add([row()])
-    assert not results.finished(HERE, "640x480", 1, "autosched", "time", "abd")
+    assert results.measured(replace(HERE, **change), PLACE) == set()  # type: ignore[arg-type]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments.workloads import STANDARD, WORKLOADS, mixed_sizes
+from experiments.photographs import SIZES, photographs
+from experiments.workloads import WORKLOADS, mixed_sizes
 
 
 def test_mixed_sizes() -> None:
@@ -17,9 +18,8 @@ def test_mixed_sizes() -> None:
 
 
 def test_the_standard_workloads() -> None:
-    counts = {name: len(WORKLOADS[name].sizes) for name in STANDARD}
+    counts = {name: len(workload.sizes) for name, workload in WORKLOADS.items()}
     assert (counts["w1"], counts["w2"], counts["w3"], counts["w4"]) == (1, 32, 32, 8)
-    assert "tiny" not in STANDARD
 
 
 def test_scaling_down_keeps_the_ratios() -> None:
@@ -35,3 +35,9 @@ def test_images_are_photographs_of_the_sizes() -> None:
     assert all(image.mode == "RGB" and np.asarray(image).std() > 10 for image in images)
     assert all(np.array_equal(a, b) for a, b in zip(images, again, strict=True))
     assert not np.array_equal(images[0], images[1])
+
+
+def test_photographs_have_the_sizes_that_are_written_down() -> None:
+    pytest.importorskip("skimage.data")
+    pytest.importorskip("sklearn.datasets")
+    assert tuple(image.size for image in photographs()) == SIZES

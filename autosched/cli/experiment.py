@@ -1,0 +1,111 @@
+"""`autosched experiment`: the studies of a checkout: list them, run them, draw them."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import autosched
+from autosched.cli.options import duration, thread_count
+from autosched.errors import ArgumentError
+
+app = typer.Typer(no_args_is_help=True, help="Run the studies of a checkout, draw their figures.")
+
+Names = Annotated[list[str], typer.Argument(help="Experiments; `autosched experiment list` shows them.")]
+Families = Annotated[
+    list[str] | None, typer.Option("--family", "-f", help="Only this family; may be repeated.", show_default=False)
+]
+Workloads = Annotated[
+    list[str] | None, typer.Option("--workload", "-w", help="On this workload; may be repeated.", show_default=False)
+]
+Implementations = Annotated[
+    list[str] | None,
+    typer.Option("--implementation", "-i", help="Only this one beside the baselines.", show_default=False),
+]
+Counts = Annotated[
+    list[int] | None,
+    typer.Option("--threads", "-t", help="Threads; may be repeated. [default: 1 and all CPUs]", show_default=False),
+]
+Quick = Annotated[bool, typer.Option("--quick", help="Few rounds, to see whether it works; tables of their own.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Measure what is finished too.")]
+Budget = Annotated[
+    str, typer.Option("--budget", help="For everything together; what does not fit is left. [default: all it takes]")
+]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder of the figures.", show_default=False)]
+Results = Annotated[Path | None, typer.Option("--results", help="Folder of the tables.", show_default=False)]
+
+
+@app.command("list")
+def list_experiments() -> None:
+    """Experiments with their questions; families, implementations and workloads."""
+    _studies().list_all()
+
+
+@app.command("run")
+def run(
+    names: Names,
+    family: Families = None,
+    workload: Workloads = None,
+    implementation: Implementations = None,
+    threads: Counts = None,
+    quick: Quick = False,
+    fresh: Fresh = False,
+    budget: Budget = "",
+    results: Results = None,
+) -> None:
+    """Measure what is missing in the tables of experiments; stop it at any time and start it again."""
+    _run(names, family or (), workload or (), implementation or (), threads, quick, fresh, budget, results)
+
+
+@app.command("plot")
+def plot(names: Names, out: Out = None) -> None:
+    """Draw the figures of experiments from their tables."""
+    _studies().plot(names, out)
+
+
+@app.command("all")
+def everything(
+    threads: Counts = None, quick: Quick = False, fresh: Fresh = False, budget: Budget = "", results: Results = None
+) -> None:
+    """Run every experiment, draw every figure."""
+    studies = _studies()
+    names = list(studies.EXPERIMENTS)
+    _run(names, (), (), (), threads, quick, fresh, budget, results)
+    if not quick:
+        studies.plot(names)
+
+
+def _run(
+    names: Any,
+    families: Any,
+    workloads: Any,
+    implementations: Any,
+    threads: list[int] | None,
+    quick: bool,
+    fresh: bool,
+    budget: str,
+    results: Path | None,
+) -> None:
+    studies = _studies()
+    counts = sorted({thread_count(count) for count in threads or [1, thread_count(None)]})
+    selection = studies.Selection(tuple(families), tuple(workloads), tuple(implementations), tuple(counts))
+    seconds = duration(budget, "--budget") if budget else None
+    folder = {} if results is None else {"folder": results.resolve()}
+    studies.run_all(list(names), studies.Plan(selection, quick, fresh, seconds, **folder))
+
+
+def _studies() -> Any:
+    """The module that does everything. Raises ArgumentError where this is not a checkout."""
+    root = Path(autosched.__file__).resolve().parent.parent
+    if not (root / "experiments" / "command.py").exists():
+        raise ArgumentError(
+            "the experiments are not in the wheel; clone the repository, `pip install -e '.[dev]' torch torchvision` "
+            "there, and then this command"
+        )
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    return import_module("experiments.command")

@@ -1,0 +1,125 @@
+"""What `autosched experiment` does: lists, runs and draws experiments, and writes the report."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from autosched.errors import ArgumentError
+from experiments.environment import environment, load
+from experiments.experiment import EXPERIMENTS, Selection, table
+from experiments.family import FAMILIES
+from experiments.implementation import IMPLEMENTATIONS
+from experiments.results import Results
+from experiments.runner import Plan, run
+from experiments.workloads import WORKLOADS
+
+_WIDTH = 160
+"""Columns where the output is a file."""
+
+_BUSY = 0.3
+"""Load per CPU above which results are called noisy."""
+
+ROOT = Path(__file__).parent.parent
+
+
+def console() -> Console:
+    """Where everything goes."""
+    made = Console(highlight=False)
+    if not made.is_terminal:
+        made.width = _WIDTH
+    return made
+
+
+def list_all() -> None:
+    """Prints experiments, families, implementations and workloads."""
+    out = console()
+    listed = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("experiment", "question", "rows here", "figures"):
+        listed.add_column(heading, no_wrap=heading != "question")
+    for experiment in EXPERIMENTS.values():
+        path = table(experiment.name)
+        rows = str(sum(1 for _ in Results(path))) if path.exists() else ""
+        listed.add_row(experiment.name, experiment.question, rows, " ".join(experiment.plots))
+    out.print(listed)
+    for title, names in (("families", FAMILIES), ("implementations", IMPLEMENTATIONS), ("workloads", WORKLOADS)):
+        out.print(f"\n{title}: {', '.join(names)}", soft_wrap=True)
+
+
+def run_all(names: Sequence[str], plan: Plan) -> None:
+    """Measures what is missing of experiments. Raises ArgumentError where a name is unknown.
+
+    Every number of threads has a process of its own, because some libraries read it once a process.
+    """
+    out = console()
+    _check(names, plan.selection)
+    if load() > _BUSY * environment().cpus:
+        out.print(f"[yellow]The load is {load()}: other programs run, and these numbers will be noisy.[/yellow]")
+    begin = time.perf_counter()
+    counts = plan.selection.threads
+    for done, threads in enumerate(counts):
+        here = replace(plan, selection=replace(plan.selection, threads=(threads,)))
+        if plan.budget is not None:
+            left_over = max(0.0, plan.budget - (time.perf_counter() - begin))
+            here = replace(here, budget=left_over / (len(counts) - done))
+        _child(names, here, threads)
+    where = ", ".join(str(table(name, plan.quick, plan.folder)) for name in names)
+    out.print(
+        f"{environment().cpu}; {environment().versions}; code {environment().code}\nrows: {where}", soft_wrap=True
+    )
+
+
+def plot(names: Sequence[str], folder: Path | None = None) -> None:
+    """Draws the figures of experiments from their tables. Raises ArgumentError where a name is unknown."""
+    _check(names, Selection())
+    scripts = dict.fromkeys(script for name in names for script in EXPERIMENTS[name].plots)
+    for script in scripts:
+        import_module(f"plots.plot_{script}").main(*([folder] if folder else []))
+
+
+def _check(names: Sequence[str], selection: Selection) -> None:
+    for name in names:
+        assert EXPERIMENTS[name]
+    for chosen, known in (
+        (selection.families, FAMILIES),
+        (selection.implementations, IMPLEMENTATIONS),
+    ):
+        for name in chosen:
+            assert known[name]  # type: ignore[index]
+    for name in selection.workloads:
+        if name not in WORKLOADS:
+            raise ArgumentError(f"there is no workload called {name!r}; there are {', '.join(WORKLOADS)}")
+
+
+def _child(names: Sequence[str], plan: Plan, threads: int) -> None:
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    limits = {"HL_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads), "PYTHONPATH": path}
+    job = json.dumps({"names": list(names), **asdict(replace(plan, folder=str(plan.folder)))})  # type: ignore[arg-type]
+    done = subprocess.run([sys.executable, "-m", "experiments.command", job], env={**os.environ, **limits}, check=False)
+    if done.returncode:
+        raise ArgumentError(f"the process that measures on {threads} threads ended with status {done.returncode}")
+
+
+def _here(job: dict[str, Any]) -> None:
+    """Runs what `_child` has sent."""
+    names = job.pop("names")
+    plan = Plan(**{**job, "selection": Selection(**job["selection"]), "folder": Path(job["folder"])})
+    out = console()
+    left = run([EXPERIMENTS[name] for name in names], plan, out)
+    if left:
+        out.print(f"the budget is over; {left} cases are left, which the same command goes on with")
+
+
+if __name__ == "__main__":
+    _here(json.loads(sys.argv[1]))

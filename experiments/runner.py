@@ -1,0 +1,109 @@
+"""Runs the cases of experiments: what is finished is left, what is measured is kept at once, time is shared out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from experiments.environment import environment, load
+from experiments.experiment import Case, Effort, Experiment, Number, Selection, table
+from experiments.implementation import NotAvailableError
+from experiments.intervals import Interval
+from experiments.results import LEFT_OUT, RESULTS, Results, Row
+
+QUICK_SECONDS = 0.5
+_NOTHING = Interval(0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run and how.
+
+    Attributes:
+        selection: of the experiments' cases.
+        quick: few rounds; rows go to files of their own.
+        fresh: what is finished is measured too.
+        budget: seconds of all together, None for as long as it takes. What does not fit is left for the next run.
+        folder: of the results.
+    """
+
+    selection: Selection = field(default_factory=Selection)
+    quick: bool = False
+    fresh: bool = False
+    budget: float | None = None
+    folder: Path = RESULTS
+
+
+def run(experiments: Sequence[Experiment], plan: Plan, console: Console) -> int:
+    """Measures what is not finished; returns how many cases are left."""
+    begin = time.perf_counter()
+    kept = {e.name: Results(table(e.name, plan.quick, plan.folder)) for e in experiments}
+    todo = [
+        (e, case)
+        for e in experiments
+        for case in e.cases(plan.selection)
+        if plan.fresh or not finished(kept[e.name], case)
+    ]
+    columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
+    overheads: list[float] = []
+    with Progress(*columns, console=console, transient=True) as progress:
+        line = progress.add_task("", total=len(todo))
+        for done, (experiment, case) in enumerate(todo):
+            left = None if plan.budget is None else plan.budget - (time.perf_counter() - begin)
+            if left is not None and left <= 0:
+                return len(todo) - done
+            seconds = _share([c for _, c in todo[done:]], overheads, left, plan.quick)
+            where = f"{experiment.name}: {' '.join(str(part) for part in case.place if part)}"
+            progress.update(line, completed=done, description=where)
+            started = time.perf_counter()
+            effort = Effort(
+                seconds, plan.quick, lambda text, w=where: progress.update(line, description=f"{w}: {text}")
+            )
+            kept[experiment.name].add(rows(case, effort))
+            overheads.append(max(0.0, time.perf_counter() - started - seconds))
+            if not console.is_terminal:
+                console.print(f"{time.perf_counter() - begin:6.0f} s  {where}", highlight=False)
+    return 0
+
+
+def finished(results: Results, case: Case) -> bool:
+    """Whether everything of a case was measured in this environment."""
+    return set(case.subjects) <= results.measured(environment(), case.place)
+
+
+def rows(case: Case, effort: Effort) -> Iterator[Row]:
+    """Measures a case. Where it cannot be, one row an implementation says why."""
+    busy = load()
+    try:
+        numbers = list(case.measure(effort))
+    except NotAvailableError as reason:
+        numbers = [left_out(name, str(reason)) for name in case.subjects]
+    present = {number.implementation for number in numbers}
+    numbers += [left_out(name, "it gave no numbers") for name in case.subjects if name not in present]
+    for number in numbers:
+        given = asdict(number)
+        given |= given.pop("interval")
+        yield Row(*case.place, load=busy, **given, **asdict(environment()))
+
+
+def left_out(name: str, reason: str) -> Number:
+    """Why an implementation has no number."""
+    return Number(name, LEFT_OUT, _NOTHING, "", note=" ".join(reason.split()))
+
+
+def _share(cases: Sequence[Case], overheads: Iterable[float], left: float | None, quick: bool) -> float:
+    """The seconds of repetitions of the first case: what it asks for, or its share of what is left."""
+    if quick:
+        return QUICK_SECONDS
+    wanted = cases[0].seconds
+    if left is None:
+        return wanted
+    known = list(overheads)
+    expected = len(cases) * (sum(known) / len(known) if known else 0.0)
+    share = max(0.0, left - expected) / sum(case.seconds for case in cases)
+    return wanted * min(1.0, share)

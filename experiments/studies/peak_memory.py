@@ -1,0 +1,51 @@
+"""Peak memory of a call over its output, each in a clean process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from experiments import memory
+from experiments.experiment import EXPERIMENTS, Case, Effort, Experiment, Number, Selection
+from experiments.family import FAMILIES
+from experiments.intervals import Interval
+
+_WORKLOADS = ("w2", "w4")
+_MEGABYTE = 1e6
+_SECONDS = 8.0
+
+
+def cases(selection: Selection) -> Iterator[Case]:
+    """A case an implementation, so that a run can be stopped between any two processes."""
+    for family in FAMILIES.values():
+        if selection.families and family.name not in selection.families:
+            continue
+        names = selection.chosen(family.implementations, selection.implementations)
+        for workload in selection.workloads or (name for name in _WORKLOADS if name in family.workloads):
+            for threads in selection.threads:
+                for name in names:
+                    measure = partial(_measure, family.name, workload, name, threads)
+                    yield Case(family.name, workload, threads, (name,), measure, _SECONDS, case=name)
+
+
+def _measure(family: str, workload: str, name: str, threads: int, effort: Effort) -> list[Number]:
+    peak = memory.measure(family, workload, name, threads)
+
+    def number(measure: str, value: float, unit: str) -> Number:
+        return Number(name, measure, Interval(value, value, value), unit)
+
+    return [
+        number("peak memory", peak.ratio, "x output"),
+        number("extra memory", peak.extra / _MEGABYTE, "MB"),
+        number("output", peak.output / _MEGABYTE, "MB"),
+    ]
+
+
+EXPERIMENTS.add(
+    Experiment(
+        "memory",
+        "Peak memory of existing implementations and of autosched",
+        "How much memory does a call need at its peak, relative to what it returns?",
+        cases,
+    )
+)

@@ -1,0 +1,47 @@
+"""`autosched experiment`: what there is, what is refused, and that a wheel says what it needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import autosched as package
+from autosched.cli.main import run
+
+
+def say(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    status = run(["experiment", *arguments])
+    captured = capsys.readouterr()
+    return status, " ".join((captured.out + captured.err).split())
+
+
+def test_list(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("transformers")
+    status, said = say(capsys, "list")
+    assert status == 0 and "runtime" in said and "families: qwen2.5-vl" in said and "w4" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "runtimes"), "there is no experiment called 'runtimes'; did you mean runtime"),
+        (("run", "runtime", "--family", "qwen"), "there is no family called 'qwen'"),
+        (("run", "runtime", "-w", "w9"), "there is no workload called 'w9'"),
+        (("run", "runtime", "-i", "pil"), "there is no implementation called 'pil'"),
+        (("run", "runtime", "--budget", "soon"), "--budget 'soon' is not a duration"),
+        (("run", "runtime", "-t", "0"), "--threads is 0"),
+    ],
+)
+def test_mistakes(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str) -> None:
+    pytest.importorskip("transformers")
+    status, said = say(capsys, *arguments)
+    assert status == 2 and message in said
+
+
+def test_a_wheel_says_that_a_checkout_is_needed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(package, "__file__", str(tmp_path / "site-packages" / "autosched" / "__init__.py"))
+    status, said = say(capsys, "list")
+    assert status == 2 and "the experiments are not in the wheel; clone the repository" in said
