@@ -97,13 +97,19 @@ def hugging_face(name: str, **settings: Any) -> Callable[[Workload, Reference], 
     return make
 
 
-def load_class(name: str, reference: Reference) -> Any:
-    """The class of a backend, whatever the installed transformers calls it. Raises NotAvailableError."""
+def transformers_module() -> Any:
+    """transformers, without its warnings. Raises NotAvailableError."""
     try:
         import transformers
     except ImportError as error:
         raise NotAvailableError("transformers is not installed; pip install 'autosched[hf]'") from error
     transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    return transformers
+
+
+def load_class(name: str, reference: Reference) -> Any:
+    """The class of a backend, whatever the installed transformers calls it. Raises NotAvailableError."""
+    transformers = transformers_module()
     old = int(transformers.__version__.partition(".")[0]) < 5
     suffix = {"torchvision": "Fast" if old else "", "pil": "" if old else "Pil"}[reference]
     try:

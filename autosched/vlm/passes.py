@@ -185,6 +185,13 @@ def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str) -
     return s.vectorize("planes", "x", 16).loads("planes", "src", "permute64")
 
 
+def passes_at_root(s: Schedule) -> Schedule:
+    """Adds both passes of the resize to a schedule, each computed at the root, in parallel rows."""
+    for name in ("first", "resized"):
+        s = s.compute_root(name).reorder(name, "y", "c", "x").parallel(name, "y").vectorize(name, "x", 16)
+    return s
+
+
 def measures(image: Source, size: tuple[int, int]) -> dict[str, float]:
     """What places an image [H, W, C] that is resized to `size` in a bucket."""
     return {"stretch": image.shape[1] / size[1]}

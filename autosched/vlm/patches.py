@@ -18,7 +18,7 @@ from autosched.imaging.patchify import patchify
 from autosched.lang import Expr, Func, relayout
 from autosched.runtime import Call
 from autosched.schedule import Schedule
-from autosched.vlm.passes import BUCKETS, Algorithm, Canvas, Source, bind, kernel, pass_arguments, strips
+from autosched.vlm.passes import BUCKETS, Algorithm, Canvas, Source, bind, kernel, pass_arguments, passes_at_root, strips
 from autosched.vlm.preparation import Preparation
 from autosched.workload import Bucket
 
@@ -61,7 +61,7 @@ class PatchAlgorithm(Algorithm):
 
 def naive(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
     """v1: every stage computed at the root, in parallel rows, vectorised along x."""
-    s = _passes_at_root(Schedule())
+    s = passes_at_root(Schedule())
     s = s.compute_root("cut").parallel("cut", "gy").vectorize("cut", "px", 16)
     s = s.compute_root("normalized").parallel("normalized", "gy").vectorize("normalized", "px", 16)
     return s.parallel("patches", "gy").vectorize("patches", "px", 16)
@@ -69,13 +69,7 @@ def naive(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
 
 def pointwise_fused(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
     """v2: as v1, with bytes put in order and normalised where patches are written."""
-    return _passes_at_root(Schedule()).parallel("patches", "gy").vectorize("patches", "px", 16)
-
-
-def _passes_at_root(s: Schedule) -> Schedule:
-    for name in ("first", "resized"):
-        s = s.compute_root(name).reorder(name, "y", "c", "x").parallel(name, "y").vectorize(name, "x", 16)
-    return s
+    return passes_at_root(Schedule()).parallel("patches", "gy").vectorize("patches", "px", 16)
 
 
 def fused(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:

@@ -16,7 +16,7 @@ from autosched.imaging.byte_table import CHANNELS
 from autosched.lang import Expr, Func, Param, relayout, variables
 from autosched.runtime import Call
 from autosched.schedule import Schedule
-from autosched.vlm.passes import Algorithm, Canvas, best_schedule, kernel, pass_arguments, strips
+from autosched.vlm.passes import BUCKETS, Algorithm, Canvas, best_schedule, kernel, pass_arguments, passes_at_root, strips
 from autosched.vlm.preparation import Preparation
 from autosched.workload import Bucket
 
@@ -39,21 +39,45 @@ class TileAlgorithm(Algorithm):
         return relayout(values, "tiles", (ty, tx, c, y, x), (c, ty * height + y, tx * width + x)).bound(c, CHANNELS)
 
     def default(self, bucket: Bucket) -> Schedule:
-        """The built-in schedule: strips of a row of tiles, whole lines past the caches.
+        """The built-in schedule."""
+        return streamed(self, bucket)
 
-        Bytes are read again by the next resize, so they stay in the caches.
-        """
-        s = Schedule().inline("normalized").split("tiles", "y", "yo", "yi", _STRIP)
-        s = s.reorder("tiles", "ty", "yo", "tx", "c", "yi", "x").fuse("tiles", "ty", "yo", "strip")
-        s = s.vectorize("tiles", "x", 64 if self.values == "bytes" else 16).parallel("tiles", "strip")
-        return strips(s if self.values == "bytes" else s.stream("tiles"), self, bucket, "tiles", "strip")
+
+def naive(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
+    """v1: every stage computed at the root, in parallel, vectorised along x."""
+    s = passes_at_root(Schedule()).compute_root("normalized").reorder("normalized", "y", "c", "x")
+    return _planes_in_parallel(s.parallel("normalized", "y").vectorize("normalized", "x", 16))
+
+
+def pointwise_fused(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
+    """v2: as v1, with bytes normalised where tiles are written."""
+    return _planes_in_parallel(passes_at_root(Schedule()))
+
+
+def _planes_in_parallel(s: Schedule) -> Schedule:
+    s = s.fuse("tiles", "ty", "tx", "tile").fuse("tiles", "tile", "c", "plane")
+    return s.parallel("tiles", "plane").vectorize("tiles", "x", 16)
+
+
+def fused(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
+    """v3: both passes one strip of a row of tiles at a time, in the cache, then values straight to the output."""
+    s = Schedule().inline("normalized").split("tiles", "y", "yo", "yi", _STRIP)
+    s = s.reorder("tiles", "ty", "yo", "tx", "c", "yi", "x").fuse("tiles", "ty", "yo", "strip")
+    s = s.vectorize("tiles", "x", 64 if a.values == "bytes" else 16).parallel("tiles", "strip")
+    return strips(s, a, bucket, "tiles", "strip")
+
+
+def streamed(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
+    """As v3, in whole lines past the caches. Bytes are read again by the next resize, so they stay in the caches."""
+    s = fused(a, bucket)
+    return s if a.values == "bytes" else s.stream("tiles")
 
 
 #: Rows of tiles that are computed at once: their first pass overlaps that of the next by the taps of a window.
 _STRIP = 32
 
 #: Schedules by name; each takes the algorithm and a bucket.
-NAMED = {"default": TileAlgorithm.default}
+NAMED = {"default": streamed, "v1": naive, "v2": pointwise_fused, "v3": fused}
 
 
 @dataclass(frozen=True)

@@ -4,4 +4,4 @@ Names that end in another library's name compute what is comparable with it, wit
 """
 
 #: In the order of tables.
-MODULES = ("huggingface", "model_card", "rust", "ours")
+MODULES = ("huggingface", "model_card", "rust", "in_halide", "libraries", "ours")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from typing import Final
 
 from autosched.vlm.preparation import Reference
 from experiments.family import Family
-from experiments.implementation import IMPLEMENTATIONS, Implementation, NotAvailableError, Run
+from experiments.implementation import IMPLEMENTATIONS, Images, Implementation, NotAvailableError, Output, Run
 from experiments.workloads import Workload
+
+#: Workloads of one size each.
+_COMPILED_FOR: Final = ("w1", "w4", "tiny")
 
 
 def _backend(reference: Reference) -> Callable[[Family, Workload, int], Run]:
@@ -27,11 +32,17 @@ def _compiled(family: Family, workload: Workload, threads: int) -> Run:
         import torch
     except ImportError as error:
         raise NotAvailableError("torch is not installed") from error
-    if len(set(workload.sizes)) > 4:
-        raise NotAvailableError("torch.compile would compile anew for every size of image")
+    if workload.name not in _COMPILED_FOR:
+        raise NotAvailableError("torch.compile takes 10 to 30 s a size, so it is measured on some workloads only")
     processor = family.processor(workload, "torchvision")
     processor._preprocess = torch.compile(processor._preprocess, dynamic=False)
-    return lambda images: family.call(processor, images)
+
+    def run(images: Images) -> Output:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            return family.call(processor, images)
+
+    return run
 
 
 IMPLEMENTATIONS.add(
