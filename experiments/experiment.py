@@ -78,20 +78,28 @@ class Case:
 
 @dataclass(frozen=True)
 class Selection:
-    """What of an experiment is wanted; an empty choice is everything."""
+    """What of an experiment is wanted; an empty choice is everything.
+
+    Attributes:
+        families, workloads, implementations: names.
+        threads: numbers of threads that are measured now.
+        most: the largest number of threads of the whole run, for what is measured on all of them only.
+    """
 
     families: Sequence[str] = ()
     workloads: Sequence[str] = ()
     implementations: Sequence[str] = ()
     threads: Sequence[int] = (1,)
-
-    def of(self, name: str, wanted: Sequence[str]) -> bool:
-        """Whether `name` is wanted."""
-        return not wanted or name in wanted
+    most: int = 1
 
     def chosen(self, names: Iterable[str], wanted: Sequence[str]) -> list[str]:
-        """The wanted ones, in order. A workload that is named is wanted even where it is not a usual one."""
+        """Those of `names` that are wanted, in order."""
         return [name for name in names if not wanted or name in wanted]
+
+    @property
+    def all_threads(self) -> list[int]:
+        """The largest number of threads, where it is measured now."""
+        return [count for count in self.threads if count == self.most]
 
 
 @dataclass(frozen=True)

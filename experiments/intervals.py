@@ -48,6 +48,14 @@ def ratio_of_medians(numerator: Sequence[float], denominator: Sequence[float]) -
     return _estimate(rounds, lambda medians: medians[..., 0] / medians[..., 1])
 
 
+def ratio_of_ratios(
+    numerator: tuple[Sequence[float], Sequence[float]], denominator: tuple[Sequence[float], Sequence[float]]
+) -> Interval:
+    """(a / b) / (c / d) of medians, for times a, b and c, d that were taken in the same rounds."""
+    rounds = np.array([*numerator, *denominator], np.float64)
+    return _estimate(rounds, lambda m: m[..., 0] / m[..., 1] / (m[..., 2] / m[..., 3]))
+
+
 def _estimate(rounds: npt.NDArray[np.float64], combine: _Combine) -> Interval:
     """`combine` of the medians of each row, and its percentile interval when columns are resampled together."""
     count = rounds.shape[1]

@@ -92,7 +92,9 @@ def _run(
 ) -> None:
     studies = _studies()
     counts = sorted({thread_count(count) for count in threads or [1, thread_count(None)]})
-    selection = studies.Selection(tuple(families), tuple(workloads), tuple(implementations), tuple(counts))
+    selection = studies.Selection(
+        *(tuple(names) for names in (families, workloads, implementations, counts)), most=max(counts)
+    )
     seconds = duration(budget, "--budget") if budget else None
     folder = {} if results is None else {"folder": results.resolve()}
     studies.run_all(list(names), studies.Plan(selection, quick, fresh, seconds, **folder))

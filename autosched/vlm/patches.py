@@ -18,7 +18,17 @@ from autosched.imaging.patchify import patchify
 from autosched.lang import Expr, Func, relayout
 from autosched.runtime import Call
 from autosched.schedule import Schedule
-from autosched.vlm.passes import BUCKETS, Algorithm, Canvas, Source, bind, kernel, pass_arguments, passes_at_root, strips
+from autosched.vlm.passes import (
+    BUCKETS,
+    Algorithm,
+    Canvas,
+    Source,
+    bind,
+    kernel,
+    pass_arguments,
+    passes_at_root,
+    strips,
+)
 from autosched.vlm.preparation import Preparation
 from autosched.workload import Bucket
 

@@ -16,7 +16,16 @@ from autosched.imaging.byte_table import CHANNELS
 from autosched.lang import Expr, Func, Param, relayout, variables
 from autosched.runtime import Call
 from autosched.schedule import Schedule
-from autosched.vlm.passes import BUCKETS, Algorithm, Canvas, best_schedule, kernel, pass_arguments, passes_at_root, strips
+from autosched.vlm.passes import (
+    BUCKETS,
+    Algorithm,
+    Canvas,
+    best_schedule,
+    kernel,
+    pass_arguments,
+    passes_at_root,
+    strips,
+)
 from autosched.vlm.preparation import Preparation
 from autosched.workload import Bucket
 
