@@ -70,9 +70,11 @@ def run_all(names: Sequence[str], plan: Plan) -> None:
     counts = plan.selection.threads
     for done, threads in enumerate(counts):
         here = replace(plan, selection=replace(plan.selection, threads=(threads,)))
+        spent, rest = time.perf_counter() - begin, len(counts) - done
         if plan.budget is not None:
-            left_over = max(0.0, plan.budget - (time.perf_counter() - begin))
-            here = replace(here, budget=left_over / (len(counts) - done))
+            here = replace(here, budget=max(0.0, plan.budget - spent) / rest)
+        if plan.stop_after is not None:
+            here = replace(here, stop_after=max(0.0, plan.stop_after - spent))
         _child(names, here, threads)
     where = ", ".join(str(table(name, plan.quick, plan.folder)) for name in names)
     out.print(
@@ -118,7 +120,7 @@ def _here(job: dict[str, Any]) -> None:
     out = console()
     left = run([EXPERIMENTS[name] for name in names], plan, out)
     if left:
-        out.print(f"the budget is over; {left} cases are left, which the same command goes on with")
+        out.print(f"the time is over; {left} cases are left, which the same command goes on with")
 
 
 if __name__ == "__main__":

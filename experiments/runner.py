@@ -28,7 +28,9 @@ class Plan:
         selection: of the experiments' cases.
         quick: few rounds; rows go to files of their own.
         fresh: what is finished is measured too.
-        budget: seconds of all together, None for as long as it takes. What does not fit is left for the next run.
+        budget: seconds of all together, which cases share, None for as long as they ask for. What does not fit is left
+            for the next run.
+        stop_after: seconds after which no case is begun; None for never.
         folder: of the results.
     """
 
@@ -36,6 +38,7 @@ class Plan:
     quick: bool = False
     fresh: bool = False
     budget: float | None = None
+    stop_after: float | None = None
     folder: Path = RESULTS
 
 
@@ -55,7 +58,8 @@ def run(experiments: Sequence[Experiment], plan: Plan, console: Console) -> int:
         line = progress.add_task("", total=len(todo))
         for done, (experiment, case) in enumerate(todo):
             left = None if plan.budget is None else plan.budget - (time.perf_counter() - begin)
-            if left is not None and left <= 0:
+            over = plan.stop_after is not None and time.perf_counter() - begin > plan.stop_after
+            if over or (left is not None and left <= 0):
                 return len(todo) - done
             seconds = _share([c for _, c in todo[done:]], overheads, left, plan.quick)
             where = f"{experiment.name}: {' '.join(str(part) for part in case.place if part)}"

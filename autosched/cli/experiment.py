@@ -32,9 +32,8 @@ Counts = Annotated[
 ]
 Quick = Annotated[bool, typer.Option("--quick", help="Few rounds, to see whether it works; tables of their own.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Measure what is finished too.")]
-Budget = Annotated[
-    str, typer.Option("--budget", help="For everything together; what does not fit is left. [default: all it takes]")
-]
+Budget = Annotated[str, typer.Option("--budget", help="For everything together, shared out. [default: all it takes]")]
+Stop = Annotated[str, typer.Option("--stop-after", help="Begin nothing new after that; the same command goes on.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder of the figures.", show_default=False)]
 Results = Annotated[Path | None, typer.Option("--results", help="Folder of the tables.", show_default=False)]
 
@@ -55,10 +54,11 @@ def run(
     quick: Quick = False,
     fresh: Fresh = False,
     budget: Budget = "",
+    stop_after: Stop = "",
     results: Results = None,
 ) -> None:
     """Measure what is missing in the tables of experiments; stop it at any time and start it again."""
-    _run(names, family or (), workload or (), implementation or (), threads, quick, fresh, budget, results)
+    _run(names, family or (), workload or (), implementation or (), threads, quick, fresh, budget, stop_after, results)
 
 
 @app.command("plot")
@@ -69,12 +69,17 @@ def plot(names: Names, out: Out = None) -> None:
 
 @app.command("all")
 def everything(
-    threads: Counts = None, quick: Quick = False, fresh: Fresh = False, budget: Budget = "", results: Results = None
+    threads: Counts = None,
+    quick: Quick = False,
+    fresh: Fresh = False,
+    budget: Budget = "",
+    stop_after: Stop = "",
+    results: Results = None,
 ) -> None:
     """Run every experiment, draw every figure."""
     studies = _studies()
     names = list(studies.EXPERIMENTS)
-    _run(names, (), (), (), threads, quick, fresh, budget, results)
+    _run(names, (), (), (), threads, quick, fresh, budget, stop_after, results)
     if not quick:
         studies.plot(names)
 
@@ -88,6 +93,7 @@ def _run(
     quick: bool,
     fresh: bool,
     budget: str,
+    stop_after: str,
     results: Path | None,
 ) -> None:
     studies = _studies()
@@ -96,8 +102,9 @@ def _run(
         *(tuple(names) for names in (families, workloads, implementations, counts)), most=max(counts)
     )
     seconds = duration(budget, "--budget") if budget else None
+    end = duration(stop_after, "--stop-after") if stop_after else None
     folder = {} if results is None else {"folder": results.resolve()}
-    studies.run_all(list(names), studies.Plan(selection, quick, fresh, seconds, **folder))
+    studies.run_all(list(names), studies.Plan(selection, quick, fresh, seconds, end, **folder))
 
 
 def _studies() -> Any:

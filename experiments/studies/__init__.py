@@ -1,4 +1,4 @@
 """A file an experiment; each registers what it holds in `experiments.experiment.EXPERIMENTS`."""
 
 #: In the order of the report.
-MODULES = ("runtime", "peak_memory", "profile", "schedules", "restated", "strips")
+MODULES = ("runtime", "peak_memory", "profile", "agreement", "schedules", "restated", "strips", "ablation")

@@ -11,18 +11,21 @@ from experiments.family import FAMILIES
 from experiments.intervals import Interval
 
 _WORKLOADS = ("w2", "w4")
+_LEFT_OUT = ("hf-compiled", "halide-adams2019")
+"""Take half a minute to compile in every process."""
+
 _MEGABYTE = 1e6
 _SECONDS = 8.0
 
 
 def cases(selection: Selection) -> Iterator[Case]:
-    """A case an implementation, so that a run can be stopped between any two processes."""
+    """A case an implementation on all threads, so that a run can be stopped between any two processes."""
     for family in FAMILIES.values():
         if selection.families and family.name not in selection.families:
             continue
-        names = selection.chosen(family.implementations, selection.implementations)
+        names = selection.implementations or [n for n in family.implementations if n not in _LEFT_OUT]
         for workload in selection.workloads or (name for name in _WORKLOADS if name in family.workloads):
-            for threads in selection.threads:
+            for threads in selection.all_threads:
                 for name in names:
                     measure = partial(_measure, family.name, workload, name, threads)
                     yield Case(family.name, workload, threads, (name,), measure, _SECONDS, case=name)

@@ -21,7 +21,8 @@ from experiments.workloads import WORKLOADS, Workload
 
 _WORKLOADS: Final = ("1920x1080", "w3")
 _PROFILED: Final = ("hf-torchvision", "hf-pil", "model-card", "autosched", "autosched-card")
-_SECONDS = 6.0
+_SECONDS = 2.5
+"""Of each implementation."""
 _COPIED = 1 << 26
 """Bytes of the array whose copies tell how fast memory can be moved; more than the caches hold."""
 

@@ -19,7 +19,7 @@ from experiments.kernels import Bench, Variant, bench
 from experiments.workloads import WORKLOADS
 
 _WORKLOADS: Final = ("1920x1080", "3840x2160")
-_SECONDS = 6.0
+_SECONDS = 5.0
 BASE: Final = "restated and scheduled"
 
 

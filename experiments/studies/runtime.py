@@ -10,7 +10,7 @@ from experiments.experiment import EXPERIMENTS, Case, Experiment, Selection
 from experiments.family import FAMILIES, Family
 from experiments.workloads import WORKLOADS
 
-_SECONDS = 10.0
+_SECONDS = 6.0
 
 
 def cases(selection: Selection) -> Iterator[Case]:
