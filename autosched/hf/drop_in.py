@@ -8,19 +8,28 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from autosched.hf.explanation import Explanation
+from autosched.hf.resolved import Resolved
 
 
 class _ThreadLocal(threading.local):
     explanation: Explanation | None = None
     recording: Any = None
+    asked: tuple[str | None, Any] | None = None
 
 
 @dataclass(slots=True)
 class State:
-    """What a drop-in knows beyond its Hugging Face attributes: its thread limit and, per thread, the latest call."""
+    """What a drop-in knows beyond its Hugging Face attributes.
+
+    Attributes:
+        threads: its thread limit.
+        local: per thread, what the latest call did and what the present one is about.
+        resolved: the resolved arguments of calls that give nothing but ``return_tensors``, by that.
+    """
 
     threads: int | None = None
     local: _ThreadLocal = field(default_factory=_ThreadLocal)
+    resolved: dict[str | None, Resolved] = field(default_factory=dict)
 
 
 class DropIn:

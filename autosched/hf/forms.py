@@ -26,6 +26,7 @@ from autosched.hf.explanation import Explanation
 from autosched.hf.family import Arguments, Batch, Family
 from autosched.hf.images import CHANNELS, as_hwc, as_pixels, describe, is_pil, is_plain, is_tensor, require_bytes
 from autosched.hf.registry import Support
+from autosched.hf.resolved import Resolved, is_common
 from autosched.vlm.passes import Source
 from autosched.vlm.preparation import Reference
 
@@ -126,7 +127,27 @@ class Form5(FamilyDropIn):
     __slots__ = ()
     _autosched_generation = 5
 
+    def preprocess(self, images: Any, *args: Any, **kwargs: Any) -> Any:
+        # What a class of somebody else's does before it computes is not known.
+        published = self.autosched_original_class.__module__.startswith("transformers.")
+        if args or not published or not is_common(kwargs):
+            return super().preprocess(images, *args, **kwargs)  # type: ignore[misc]
+        state, wanted = self._autosched_state, kwargs.get("return_tensors")
+        known = state.resolved.get(wanted)
+        if known is not None and known.holds(vars(self)):
+            return self._preprocess_image_like_inputs(images, **known.values)
+        state.local.asked = wanted, images
+        try:
+            return super().preprocess(images, **kwargs)  # type: ignore[misc]
+        finally:
+            state.local.asked = None
+
     def _preprocess_image_like_inputs(self, images: Any, *args: Any, **kwargs: Any) -> Any:
+        state = self._autosched_state
+        if state.local.asked is not None:
+            wanted, given = state.local.asked
+            if given is images and not args:  # otherwise more than the arguments was prepared
+                state.resolved[wanted] = Resolved.of(kwargs, vars(self))
         images = self.fetch_images(images)  # type: ignore[attr-defined]
         try:
             read.require_cpu(kwargs.get("device"))

@@ -7,6 +7,7 @@ from autosched.lang.func import Pipeline
 from autosched.runtime.bands import Bands, bind_bands
 from autosched.runtime.kernel import Call, Kernel, run_calls
 from autosched.runtime.pool import empty
+from autosched.runtime.template import Missing, Template, template
 from autosched.runtime.threads import default_threads
 from autosched.schedule.schedule import Schedule
 
@@ -20,4 +21,16 @@ def compile(pipeline: Pipeline, schedule: Schedule | None = None) -> Kernel:  # 
     return Kernel(pipeline, schedule)
 
 
-__all__ = ["Bands", "Call", "Kernel", "bind_bands", "compile", "default_threads", "empty", "run_calls"]
+__all__ = [
+    "Bands",
+    "Call",
+    "Kernel",
+    "Missing",
+    "Template",
+    "bind_bands",
+    "compile",
+    "default_threads",
+    "empty",
+    "run_calls",
+    "template",
+]

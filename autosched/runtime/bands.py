@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import as_strided
 
 from autosched.lower.demands import end_name
 from autosched.runtime.kernel import Call, Kernel
+from autosched.runtime.template import Missing
 
 #: Bytes behind a row that kernels may read with the row, if they are there; see `lower.vectorize`.
 _BEHIND = 256
@@ -95,10 +95,7 @@ def bind_bands(
     `needed` gives the rows that iterations of the coordinate `loop` of the output read. Where the schedule has other
     stages than the output's, or does not have this loop outermost, all rows are had before.
     """
-    # Binding looks at where an array is and how it is laid out, never at what is in it.
-    anywhere = np.zeros(1, bands.dtype)
-    stand_in = as_strided(anywhere, bands.shape, bands.strides, writeable=False)
-    arrays: dict[str, Any] = {**given, name: stand_in}
+    arrays: dict[str, Any] = {**given, name: Missing.like(bands).stand_in()}
     call = kernel.bind(**arrays)
     stages = call.built.lowered.stages
     slots = tuple(call.built.slots[n] for n in (name, end_name(name)) if n in call.built.slots)

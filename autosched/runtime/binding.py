@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -55,13 +55,7 @@ class Frame:
 
     def fill(self, arrays: Mapping[str, Array]) -> tuple[Array, tuple[Any, ...]]:
         """The arguments for these arrays, and what must stay alive as long as they are used."""
-        arguments = self.arguments.copy()
-        for m in self.moving:
-            address = arrays[m.name].ctypes.data
-            if m.slot is not None:
-                arguments[m.slot] = address
-            if m.end_slot is not None:
-                arguments[m.end_slot] = address + m.length
+        arguments = self._placed(arrays)
         memories = []
         for root in self.roots:
             memory = self._memory(root)
@@ -69,6 +63,23 @@ class Frame:
             if root.slot is not None:
                 arguments[root.slot] = memory.ctypes.data + (-memory.ctypes.data % _LINE)
         return arguments, (*self.keep, *arrays.values(), *memories)
+
+    def settled(self, arrays: Mapping[str, Array]) -> Frame:
+        """The frame of calls that have these arrays in common."""
+        moving = tuple(m for m in self.moving if m.name not in arrays)
+        fixed = replace(self, moving=tuple(m for m in self.moving if m.name in arrays))
+        return replace(self, arguments=fixed._placed(arrays), moving=moving, keep=(*self.keep, *arrays.values()))
+
+    def _placed(self, arrays: Mapping[str, Array]) -> Array:
+        """The arguments with the addresses of what moves."""
+        arguments = self.arguments.copy()
+        for m in self.moving:
+            address = arrays[m.name].__array_interface__["data"][0]  # quicker than .ctypes
+            if m.slot is not None:
+                arguments[m.slot] = address
+            if m.end_slot is not None:
+                arguments[m.end_slot] = address + m.length
+        return arguments
 
     def _memory(self, root: Root) -> Array:
         try:

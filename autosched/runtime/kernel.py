@@ -123,6 +123,14 @@ class Kernel:
 
     def bind(self, *, out: Array | None = None, shape: tuple[int, ...] | None = None, **given: Any) -> Call:
         """Check arrays and params and prepare a call. Raises BindError, which says what does not fit."""
+        found, every = self.prepare(out=out, shape=shape, **given)
+        arguments, keep = found.fill(every)
+        return Call(found.built, arguments, found.iterations, every[self.pipeline.output.name], keep)
+
+    def prepare(
+        self, *, out: Array | None = None, shape: tuple[int, ...] | None = None, **given: Any
+    ) -> tuple[Frame, dict[str, Array]]:
+        """The frame of a call, and all its arrays by name, the output's too; see `bind`."""
         output = self.pipeline.output
         if (out is None) == (shape is None):
             raise BindError(f"{self.pipeline.name}: give either out, an array, or shape, the extents of a new one")
@@ -150,8 +158,7 @@ class Kernel:
             found = self._frame(every, params)
             if all(constant(arrays[n]) for n in decisive(found.built)):
                 self._keep(key, found, every)
-        arguments, keep = found.fill(every)
-        return Call(found.built, arguments, found.iterations, out, keep)
+        return found, every
 
     def _geometry(self, arrays: Mapping[str, Array]) -> Iterator[Any]:
         """What decides a frame: shapes and strides, and of the tables that decide, which they are."""

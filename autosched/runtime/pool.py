@@ -35,20 +35,23 @@ _PRIVATE = hasattr(mmap, "MAP_PRIVATE") and hasattr(mmap, "MAP_ANONYMOUS")
 class _Block:
     """Anonymous pages of `size` bytes, from `start` on in a mapping that is one huge page longer."""
 
-    __slots__ = ("memory", "size", "start")
+    __slots__ = ("memory", "resting", "size", "start")
 
     def __init__(self, size: int) -> None:
         self.size = size
+        self.resting = False
         self.memory = mmap.mmap(-1, size + HUGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self.start = -np.frombuffer(self.memory, np.uint8).ctypes.data % HUGE_PAGE
         self._advise("MADV_HUGEPAGE")
 
     def lend(self, nbytes: int) -> npt.NDArray[np.uint8]:
         """The first bytes; the block goes back to the pool when nothing refers to them any more."""
+        self.resting = False
         return np.asarray(_Loan(self, nbytes))
 
     def idle(self) -> None:
         """Let the kernel take the pages while nobody uses them."""
+        self.resting = True
         self._advise("MADV_FREE")
 
     def _advise(self, name: str) -> None:
@@ -97,6 +100,7 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     with _lock:
         _collect(limit)
         block = _fitting(size)
+        _rest()
     if block is None:
         try:
             block = _Block(size)
@@ -128,6 +132,7 @@ def waiting_bytes() -> int:
     """Bytes that wait in the pool."""
     with _lock:
         _collect(pool_limit())
+        _rest()
         return sum(b.size for b in _waiting)
 
 
@@ -145,11 +150,18 @@ def _collect(limit: int) -> None:
             block = _returned.popleft()
         except IndexError:
             break
-        block.idle()
         _waiting.append(block)
     total = sum(b.size for b in _waiting)
     while total > limit:
         total -= _waiting.pop(0).size
+
+
+def _rest() -> None:
+    """Lets the kernel take what waits: the latest blocks, which an array may just have left and another taken."""
+    for block in reversed(_waiting):
+        if block.resting:
+            break
+        block.idle()
 
 
 def _fitting(size: int) -> _Block | None:

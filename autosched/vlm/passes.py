@@ -151,20 +151,18 @@ def pass_arguments(algorithm: Algorithm, preparation: Preparation, image: Source
     return given if algorithm.values == "bytes" else given | preparation.constants
 
 
-def bind(kernel: Kernel, given: Mapping[str, Any], out: npt.NDArray[Any], loop: str, rows: int) -> Call:
-    """Binds `kernel` to what `pass_arguments` gives; iteration i of the output's coordinate `loop` is for rows i * rows
-    and so on of the resized image.
+def bind_rows(kernel: Kernel, given: Mapping[str, Any], out: npt.NDArray[Any], loop: str, rows: int) -> Call:
+    """Binds `kernel` to what `pass_arguments` gives for an image in bands.
+
+    Iteration i of the output's coordinate `loop` is for rows i * rows and so on of the resized image.
     """
-    image = given["src"]
-    if not isinstance(image, Bands):
-        return kernel.bind(out=out, **given)
     begin, taps = given["y_begin"], given["y_taps"]
 
     def needed(first: int, last: int) -> tuple[int, int]:
         return int(begin[first * rows]), int(begin[min(last * rows, len(begin)) - 1]) + taps
 
     rest = {name: value for name, value in given.items() if name != "src"}
-    return bind_bands(kernel, "src", image, loop, needed, out=out, **rest)
+    return bind_bands(kernel, "src", given["src"], loop, needed, out=out, **rest)
 
 
 def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str) -> Schedule:
@@ -205,9 +203,14 @@ def kernel(algorithm: Algorithm, schedule: Schedule) -> Kernel:
 
 def best_schedule(algorithm: Algorithm, image: Source, size: tuple[int, int], threads: int) -> Schedule:
     """The schedule tuned on this machine for an image like this, or the built-in default."""
-    bucket = nearest(measures(image, size), BUCKETS)
+    return _best(algorithm, _bucket(image.shape[1], size[1]), threads)
+
+
+@lru_cache(maxsize=1024)
+def _bucket(width: int, resized: int) -> str:
+    bucket = nearest({"stretch": width / resized}, BUCKETS)
     assert bucket is not None
-    return _best(algorithm, bucket.name, threads)
+    return bucket.name
 
 
 @lru_cache(maxsize=256)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,14 +17,14 @@ import numpy.typing as npt
 from autosched.imaging.byte_table import CHANNELS
 from autosched.imaging.patchify import patchify
 from autosched.lang import Expr, Func, relayout
-from autosched.runtime import Call
+from autosched.runtime import Bands, Call, Missing, Template, template
 from autosched.schedule import Schedule
 from autosched.vlm.passes import (
     BUCKETS,
     Algorithm,
     Canvas,
     Source,
-    bind,
+    bind_rows,
     kernel,
     pass_arguments,
     passes_at_root,
@@ -148,5 +149,19 @@ class PatchSettings:
 
     def bind(self, image: Source, size: tuple[int, int], rows: npt.NDArray[np.float32], schedule: Schedule) -> Call:
         """A call that computes the rows of one image."""
-        made = kernel(self.algorithm(image.shape[0], image.shape[1], size), schedule)
-        return bind(made, self.arguments(image, size), self.view(rows, size), "gy", self.patch * self.merge)
+        view = self.view(rows, size)
+        if isinstance(image, Bands):
+            made = kernel(self.algorithm(image.shape[0], image.shape[1], size), schedule)
+            return bind_rows(made, self.arguments(image, size), view, "gy", self.patch * self.merge)
+        return _template(self, Missing.like(image), size, Missing.like(view), schedule).bind(src=image, patches=view)
+
+
+@lru_cache(maxsize=256)
+def _template(
+    settings: PatchSettings, image: Missing, size: tuple[int, int], out: Missing, schedule: Schedule
+) -> Template:
+    """The call of images of one geometry but for the image and the output: the same sizes come again and again."""
+    algorithm = settings.algorithm(image.shape[0], image.shape[1], size)
+    given = settings.arguments(image.stand_in(), size)
+    del given["src"]
+    return template(kernel(algorithm, schedule), {"src": image, "patches": out}, **given)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Final
 
 import numpy as np
@@ -86,7 +86,7 @@ class QwenVL:
                 raise ArgumentError(f"{name} is {getattr(self, name)}; it must be at least 1.")
         assert self.preparation  # checks the rest
 
-    @property
+    @cached_property
     def preparation(self) -> Preparation:
         """How pixels are made."""
         return Preparation(
@@ -99,7 +99,7 @@ class QwenVL:
             self.do_normalize,
         )
 
-    @property
+    @cached_property
     def settings(self) -> PatchSettings:
         """What the pixels depend on."""
         return PatchSettings(self.preparation, self.patch_size, self.merge_size, self.temporal_patch_size)

@@ -130,3 +130,22 @@ def test_many_threads_never_share_memory() -> None:
     for t in threads:
         t.join()
     assert not wrong
+
+
+def test_what_waits_is_marked_as_free_and_what_is_used_again_at_once_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    freed: list[int] = []
+    monkeypatch.setattr(
+        pool._Block, "_advise", lambda block, name: freed.append(block.size) if name != "MADV_HUGEPAGE" else None
+    )
+    a = pool.empty(LARGE, np.float32)
+    del a
+    for _ in range(3):
+        again = pool.empty(LARGE, np.float32)
+        assert freed == []
+        del again
+    other = pool.empty((10 * LARGE[0],), np.float32)  # takes no block that waits
+    del other
+    assert pool.waiting_bytes() > 0
+    assert freed.count(10 * LARGE[0] * 4) == 1
+    pool.waiting_bytes()
+    assert len(freed) <= 2  # each once

@@ -6,8 +6,9 @@ runs as it is while the second only records; then all images are computed at onc
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -22,6 +23,7 @@ from autosched.hf.images import is_tensor
 from autosched.runtime import empty
 from autosched.vlm.glm import GlmV
 from autosched.vlm.passes import Source
+from autosched.vlm.preparation import Preparation
 from autosched.vlm.qwen_vl import QwenVL
 
 
@@ -29,7 +31,7 @@ class PatchFamily(Family):
     """Qwen-VL: the kernel and the limits of the size rule, in pixels."""
 
     title: ClassVar[str] = "Qwen-VL"
-    made: ClassVar[type[QwenVL]] = QwenVL
+    made: ClassVar[Callable[..., QwenVL]] = QwenVL
     bands = True
 
     def __init__(self, arguments: Arguments) -> None:
@@ -40,17 +42,8 @@ class PatchFamily(Family):
         edges = ("shortest_edge", "longest_edge")
         limits = size if isinstance(size, dict) else {key: getattr(size, key, None) for key in edges}
         p = arguments.preparation()
-        settings: dict[str, Any] = {
-            "reference": p.reference,
-            "filter": p.filter,
-            "mean": p.mean,
-            "std": p.std,
-            "rescale_factor": p.rescale_factor,
-            "do_rescale": p.do_rescale,
-            "do_normalize": p.do_normalize,
-            **{name: arguments.positive_int(name) for name in ("patch_size", "temporal_patch_size", "merge_size")},
-        }
-        self.kernel = self.made(**settings)
+        sides = [arguments.positive_int(name) for name in ("patch_size", "temporal_patch_size", "merge_size")]
+        self.kernel = _kernel(self.made, p, *sides)
         self.limits = tuple(read.positive_int(limits, edge) for edge in edges)
         self.summary = f"{self.title} patches, {p.filter}"
 
@@ -79,6 +72,14 @@ class PatchFamily(Family):
         grids = np.array([[1, *self.kernel.grid(size)] for size in sizes], dtype=np.int64)
         values = batch.wrap(self.patches(batch.images, sizes, batch.threads))
         return {"pixel_values": values, "image_grid_thw": batch.wrap(grids)}
+
+
+@lru_cache(maxsize=64)
+def _kernel(made: Callable[..., QwenVL], p: Preparation, patch: int, frames: int, merge: int) -> QwenVL:
+    """Kept, with what it finds out about its settings."""
+    return made(
+        p.reference, patch, frames, merge, p.filter, p.mean, p.std, p.rescale_factor, p.do_rescale, p.do_normalize
+    )
 
 
 class GlmFamily(PatchFamily):

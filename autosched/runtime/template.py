@@ -1,0 +1,72 @@
+"""Calls that lack some of their arrays: everything else is checked and found once, and binding takes microseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import as_strided
+
+from autosched.errors import BindError
+from autosched.runtime.binding import Frame
+from autosched.runtime.kernel import Call, Kernel
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """The geometry of an array that is not there yet: dtype, extents, and byte strides."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    @classmethod
+    def like(cls, array: Any) -> Missing:
+        """That of an array, or of anything else that has these three."""
+        return cls(array.dtype, array.shape, array.strides)
+
+    def stand_in(self) -> Array:
+        """An array of this geometry in the memory of one element. Binding never looks at what is in it."""
+        return as_strided(np.zeros(1, self.dtype), self.shape, self.strides)
+
+
+@dataclass(frozen=True)
+class Template:
+    """A kernel bound to all but some arrays, which `bind` takes. Safe to use from many threads."""
+
+    frame: Frame
+    missing: Mapping[str, Missing]
+    output: str
+
+    def bind(self, **arrays: Array) -> Call:
+        """The call on these arrays; raises BindError where one is not as it was said to be."""
+        if arrays.keys() != self.missing.keys():
+            raise BindError(f"The template lacks {', '.join(self.missing)}; it was given {', '.join(arrays)}.")
+        for name, wanted in self.missing.items():
+            a = arrays[name]
+            if a.shape != wanted.shape or a.strides != wanted.strides or a.dtype != wanted.dtype:
+                raise BindError(f"The array of {name} is {Missing.like(a)}; the template was made for {wanted}.")
+        if not arrays[self.output].flags.writeable:
+            raise BindError(f"out, the array of {self.output}, is read-only")
+        arguments, keep = self.frame.fill(arrays)
+        return Call(self.frame.built, arguments, self.frame.iterations, arrays[self.output], keep)
+
+
+def template(kernel: Kernel, missing: Mapping[str, Missing], **given: Any) -> Template:
+    """Binds `kernel` to `given`, which must not change any more, and leaves the `missing` arrays to later.
+
+    The output is always among the missing, under its own name.
+    """
+    output = kernel.pipeline.output.name
+    if output not in missing:
+        raise BindError(f"{kernel.pipeline.name}: the output {output} must be among the missing arrays")
+    stand_ins: dict[str, Any] = {name: each.stand_in() for name, each in missing.items()}
+    out = stand_ins.pop(output)
+    found, every = kernel.prepare(out=out, **stand_ins, **given)
+    tables = {name: array for name, array in every.items() if name not in missing}
+    return Template(found.settled(tables), dict(missing), output)

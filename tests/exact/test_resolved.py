@@ -1,0 +1,103 @@
+"""Arguments that are remembered from call to call never outlive what they came from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from references import ORACLES, TRANSFORMERS_5, Oracle, assert_same_values
+
+from autosched.hf import accelerate
+from autosched.hf.resolved import Resolved, is_common
+
+every_oracle = pytest.mark.parametrize("oracle", ORACLES)
+
+
+def image(seed: int) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (70, 90, 3), dtype=np.uint8))
+
+
+#: Changes between two calls, some of them inside of an attribute, as (attribute, what is done to the processor).
+CHANGES: dict[str, Any] = {
+    "nothing": lambda p: None,
+    "another size": lambda p: setattr(p, "size", {"shortest_edge": 28 * 28, "longest_edge": 4 * 28 * 28}),
+    "a side of the size": lambda p: _in_size(p, 6 * 28 * 28),
+    "another mean": lambda p: setattr(p, "image_mean", (0.1, 0.2, 0.3)),
+    "no normalisation": lambda p: setattr(p, "do_normalize", False),
+    "another patch": lambda p: setattr(p, "patch_size", 16),
+    "another filter": lambda p: setattr(p, "resample", 2),
+}
+
+
+def _in_size(processor: Any, longest: int) -> None:
+    """Changes the size in place, whatever it is."""
+    if isinstance(processor.size, dict):
+        processor.size["longest_edge"] = longest
+        processor.max_pixels = longest
+    else:
+        processor.size.longest_edge = longest
+
+
+@every_oracle
+@pytest.mark.parametrize("kind", ["np", None])
+def test_changed_attributes_are_seen(oracle: Oracle, kind: str | None) -> None:
+    if oracle.backend == "torchvision" and kind == "np" and TRANSFORMERS_5:
+        kind = "pt"
+    for name, change in CHANGES.items():
+        processor = oracle.build()
+        fast = accelerate(processor)
+        for seed in (0, 1):  # the second call uses what the first has left
+            assert_same_values(fast(image(seed), return_tensors=kind), processor(image(seed), return_tensors=kind))
+            assert fast.autosched_explain().accelerated, name
+        change(processor)
+        change(fast)
+        for seed in (2, 3):
+            assert_same_values(fast(image(seed), return_tensors=kind), processor(image(seed), return_tensors=kind))
+            assert fast.autosched_explain().accelerated, name
+
+
+@every_oracle
+def test_arguments_of_one_call_do_not_reach_the_next(oracle: Oracle) -> None:
+    processor = oracle.build()
+    fast = accelerate(processor)
+    for arguments in ({}, {"do_normalize": False}, {}, {"size": {"shortest_edge": 784, "longest_edge": 3136}}, {}):
+        expected = processor(image(0), return_tensors="pt", **arguments)
+        assert_same_values(fast(image(0), return_tensors="pt", **arguments), expected)
+
+
+@pytest.mark.skipif(not TRANSFORMERS_5, reason="4.57's classes resolve anew in every call")
+@every_oracle
+def test_a_class_of_somebody_elses_is_asked_each_time(oracle: Oracle) -> None:
+    base = type(oracle.build())
+    calls = []
+
+    class Mine(base):  # type: ignore[misc, valid-type]
+        def preprocess(self, images: Any, **kwargs: Any) -> Any:
+            calls.append(1)
+            return super().preprocess(images, **kwargs)
+
+    fast = accelerate(Mine())
+    for _ in range(3):
+        fast(image(0), return_tensors="pt")
+    assert len(calls) == 3
+
+
+def test_what_holds() -> None:
+    sizes = {"longest_edge": 9}
+    known = Resolved.of({"size": sizes}, {"size": sizes, "do_resize": True, "mean": [0.5]})
+    assert known.holds({"size": {"longest_edge": 9}, "do_resize": True, "mean": [0.5]})
+    sizes["longest_edge"] = 8
+    assert not known.holds({"size": sizes, "do_resize": True, "mean": [0.5]})
+    assert known.values["size"] == {"longest_edge": 9}
+    assert not known.holds({"size": {"longest_edge": 9}, "do_resize": 1, "mean": [0.5]})
+    assert not known.holds({"size": {"longest_edge": 9}, "do_resize": True})
+    assert not known.holds({"size": {"longest_edge": 9}, "do_resize": True, "other": [0.5]})
+
+
+def test_what_is_common() -> None:
+    assert is_common({}) and is_common({"return_tensors": "pt"})
+    assert not is_common({"return_tensors": None})
+    assert not is_common({"do_resize": True})
+    assert not is_common({"return_tensors": "pt", "do_resize": True})
