@@ -42,7 +42,7 @@ class Ready:
     """A candidate that is right and can be timed.
 
     `source` is the same for schedules that make the same code; `memory` the bytes that it needs beyond inputs and
-    outputs.
+    outputs, see `candidate.Prepared`.
     """
 
     schedule: Schedule

@@ -19,8 +19,8 @@ from autosched.runtime import Call, Kernel, run_calls
 from autosched.runtime import compile as compile_kernel
 from autosched.schedule import Schedule
 from autosched.tune.check import Array, Check, first_difference
-from autosched.tune.footprint import peak, reset_peak
 from autosched.tune.regime import Regime, between, new_output
+from autosched.tune.scratch import most_held
 from autosched.workload import Workload
 
 #: How a trial ended. `ok` and `slow` were timed, `slow` not to the end; a `duplicate` was not timed again.
@@ -51,8 +51,8 @@ def schedule_id(schedule: Schedule) -> str:
 class Prepared:
     """A candidate that is right and ready to run.
 
-    `source` is the same for schedules that make the same code; `memory` is how many bytes the process grew by while it
-    ran for the first time, beyond inputs and outputs.
+    `source` is the same for schedules that make the same code; `memory` is how many bytes it needs beyond inputs and
+    outputs: Funcs that are stored whole and packed tables, of all calls, and what each thread holds inside the loops.
     """
 
     schedule: Schedule
@@ -96,9 +96,9 @@ class Preparer:
                 raise CandidateError("wrong", wrong)
             prepared = Prepared(schedule, calls, self.threads, _source(calls))
             phase("run")
-            before = reset_peak()
-            prepared.run()
-            prepared = replace(prepared, memory=max(peak() - before, 0))
+            # one thread holds the most where it takes all iterations of a stage
+            each = most_held(lambda: run_calls(calls, 1))
+            prepared = replace(prepared, memory=self._whole(calls) + self.threads * each)
         except (ScheduleError, BindError) as error:
             raise CandidateError("infeasible", str(error)) from None
         except CandidateError:
@@ -108,6 +108,12 @@ class Preparer:
         except Exception as error:
             raise CandidateError("crash", f"{type(error).__name__}: {error}") from error
         return prepared
+
+    def _whole(self, calls: Sequence[Call]) -> int:
+        """Bytes that calls keep as long as they live, beyond what they are bound to."""
+        bound = {id(a) for b in self.workload.bindings for a in b.given.values()} | {id(a) for a in self.outputs}
+        kept = {id(a): a for call in calls for a in call.keep if id(a) not in bound}
+        return sum(int(a.nbytes) for a in kept.values())
 
     def _bind(self, kernel: Kernel) -> tuple[Call, ...]:
         pairs = zip(self.workload.bindings, self.outputs, strict=True)

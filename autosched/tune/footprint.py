@@ -1,4 +1,4 @@
-"""The memory of this process: how much it holds, how much it held at most, and how much it may hold."""
+"""The memory of this process: how much it could still get, and how much it may hold."""
 
 from __future__ import annotations
 
@@ -18,18 +18,6 @@ def _status(field: str) -> int:
             if line.startswith(field + ":"):
                 return int(line.split()[1]) << 10
     return 0
-
-
-def reset_peak() -> int:
-    """Forget the peak; returns the bytes in use now."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-    return _status("VmRSS")
-
-
-def peak() -> int:
-    """The most bytes in use since `reset_peak`."""
-    return _status("VmHWM")
 
 
 def available() -> int:

@@ -162,6 +162,18 @@ def _ask(connection: sqlalchemy.Connection, function: str, key: int) -> Any:
     return connection.execute(sqlalchemy.text(f"select {function}({_SPACE}, {key})")).scalar()
 
 
+def names(path: Path) -> list[str]:
+    """The studies in an SQLite file. Raises TuneError where it is none."""
+    engine = sqlalchemy.create_engine(f"sqlite:///{path}", poolclass=sqlalchemy.NullPool)
+    try:
+        with engine.connect() as connection:
+            return [row[0] for row in connection.execute(sqlalchemy.text("select study_name from studies"))]
+    except SQLAlchemyError as error:
+        raise unusable(str(path), error) from None
+    finally:
+        engine.dispose()
+
+
 def unusable(where: str, error: Exception) -> TuneError:
     """What to say when a database does not work."""
     said = str(error).splitlines()[0]

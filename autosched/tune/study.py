@@ -9,7 +9,8 @@ import contextlib
 import json
 import math
 import random
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -23,13 +24,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from autosched.schedule import Schedule
 from autosched.tune.candidate import TIMED, Kind, schedule_id
 from autosched.tune.constraints import Point, Value
-from autosched.tune.place import open_place, unusable
+from autosched.tune.pareto import front
+from autosched.tune.place import names, open_place, study_file, unusable
 from autosched.tune.samplers import DRAWN, Sampler, directions, make
 from autosched.tune.space import Space
 from autosched.tune.suggest import parameters, suggest
 
 #: What the sampler is told of a candidate that failed: log2 of its time over the default's.
 FAILED = 10.0
+#: And log2 of the bytes that it needs.
+MOST_MEMORY = 40.0
 #: Proposals that repeat what is known before a new point is drawn by chance.
 PATIENCE = 4
 #: The attribute of a trial that says which process works on it, and how many seconds that may take to appear.
@@ -48,7 +52,8 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 class Outcome:
     """What became of a trial. `ratio` is its time over the default schedule's; None where it has none.
 
-    `seconds` is what the trial took, `memory` the bytes that the candidate needed beyond inputs and outputs.
+    `seconds` is what the trial took, `memory` the bytes that the candidate needed beyond inputs and outputs; see
+    `candidate.Prepared`.
     """
 
     kind: Kind
@@ -96,15 +101,17 @@ class Study:
         """Open or create study `name`: in `file` (a pipeline's name) of `directory`, or at the URL `storage`.
 
         Raises TuneError where the database cannot be used, or where another process works on a study in SQLite.
-        `startup` points are drawn by chance before the sampler learns. A study can be continued with another sampler,
-        but for nsga2, which has two objectives and studies of its own.
+        `startup` points are drawn by chance before the sampler learns: each with the same probability, where Optuna
+        would draw knob by knob, and so mostly where few other knobs are active. A study can be continued with another
+        sampler, but for nsga2, which has two objectives and studies of its own.
         """
         self.sampler = sampler
-        self.name = name + " | time and memory" * (sampler == "nsga2")
+        self.name = full_name(name, sampler)
         self.space = space
         self._walk = space.points()
         asked = make(sampler, seed, startup)
         self._rng = random.Random(seed)
+        self._startup = startup
         self._repeats = 0
         self.place = open_place(file, self.name, directory, storage)
         self.trials: list[Trial] = []
@@ -182,6 +189,10 @@ class Study:
         timed = [t for t in self.trials if t.outcome.kind == "ok" and t.outcome.ratio is not None]
         return sorted(timed, key=lambda t: t.outcome.ratio or math.inf)
 
+    def trade_offs(self) -> list[Trial]:
+        """The trials that no other beats in time and in memory, the fastest first."""
+        return not_beaten(self.trials)
+
     def importances(self) -> dict[str, float]:
         """The share of each knob in what decides between fast and slow points (PED-ANOVA); empty for few trials.
 
@@ -222,7 +233,8 @@ class Study:
         if self.place.shared:
             self.refresh()
         while len(self._points) < self.space.count():
-            if (self._repeats >= PATIENCE or self.sampler in DRAWN) and not self._waiting():
+            drawn = self.sampler in DRAWN or len(self._points) < self._startup
+            if (self._repeats >= PATIENCE or drawn) and not self._waiting():
                 fresh = self._unseen()
                 if fresh is None:
                     return None
@@ -283,7 +295,7 @@ class Study:
 
     def _values(self, outcome: Outcome) -> list[float]:
         time = FAILED if outcome.ratio is None else math.log2(outcome.ratio)
-        memory = FAILED if outcome.ratio is None else math.log2(1 + outcome.memory / 2**20)
+        memory = MOST_MEMORY if outcome.ratio is None else math.log2(1 + outcome.memory)
         return [time, memory][: len(directions(self.sampler))]
 
     def _remember(self, trial: Trial) -> Trial:
@@ -293,6 +305,34 @@ class Study:
         if trial.point is not None:
             self._points.add(_text(trial.point))
         return trial
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a study says when nobody works on it: its trials and the shares of its knobs; nothing where it is not."""
+
+    trials: tuple[Trial, ...] = ()
+    importances: dict[str, float] = field(default_factory=dict)
+
+
+def read_study(file: str, name: str, space: Space, sampler: Sampler = "tpe", directory: Path | None = None) -> Findings:
+    """The findings of a study in SQLite. Raises TuneError where a tuner works on it."""
+    path = study_file(file, directory)
+    if not path.exists() or full_name(name, sampler) not in names(path):
+        return Findings()
+    with Study(file, name, space, directory, sampler=sampler) as study:
+        return Findings(tuple(study.trials), study.importances())
+
+
+def full_name(name: str, sampler: Sampler) -> str:
+    """Studies of two objectives are apart from those of one."""
+    return name + " | time and memory" * (sampler == "nsga2")
+
+
+def not_beaten(trials: Sequence[Trial]) -> list[Trial]:
+    """The trials that no other beats in time and in memory, the fastest first."""
+    timed = [t for t in trials if t.outcome.kind == "ok" and t.outcome.ratio is not None]
+    return front(timed, lambda t: (t.outcome.ratio or math.inf, t.outcome.memory))
 
 
 def _violations(outcome: Outcome) -> dict[str, float]:

@@ -26,6 +26,8 @@ from autosched.tune.isolated import IsolatedBench, Limits
 from autosched.tune.space import Knob, Ref, Space, Template
 
 LIMITS = Limits(compile=5.0, run=1.5, memory=200 << 20)
+#: Bytes that a buffer may have more than what is stored in it.
+MARGIN = 1024
 IMAGES = blur_family.specimens({"sizes": [[40, 50]]})
 
 
@@ -75,6 +77,24 @@ def test_it_times_as_the_plain_one_does(bench: IsolatedBench) -> None:
     assert bench.seconds(fine) > 0
     bench.keep([default])
     assert bench.seconds(fine) > 0  # forgotten, and prepared anew
+
+
+def test_memory_is_counted(bench: IsolatedBench) -> None:
+    """Funcs that are stored whole, and what each thread holds inside the loops; nothing that is read or written."""
+    assert bench.prepare(Schedule()).memory == 0
+    whole = 50 * 38 * 4  # rows [50, 38] of i32
+    assert whole < bench.prepare(Schedule().compute_root("rows")).memory <= whole + MARGIN
+    strips = Schedule().split("blur", "y", "yo", "yi", 8).parallel("blur", "yo").compute_at("rows", "blur", "yo")
+    strip = 10 * 38 * 4
+    held = bench.prepare(strips).memory
+    assert strip < held <= strip + MARGIN
+    assert bench.prepare(strips).memory == held  # again
+    two = IsolatedBench(Job(blur_family.pipeline(), blur_family.workload(IMAGES, {}), 2, Schedule()))
+    try:
+        two.start()
+        assert two.prepare(strips).memory == 2 * held
+    finally:
+        two.close()
 
 
 def test_who_failed_is_said(bench: IsolatedBench) -> None:
