@@ -97,21 +97,18 @@ def measured(tuned: Tuned, sampled: Sampled, space: Space, knobs: Sequence[str],
 def importances(family: KernelFamily, space: Space, sampled: Sampled, threads: int, method: Method) -> list[Row]:
     """What the study of earlier searches says; nothing where there is none, or where a tuner works on it."""
     from autosched.records import key_here
-    from autosched.tune import Study, Task
+    from autosched.tune import Task
     from autosched.tune.ablation import Row
     from autosched.tune.measure import Estimate
-    from autosched.tune.place import study_file
+    from autosched.tune.study import read_study
     from autosched.tune.task import study_name
 
     pipeline = family.pipeline()
-    if not study_file(pipeline.name).exists():
-        return []
     schedules = {label: make(sampled.bucket) for label, make in family.schedules.items()}
     task = Task(pipeline, space, sampled.workload, schedules, sampled.bucket)
     key = key_here(pipeline, sampled.bucket, threads)
     try:
-        with Study(pipeline.name, study_name(task, key, method.regime), space) as study:
-            found = study.importances()
+        found = read_study(pipeline.name, study_name(task, key, method.regime), space).importances
     except TuneError as error:
         warn(f"importances are left out: {error}")
         return []

@@ -35,3 +35,13 @@ def table(*columns: str, numbers: int = 0) -> Table:
         right = i >= len(columns) - numbers
         made.add_column(name, justify="right" if right else "left", no_wrap=right or i == 0, overflow="fold")
     return made
+
+
+def amount(nbytes: int) -> str:
+    """Bytes as people write them: 0, 812 B, 35 KB, 1.4 MB."""
+    size = float(nbytes)
+    for unit in ("B", "KB", "MB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}" if size else "0"
+        size /= 1000
+    return f"{size:.3g} GB"

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autosched.cli.console import err, out, table
-from autosched.cli.options import Name, Threads, duration, thread_count
-from autosched.errors import ArgumentError
+from autosched.cli.console import err, out, table, warn
+from autosched.cli.options import Name, Regime, Threads, duration, thread_count
+from autosched.errors import ArgumentError, TuneError
 
 if TYPE_CHECKING:
     from autosched.cli.samples import Sampled
+    from autosched.records import Record
     from autosched.schedule import Schedule
-    from autosched.tune.matrix import Matrix
-    from autosched.tune.measure import Estimate
+    from autosched.tune.matrix import Cover, Matrix, Row
     from autosched.vlm.registry import KernelFamily
 
 
@@ -29,14 +31,22 @@ def matrix(
     within: Annotated[
         float, typer.Option("--within", help="How much slower than the best may be, as a fraction.")
     ] = 0.03,
+    regime: Regime = "warm",
+    write: Annotated[
+        bool, typer.Option("--write", help="Record for each bucket the schedule of the smallest set.")
+    ] = False,
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", help="Write records to this directory.", show_default=False)
+    ] = None,
 ) -> None:
     """Time the schedule of every bucket on every workload, interleaved, and say how few of them would do.
 
     At run time an image takes the schedule of the nearest bucket, so a schedule that serves several buckets costs
-    nothing and is compiled once.
+    nothing and is compiled once. `autosched tune` on several workloads ends with this and records it.
     """
     from autosched.cli.samples import choose, sample, space_of
-    from autosched.tune.matrix import Matrix, cover
+    from autosched.records import write as write_records
+    from autosched.records.store import user_directory
     from autosched.vlm.registry import get
 
     seconds = duration(time_budget, "--time-budget")
@@ -44,67 +54,132 @@ def matrix(
         raise ArgumentError(f"--within is {within}; it must be at least 0 and less than 1, 0.03 for 3 %")
     count = thread_count(threads)
     family = get(name)
-    specs = choose(space_of(family), workload or [], None)
-    sampled = [sample(family, spec, None) for spec in specs]
-    schedules = candidates(family, sampled, count)
-    made = Matrix(schedules, {}, {})
-    for one in sampled:
-        took, ratios = _row(family, one, schedules, count, seconds / len(sampled))
-        name_ = one.workload.name
-        made = Matrix(schedules, {**made.seconds, name_: took}, {**made.ratios, name_: ratios})
-    _show(made, {one.workload.name: one for one in sampled})
-    found = cover(made, within)
-    console = out()
-    plural = "s" if len(found.kept) > 1 else ""
-    console.print(
-        f"{len(found.kept)} schedule{plural} within {100 * within:.3g} % of the best of each workload, "
-        f"at worst {100 * found.worst:.1f} %:"
-    )
-    for label in found.kept:
-        served = ", ".join(w for w, s in found.serves.items() if s == label)
-        console.print(f"  {label} for {served}", soft_wrap=True)
+    sampled = [sample(family, spec, None) for spec in choose(space_of(family), workload or [], None)]
+    records = exact_records(family, sampled, count)
+    if write and not records:
+        raise ArgumentError(f"{name} has no record of this machine to write to; `autosched tune {name}` makes them")
+    tuned = {f"tuned for {bucket}": record.schedule for bucket, (record,) in records.items()}
+    written = compare(family, sampled, tuned, records, count, seconds, regime, within)
+    if write:
+        for path in write_records(written, family.pipeline().name, out_dir or user_directory()):
+            out().print(f"written to {path}", soft_wrap=True)
 
 
-def candidates(family: KernelFamily, sampled: list[Sampled], threads: int) -> dict[str, Schedule]:
-    """What this machine uses for each bucket, and the built-in default, without repetitions."""
+def exact_records(family: KernelFamily, sampled: Sequence[Sampled], threads: int) -> dict[str, list[Record]]:
+    """The record of each bucket that was tuned on a machine like this, with so many threads."""
     from autosched.vlm.load import load
 
-    made: dict[str, Schedule] = {}
-    seen: set[Schedule] = set()
+    made: dict[str, list[Record]] = {}
     for one in sampled:
-        tuned = load(family.name, bucket=one.bucket.name, threads=threads)
-        default = family.schedules["default"](one.bucket)
-        for label, schedule in ((f"tuned for {one.bucket.name}", tuned.answer.schedule), ("default", default)):
-            if schedule is not None and schedule not in seen:
-                seen.add(schedule)
-                made[label if label not in made else f"{label} of {one.bucket.name}"] = schedule
+        answer = load(family.name, bucket=one.bucket.name, threads=threads).answer
+        if answer.rung == "exact" and answer.located is not None:
+            made[one.bucket.name] = [answer.located.record]
     return made
 
 
+def compare(
+    family: KernelFamily,
+    sampled: Sequence[Sampled],
+    schedules: Mapping[str, Schedule],
+    records: Mapping[str, Sequence[Record]],
+    threads: int,
+    seconds: float,
+    regime: Regime,
+    within: float | None = None,
+) -> list[Record]:
+    """Time `schedules` and the built-in defaults on all workloads, show the matrix and its cover, and keep it for the
+    report. Returns what the `records` of each bucket become.
+    """
+    from dataclasses import asdict
+
+    from autosched.records import Machine, key_here
+    from autosched.tune.covering import covering
+    from autosched.tune.machine import Watch
+    from autosched.tune.matrix import WITHIN, Matrix, cover
+    from autosched.tune.matrix_file import keep
+
+    watch = Watch()
+    entered, defaults = candidates(family, sampled, schedules)
+    rows = {
+        one.workload.name: _row(
+            family, one, entered, defaults[one.bucket.name], threads, seconds / len(sampled), regime
+        )
+        for one in sampled
+    }  # fmt: skip
+    made = Matrix(entered, rows)
+    within = WITHIN if within is None else within
+    found = cover(made, within)
+    show(made, found, within)
+    pipeline = family.pipeline()
+    try:
+        keep(made, found, pipeline.name, key_here(pipeline, sampled[0].bucket, threads), regime)
+    except TuneError as error:
+        warn(f"the report will not have this matrix: {error}")
+    return covering(made, found, records, Machine(**asdict(watch.state())), regime)
+
+
+def candidates(
+    family: KernelFamily, sampled: Sequence[Sampled], schedules: Mapping[str, Schedule]
+) -> tuple[dict[str, Schedule], dict[str, str]]:
+    """Schedules by label, without repetitions, with the built-in default of each bucket, and those defaults' labels."""
+    buckets = {one.bucket.name: one.bucket for one in sampled}
+    made: dict[str, Schedule] = {}
+    defaults: dict[str, str] = {}
+    for name, bucket in buckets.items():
+        default = family.schedules["default"](bucket)
+        known = next((label for label, schedule in made.items() if schedule == default), None)
+        defaults[name] = known or ("default" if "default" not in made else f"default of {name}")
+        made.setdefault(defaults[name], default)
+    for label, schedule in schedules.items():
+        if schedule not in made.values():
+            made[label] = schedule
+    return made, defaults
+
+
 def _row(
-    family: KernelFamily, one: Sampled, schedules: dict[str, Schedule], threads: int, seconds: float
-) -> tuple[dict[str, float], dict[str, Estimate]]:
+    family: KernelFamily,
+    one: Sampled,
+    schedules: Mapping[str, Schedule],
+    default: str,
+    threads: int,
+    seconds: float,
+    regime: Regime,
+) -> Row:
     from autosched.tune.bench import Job
     from autosched.tune.isolated import IsolatedBench
     from autosched.tune.matrix import row
 
-    job = Job(family.pipeline(), one.workload, threads, family.schedules["default"](one.bucket))
-    bench = IsolatedBench(job)
+    workload = one.workload
+    bench = IsolatedBench(Job(family.pipeline(), workload, threads, schedules[default], regime))
     try:
-        with err().status(f"{one.workload.name}: checking") as status:
+        with err().status(f"{workload.name}: checking") as status:
             bench.start()
-            return row(bench, schedules, seconds, lambda what: status.update(f"{one.workload.name}: {what}"))
+            return row(
+                bench, schedules, one.bucket.name, default, seconds, workload.items,
+                lambda what: status.update(f"{workload.name}: {what}"),
+            )  # fmt: skip
     finally:
         bench.close()
 
 
-def _show(made: Matrix, sampled: dict[str, Sampled]) -> None:
-    rows = table("schedule", *(f"{w}, ms" for w in made.ratios), numbers=len(made.ratios))
+def show(made: Matrix, found: Cover, within: float) -> None:
+    """The matrix as a table, and which schedule serves which workloads."""
+    rows = table("schedule", *(f"{w}, ms" for w in made.rows), numbers=len(made.rows))
     for label in made.schedules:
         cells = []
-        for name, one in sampled.items():
-            took = made.seconds[name].get(label)
-            loss = made.loss(name, label)
-            cells.append("fails" if took is None else f"{1e3 * took / one.workload.items:.4g} (+{100 * loss:.1f} %)")
+        for row in made.rows.values():
+            took = row.seconds.get(label)
+            ms = None if took is None else 1e3 * took.median / row.items
+            cells.append("fails" if ms is None else f"{ms:.4g} (+{100 * row.loss(label):.1f} %)")
         rows.add_row(label, *cells)
-    out().print(rows)
+    console = out()
+    console.print(rows)
+    plural = "s" if len(found.kept) > 1 else ""
+    said = f"within {100 * within:.3g} % of the best of each workload"
+    if found.worst > within:
+        said = "to lose the least: a bucket's workloads differ"
+    console.print(f"{len(found.kept)} schedule{plural} {said}, at worst {100 * found.worst:.1f} %:")
+    for label in found.kept:
+        served = {bucket: ws for bucket, ws in made.buckets().items() if found.serves[bucket] == label}
+        buckets = "; ".join(f"{bucket} ({', '.join(ws)})" for bucket, ws in served.items())
+        console.print(f"  {label} for {buckets}", soft_wrap=True)

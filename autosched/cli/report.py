@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autosched.cli.console import out
+from autosched.cli.console import amount, out
 from autosched.cli.options import Images, Name, Regime, Threads, thread_count
 from autosched.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from autosched.records import Key
     from autosched.tune import Trial
-    from autosched.tune.ablation import Row
     from autosched.vlm.load import Tuned
-
-_STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222}
-table{border-collapse:collapse}td,th{padding:.15em .8em .15em 0;text-align:left;vertical-align:top}
-pre{background:#f5f5f5;padding:1em;overflow-x:auto;font-size:12px;line-height:1.35}svg{max-width:100%;height:auto}"""
 
 
 def report(
@@ -41,12 +36,14 @@ def report(
         Path | None, typer.Option("--out", help="The page. [default: NAME-WORKLOAD.html]", show_default=False)
     ] = None,
 ) -> None:
-    """Write a page about a search on this machine: history, failures, importances, ablation, loop nest and source."""
-    from autosched.cli.ablate import figure, read_table
+    """Write a page about a search on this machine: the schedule, all workloads, history, trade-offs, importances,
+    ablation, loop nest and source.
+    """
+    from autosched.cli.page import folded, page, pre
     from autosched.cli.samples import choose, sample, space_of
     from autosched.records import key_here
-    from autosched.tune import Method, Study, Task
-    from autosched.tune.place import study_file
+    from autosched.tune import Method, Task
+    from autosched.tune.study import read_study
     from autosched.tune.task import study_name
     from autosched.vlm.load import load
     from autosched.vlm.registry import get
@@ -59,62 +56,52 @@ def report(
     tuned = load(name, bucket=sampled.bucket.name, threads=count)
     schedules = {label: make(sampled.bucket) for label, make in family.schedules.items()}
     task = Task(tuned.pipeline, file.space, sampled.workload, schedules, sampled.bucket)
-    study = study_name(task, key_here(tuned.pipeline, sampled.bucket, count), Method(regime=regime).regime)
-    trials: Sequence[Trial] = ()
-    shares: dict[str, float] = {}
-    if study_file(tuned.pipeline.name).exists():
-        with Study(tuned.pipeline.name, study, file.space) as opened:
-            trials, shares = tuple(opened.trials), opened.importances()
+    key = key_here(tuned.pipeline, sampled.bucket, count)
+    study = study_name(task, key, Method(regime=regime).regime)
+    read = {s: read_study(tuned.pipeline.name, study, file.space, s) for s in ("tpe", "nsga2")}
+    one, two = read["tpe"], read["nsga2"]
+    trials = one.trials or two.trials
     if not trials:
         raise ArgumentError(
             f"{name} was not tuned on {sampled.workload.name} with {count} threads here; "
             f"`autosched tune {name} -w {sampled.workload.name} -t {count}` does it"
         )
     stem = f"{name}-{sampled.workload.name}"
-    rows: list[Row] = read_table(ablation / f"{stem}-{count}.csv")
     parts = [
         ("The schedule that this machine uses", _answer(tuned)),
-        ("History", _svg(_history(trials)) + _kinds(trials)),
-        ("Importance of knobs", _shares(shares)),
-        (
-            "Ablation",
-            _svg(figure(rows, "")) if rows else f"<p><code>autosched ablate {escape(name)}</code> makes it.</p>",
-        ),
-        ("Loop nest", _pre(tuned.schedule.show(tuned.pipeline))),
-        ("Schedule", _pre(tuned.schedule.to_json())),
-        ("Generated source", _pre(tuned.schedule.show(tuned.pipeline, "source"))),
+        ("All workloads", _matrix(tuned, key)),
+        ("History", _history(trials)),
+        ("Time and memory", _trade_offs(two.trials or one.trials)),
+        ("Importance of knobs", _importances(one.importances or two.importances)),
+        ("Ablation", _ablation(ablation / f"{stem}-{count}.csv", name)),
+        ("Loop nest", pre(tuned.schedule.show(tuned.pipeline))),
+        ("Schedule", folded("as JSON", pre(tuned.schedule.to_json()))),
+        ("Generated source", folded("as Numba compiles it", pre(tuned.schedule.show(tuned.pipeline, "source")))),
     ]
     title = f"{name}, {sampled.workload.name}, {count} thread{'s' * (count > 1)}"
     path = out_file or Path(f"{stem}.html")
     try:
-        path.write_text(page(title, parts), encoding="utf-8")
+        path.write_text(page(title, _facts(tuned, trials), parts), encoding="utf-8")
     except OSError as error:
         raise ArgumentError(f"--out {path} cannot be written: {error.strerror or error}") from None
     out().print(f"written to {path}", soft_wrap=True)
 
 
-def page(title: str, parts: Sequence[tuple[str, str]]) -> str:
-    """The whole page; what is in `parts` is HTML already."""
-    body = "\n".join(f"<h2>{escape(head)}</h2>\n{content}" for head, content in parts)
-    return (
-        f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>\n'
-        f"<style>{_STYLE}</style>\n<h1>{escape(title)}</h1>\n{body}\n</html>\n"
-    )
-
-
-def _pre(text: str) -> str:
-    return f"<pre>{escape(text)}</pre>"
-
-
-def _table(rows: Sequence[tuple[str, ...]], head: tuple[str, ...] = ()) -> str:
-    lines = [("th", head)] if head else []
-    lines += [("td", row) for row in rows]
-    made = ("<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>" for tag, cells in lines)
-    return f"<table>{''.join(made)}</table>"
+def _facts(tuned: Tuned, trials: Sequence[Trial]) -> str:
+    """The result in a line."""
+    timed = sum(t.outcome.kind in ("ok", "slow") for t in trials)
+    cpu = escape(f"bucket {tuned.bucket.name}, {timed} schedules timed")
+    if tuned.answer.located is None:
+        return f"The built-in default is used; {cpu}."
+    times = tuned.answer.located.record.times
+    gain = f"{times.speedup.median:.2f} [{times.speedup.low:.2f}, {times.speedup.high:.2f}]"
+    return f"<b>{times.schedule.median:.4g} ms</b> per item, <b>{gain}</b> times the default's speed; {cpu}."
 
 
 def _answer(tuned: Tuned) -> str:
-    explained = _pre(tuned.explain())
+    from autosched.cli.page import pre, table
+
+    explained = pre(tuned.explain())
     if tuned.answer.located is None:
         return explained
     record = tuned.answer.located.record
@@ -126,49 +113,70 @@ def _answer(tuned: Tuned) -> str:
         ("search", f"{search.trials} schedules, {search.rounds} rounds, {search.seconds:.0f} s, {search.conditions}"),
         ("made", f"{record.origin.when:%Y-%m-%d}, Python {record.origin.python}, Numba {record.origin.numba}"),
     ]
+    if record.losses is not None:
+        lost = ", ".join(f"{workload} {100 * loss:.1f} %" for workload, loss in record.losses.items())
+        rows.append(("slower than the best of each workload by", lost))
     if record.machine is not None:
         m = record.machine
         shown = {"CPUs": m.cpus, "governor": m.governor, "MHz": m.mhz, "busy with others": m.load, "steal": m.steal}
         rows.append(("machine", ", ".join(f"{k} {v}" for k, v in shown.items() if v is not None)))
-    return explained + _table(rows)
+    return explained + table(rows)
 
 
-def _kinds(trials: Sequence[Trial]) -> str:
+def _matrix(tuned: Tuned, key: Key) -> str:
+    from autosched.cli.page import grid, text
+    from autosched.tune.matrix_file import kept
+
+    found = kept(tuned.pipeline.name, key)
+    if found is None:
+        return text(f"`autosched tune {tuned.family.name}` on several workloads makes it, or `autosched matrix`.")
+    number = len(found.kept)
+    said = (
+        f"Measured on {found.when:%Y-%m-%d} ({found.conditions}): each schedule in interleaved rounds with all others, "
+        "its median and how much longer than the best of the workload it takes. "
+        f"{number} schedule{'s' * (number > 1)} serve{'s' * (number == 1)} all buckets (framed), at worst "
+        f"{100 * found.worst:.1f} % slower than the best."
+    )
+    return text(said) + grid(found.matrix, found.cover)
+
+
+def _history(trials: Sequence[Trial]) -> str:
+    from autosched.cli.charts import history
+    from autosched.cli.page import svg, table
+
     counts = Counter(t.outcome.kind for t in trials)
     example = {t.outcome.kind: t.outcome.message for t in reversed(trials) if t.outcome.message}
     rows = [(kind, str(n), example.get(kind, "")[:160]) for kind, n in counts.most_common()]
-    return _table(rows, ("outcome", "trials", "for example"))
+    return svg(history(trials)) + table(rows, ("outcome", "trials", "for example"))
 
 
-def _shares(shares: dict[str, float]) -> str:
+def _trade_offs(trials: Sequence[Trial]) -> str:
+    from autosched.cli.charts import name, trade_offs
+    from autosched.cli.page import folded, pre, svg, table, text
+    from autosched.tune.study import not_beaten
+
+    front = not_beaten(trials)
+    said = (
+        "Memory is what a run needs beyond inputs and outputs: Funcs that are stored whole, packed tables, and what "
+        "all threads hold inside the loops. No schedule that was timed is both faster and smaller than one of these:"
+    )
+    rows = [(name(t), f"{t.outcome.ratio or 0:.3f}", amount(t.outcome.memory)) for t in front]
+    shown = "".join(folded(f"{name(t)} as JSON", pre(t.schedule.to_json())) for t in front)
+    head = ("schedule", "time over the default's", "memory")
+    return text(said) + table(rows, head, "grid") + svg(trade_offs(trials, front)) + shown
+
+
+def _importances(shares: dict[str, float]) -> str:
+    from autosched.cli.page import bars, text
+
     if not shares:
-        return "<p>There are too few trials to tell.</p>"
-    return _table([(knob, f"{100 * share:.0f} %") for knob, share in shares.items()], ("knob", "share"))
+        return text("There are too few trials to tell.")
+    return text("Shares of what decides between fast and slow points (PED-ANOVA over all trials).") + bars(shares)
 
 
-def _history(trials: Sequence[Trial]) -> Any:
-    """Each trial's time over the default's, and the best so far."""
-    from matplotlib.figure import Figure
+def _ablation(path: Path, name: str) -> str:
+    from autosched.cli.ablate import figure, read_table
+    from autosched.cli.page import svg, text
 
-    timed = [(i, t.outcome.ratio) for i, t in enumerate(trials) if t.outcome.ratio is not None]
-    failed = [i for i, t in enumerate(trials) if t.outcome.ratio is None]
-    best = [min(r for _, r in timed[: n + 1]) for n in range(len(timed))]
-    made = Figure(figsize=(9, 3.2), layout="constrained")
-    axes = made.subplots()
-    axes.scatter([i for i, _ in timed], [r for _, r in timed], s=12, color="#0072B2", label="trials")
-    axes.step([i for i, _ in timed], best, where="post", color="#D55E00", label="best so far")
-    top = max((r for _, r in timed), default=1.0)
-    axes.scatter(failed, [top] * len(failed), s=14, marker="x", color="#7F7F7F", label="failed")
-    axes.set_yscale("log")
-    axes.set_xlabel("trial")
-    axes.set_ylabel("time over the default's")
-    axes.legend(frameon=False, fontsize=8)
-    return made
-
-
-def _svg(figure: Any) -> str:
-    """A figure as part of the page, without the XML declaration."""
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg")
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    rows = read_table(path)
+    return svg(figure(rows, "")) if rows else text(f"`autosched ablate {name}` makes it.")

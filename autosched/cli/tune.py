@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autosched.cli.console import complain, err, out, table, warn
-from autosched.cli.options import Images, Name, Preset, Regime, Sampler, Threads, duration, thread_count
+from autosched.cli.console import amount, complain, err, out, table, warn
+from autosched.cli.options import Images, Name, Preset, Regime, RegimeName, Sampler, Threads, duration, thread_count
 from autosched.errors import ArgumentError, RecordError
 
 if TYPE_CHECKING:
     from autosched.cli.samples import Sampled
+    from autosched.records import Record
     from autosched.tune import Progress, Result
+    from autosched.vlm.registry import KernelFamily
 
 #: Noise, as a fraction, from which on the user is told.
 NOISY = 0.1
+#: Share of a time budget in which the schedules of several workloads are compared, and the seconds of each workload
+#: where there is none.
+COMPARE, COMPARE_SECONDS = 0.1, 5.0
 
 
 def tune(
@@ -68,7 +73,8 @@ def tune(
     """Search for the fastest schedule of a kernel on this machine and record it.
 
     Every candidate is checked bit for bit before it is timed. A run that is stopped goes on where it ended when it is
-    started again.
+    started again. After several workloads the best schedules of each are timed on all, and the fewest that serve all of
+    them are what is recorded.
     """  # fmt: skip
     from autosched.cli.samples import choose, sample, space_of
     from autosched.records import write
@@ -90,12 +96,14 @@ def tune(
     specs = choose(file, workload or [], images)
     directory = _writable(out_dir or user_directory())
     pipeline = family.pipeline()
+    searching = None if seconds is None else seconds * (1 - COMPARE * (len(specs) > 1))
+    found: list[tuple[Sampled, Result]] = []
     for i, spec in enumerate(specs):
         sampled = sample(family, spec, images)
         schedules = {label: make(sampled.bucket) for label, make in family.schedules.items()}
         seeds = neighbours(pipeline, sampled.bucket, count)
         task = Task(pipeline, file.space, sampled.workload, schedules, sampled.bucket, seeds)
-        share = None if seconds is None else seconds / len(specs)
+        share = None if searching is None else searching / len(specs)
         budget = Budget(trials, share)
         title = f"{name}, bucket {sampled.bucket.name}, {sampled.workload.name}"
         place = f"[{i + 1}/{len(specs)}] " if len(specs) > 1 else ""
@@ -107,7 +115,34 @@ def tune(
                      "records the best so far", 130)  # fmt: skip
             raise typer.Exit(130) from None
         (path,) = write([result.record], pipeline.name, directory)
-        _report(title, sampled, result, path)
+        _report(title, result, path, method.sampler)
+        found.append((sampled, result))
+    if len(found) > 1:
+        left = COMPARE_SECONDS * len(found) if seconds is None else COMPARE * seconds / 2  # the rest is for preparing
+        _compare(family, found, count, left, method.regime, directory)
+
+
+def _compare(
+    family: KernelFamily,
+    found: list[tuple[Sampled, Result]],
+    threads: int,
+    seconds: float,
+    regime: RegimeName,
+    directory: Path,
+) -> None:
+    """Time the best of each search on all workloads, and record the fewest that serve them all."""
+    from autosched.cli.matrix import compare
+    from autosched.records import write
+    from autosched.tune.covering import finalists
+
+    records: dict[str, list[Record]] = {}
+    for sampled, result in found:
+        records.setdefault(sampled.bucket.name, []).append(result.record)
+    schedules = finalists({sampled.workload.name: result for sampled, result in found})
+    out().print(f"{family.name}, all workloads:")
+    covered = compare(family, [sampled for sampled, _ in found], schedules, records, threads, seconds, regime)
+    (path,) = write(covered, family.pipeline().name, directory)
+    out().print(f"written to {path}", soft_wrap=True)
 
 
 def _writable(directory: Path) -> Path:
@@ -157,7 +192,7 @@ class _Display:
         self.bar.update(self.task, completed=min(max(done), 1.0), best=best)
 
 
-def _report(title: str, sampled: Sampled, result: Result, path: Path) -> None:
+def _report(title: str, result: Result, path: Path, sampler: str) -> None:
     from collections import Counter
 
     console = out()
@@ -167,12 +202,16 @@ def _report(title: str, sampled: Sampled, result: Result, path: Path) -> None:
     timed = kinds["ok"] + kinds["slow"]
     counted = f"{timed} schedules timed" + (f" ({result.resumed} before)" if result.resumed else "")
     console.print(f"{title}: {counted}" + (f"; {failed}" if failed else "") + ("; the whole space" * result.exhausted))
-    rows = table("schedule", "ms per item", "times the default's speed", numbers=2)
+    rows = table("schedule", "ms per item", "times the default's speed", "memory", numbers=3)
     for standing in result.final.standings:
         best = " *" if standing is result.final.winner else ""
         ms, s = standing.seconds.scaled(1e3 / items), standing.speedup
-        rows.add_row(standing.label + best, f"{ms.median:.4g}", f"{s.median:.2f} [{s.low:.2f}, {s.high:.2f}]")
+        speed = f"{s.median:.2f} [{s.low:.2f}, {s.high:.2f}]"
+        rows.add_row(standing.label + best, f"{ms.median:.4g}", speed, amount(standing.memory))
     console.print(rows)
+    if sampler == "nsga2":
+        traded = "; ".join(standing.label for standing in result.final.trade_offs)
+        console.print(f"no other is faster and needs less memory: {traded}", soft_wrap=True)
     tied = f"; {result.final.tied} cannot be told apart, the simplest is kept" if result.final.tied > 1 else ""
     console.print(f"noise {100 * result.final.noise:.1f} %, {result.final.rounds} rounds{tied}")
     if result.final.noise > NOISY:

@@ -3,7 +3,7 @@
 Written by tune, read by vlm. Uses schedules and the CPU's fingerprint; knows nothing of how either is made.
 """
 
-from autosched.records.here import key_here
+from autosched.records.here import key_here, origin_here
 from autosched.records.lookup import Answer, Located, lookup
 from autosched.records.merge import merge
 from autosched.records.model import SCHEMA, Key, Machine, Origin, Record, RecordFile, Search, Times
@@ -25,6 +25,7 @@ __all__ = [
     "lookup",
     "merge",
     "nearest",
+    "origin_here",
     "read",
     "read_strictly",
     "tuned_directories",

@@ -1,11 +1,15 @@
-"""The key of a pipeline on this machine, in this process."""
+"""The key of a pipeline on this machine, in this process, and what a record that is made here is made by."""
 
 from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
 
 import autosched
 from autosched.lang import Pipeline
 from autosched.lang.fingerprint import fingerprint as algorithm
-from autosched.records.model import BucketKey, CpuKey, Key
+from autosched.records.model import BucketKey, CpuKey, Key, Origin
 from autosched.runtime.cpu import fingerprint
 from autosched.workload import Bucket
 
@@ -18,4 +22,14 @@ def key_here(pipeline: Pipeline, bucket: Bucket, threads: int) -> Key:
         cpu=CpuKey.of(fingerprint()),
         threads=threads,
         bucket=BucketKey.of(bucket),
+    )
+
+
+def origin_here() -> Origin:
+    """Now, with the versions that are installed."""
+    return Origin(
+        when=datetime.now(UTC).replace(microsecond=0),
+        python=platform.python_version(),
+        numba=version("numba"),
+        llvmlite=version("llvmlite"),
     )

@@ -11,8 +11,8 @@ from autosched.records.model import Record
 def merge(*groups: Iterable[Record]) -> tuple[Record, ...]:
     """One record a key, in a stable order.
 
-    Of two with the same key the more rigorous search wins (more trials, then more rounds), then the greater speedup
-    over the default, then the newer. Commutative, associative and idempotent.
+    Of two with the same key the more rigorous search wins (more trials, then compared on more workloads, then more
+    rounds), then the greater speedup over the default, then the newer. Commutative, associative and idempotent.
     """
     best: dict[str, Record] = {}
     for group in groups:
@@ -26,4 +26,11 @@ def merge(*groups: Iterable[Record]) -> tuple[Record, ...]:
 def rank(record: Record) -> tuple[Any, ...]:
     """What makes a record preferable to another with the same key; a total order of different records."""
     s = record.search
-    return (s.trials, s.rounds, record.times.speedup.median, record.origin.when.timestamp(), record.model_dump_json())
+    return (
+        s.trials,
+        len(record.losses or ()),
+        s.rounds,
+        record.times.speedup.median,
+        record.origin.when.timestamp(),
+        record.model_dump_json(),
+    )

@@ -20,8 +20,14 @@ def _without_machine(file: Data) -> Data:
     return {**file, "records": records}
 
 
+def _without_losses(file: Data) -> Data:
+    """2 to 3: records say how a schedule does on all workloads of its bucket; older ones know their own only."""
+    records = [{**r, "losses": None} if isinstance(r, dict) else r for r in file["records"]]
+    return {**file, "records": records}
+
+
 #: From a version to the next.
-STEPS: dict[int, Callable[[Data], Data]] = {1: _without_machine}
+STEPS: dict[int, Callable[[Data], Data]] = {1: _without_machine, 2: _without_losses}
 
 
 def migrate(file: Data) -> Data | None:

@@ -12,7 +12,7 @@ from autosched.schedule import Schedule
 from autosched.workload import Bucket
 
 #: Version of the files. A reader refuses what it does not know; `migrate.py` knows the older ones.
-SCHEMA = 2
+SCHEMA = 3
 
 
 def _schedule(data: Any) -> Schedule:
@@ -78,7 +78,9 @@ class Key(_Model):
 
 
 class Search(_Model):
-    """The rigor of the search. `trials` counts distinct schedules timed; `rounds` the paired rounds of the final."""
+    """The rigor of the search. `trials` counts distinct schedules timed, on all workloads of the bucket; `rounds` the
+    paired rounds of what `times` come from, `workload` what they were taken on.
+    """
 
     trials: Annotated[int, Field(ge=1)]
     rounds: Annotated[int, Field(ge=1)]
@@ -130,7 +132,11 @@ class Machine(_Model):
 
 
 class Record(_Model):
-    """One tuned schedule. `machine` is None where the record is older than that."""
+    """One tuned schedule. `machine` is None where the record is older than that.
+
+    `losses` says of each workload of the bucket how much longer the schedule takes than the fastest that was found for
+    any workload, as a fraction; None where it was timed on one workload alone.
+    """
 
     key: Key
     schedule: Annotated[
@@ -140,11 +146,12 @@ class Record(_Model):
     times: Times
     origin: Origin
     machine: Machine | None = None
+    losses: dict[str, Annotated[float, Field(ge=0)]] | None = None
 
 
 class RecordFile(_Model):
     """A file of records of one pipeline on one class of CPUs."""
 
-    schema_: Annotated[Literal[2], Field(alias="schema")] = 2
+    schema_: Annotated[Literal[3], Field(alias="schema")] = 3
     pipeline: str
     records: tuple[Record, ...]

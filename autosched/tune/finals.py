@@ -14,9 +14,12 @@ from autosched.schedule import Schedule
 from autosched.tune.bench import Bench, Ready
 from autosched.tune.candidate import CandidateError
 from autosched.tune.measure import Estimate, estimate
+from autosched.tune.pareto import front
 
 #: Rounds without which there is no result, and beyond which nothing is gained.
 LEAST, MOST = 7, 101
+#: How much slower than the fastest a simpler schedule may seem that wins in its place.
+TIE = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +36,13 @@ class Contender:
 
 @dataclass(frozen=True)
 class Standing:
-    """A contender's result: seconds of a run, and how many times faster than the default it is."""
+    """A contender's result: seconds of a run, how many times faster than the default it is, and the bytes it needs."""
 
     label: str
     schedule: Schedule
     seconds: Estimate
     speedup: Estimate
+    memory: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,11 @@ class Final:
     def default(self) -> Standing:
         return next(s for s in self.standings if s.label == "default")
 
+    @property
+    def trade_offs(self) -> list[Standing]:
+        """Those that no other beats in time and in memory, the fastest first."""
+        return front(self.standings, lambda s: (1 / s.speedup.median, s.memory))
+
 
 def complexity(schedule: Schedule) -> int:
     """The number of directives: of schedules that are equally fast the one with the fewest is kept."""
@@ -74,8 +83,9 @@ def play(
 ) -> Final:
     """Play rounds until `seconds` are over, at least `LEAST`, and rank the contenders.
 
-    The winner is the simplest of those that cannot be told from the fastest: within the noise, or with an interval
-    that includes equality. A contender that fails is sent home, and the others play anew.
+    The winner is the simplest of those that cannot be told from the fastest: within the noise, or with an interval that
+    includes equality. All but the default must also seem at most `TIE` slower: noise speaks for what is known, and not
+    for what is simple. A contender that fails is sent home, and the others play anew.
     """
     entered = [default, *others]
     while True:
@@ -95,14 +105,21 @@ def rank(entered: Sequence[Contender], times: Sequence[Sequence[float]], again: 
     self_ratio = estimate([a / b for a, b in zip(again, times[0], strict=True)])
     noise = max(abs(self_ratio.low - 1), abs(self_ratio.high - 1))
     standings = [
-        Standing(c.label, c.schedule, estimate(t), estimate([d / x for d, x in zip(times[0], t, strict=True)]))
+        Standing(
+            c.label,
+            c.schedule,
+            estimate(t),
+            estimate([d / x for d, x in zip(times[0], t, strict=True)]),
+            c.ready.memory,
+        )
         for c, t in zip(entered, times, strict=True)
     ]
     fastest = max(range(len(entered)), key=lambda i: standings[i].speedup.median)
     tied = []
     for i in range(len(entered)):
         behind = estimate([x / f for x, f in zip(times[i], times[fastest], strict=True)])
-        if i == fastest or behind.low <= 1.0 or behind.median <= 1.0 + noise:
+        equal = behind.low <= 1.0 or behind.median <= 1.0 + noise
+        if i == fastest or (equal and (i == 0 or behind.median <= 1.0 + TIE)):
             tied.append(i)
     winner = min(tied, key=lambda i: (complexity(entered[i].schedule), -standings[i].speedup.median))
     order = sorted(range(len(entered)), key=lambda i: (i != winner, -standings[i].speedup.median))

@@ -1,11 +1,14 @@
-"""Several workloads: how fast each schedule is on each of them, and the fewest schedules that serve them all."""
+"""Several workloads: how fast each schedule is on each of them, and the fewest schedules that serve them all.
+
+At run time a call takes the schedule of its bucket, so workloads that fall into one bucket share a schedule.
+"""
 
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 
 from autosched.errors import TuneError
@@ -24,25 +27,79 @@ _ALL = 16
 
 
 @dataclass(frozen=True)
-class Matrix:
-    """Seconds of a run by workload and schedule: medians of interleaved rounds, and their ratio to the workload's best.
+class Row:
+    """A workload: seconds of a run, round by round, of each schedule that works on it, by label.
 
-    A schedule that fails on a workload has no entry there.
+    Attributes:
+        bucket: the name of the bucket that it falls into.
+        default: the label of that bucket's default, which ran twice in each round.
+        again: its second times.
+        items: what times are quoted per.
     """
 
-    schedules: Mapping[str, Schedule]
-    seconds: Mapping[str, Mapping[str, float]]
-    ratios: Mapping[str, Mapping[str, Estimate]]
+    bucket: str
+    default: str
+    times: Mapping[str, tuple[float, ...]]
+    again: tuple[float, ...]
+    items: int = 1
 
-    def loss(self, workload: str, schedule: str) -> float:
-        """How much longer than the best of the workload, as a fraction; infinite where the schedule fails."""
-        found = self.ratios[workload].get(schedule)
-        return math.inf if found is None else found.median - 1
+    @property
+    def rounds(self) -> int:
+        return len(self.again)
+
+    @cached_property
+    def seconds(self) -> Mapping[str, Estimate]:
+        """Seconds of a run of each schedule."""
+        return {label: estimate(took) for label, took in self.times.items()}
+
+    @cached_property
+    def best(self) -> str:
+        """The label of the fastest."""
+        return min(self.seconds, key=lambda label: self.seconds[label].median)
+
+    @cached_property
+    def ratios(self) -> Mapping[str, Estimate]:
+        """How many times as long as the fastest each schedule takes, paired by rounds."""
+        return {label: self.over(label, self.best) for label in self.times}
+
+    def over(self, label: str, other: str) -> Estimate:
+        """How many times as long as another a schedule takes, paired by rounds."""
+        return estimate([a / b for a, b in zip(self.times[label], self.times[other], strict=True)])
+
+    @property
+    def noise(self) -> float:
+        """How far the default is from itself, as a fraction."""
+        ratio = estimate([a / b for a, b in zip(self.again, self.times[self.default], strict=True)])
+        return max(abs(ratio.low - 1), abs(ratio.high - 1))
+
+    def loss(self, label: str) -> float:
+        """How much longer than the fastest, as a fraction; infinite where the schedule fails."""
+        found = self.ratios.get(label)
+        return math.inf if found is None else max(found.median - 1, 0.0)
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Schedules by label, and a row for each workload by its name."""
+
+    schedules: Mapping[str, Schedule]
+    rows: Mapping[str, Row]
+
+    def buckets(self) -> dict[str, list[str]]:
+        """The workloads of each bucket."""
+        made: dict[str, list[str]] = {}
+        for workload, row in self.rows.items():
+            made.setdefault(row.bucket, []).append(workload)
+        return made
+
+    def loss(self, workloads: Sequence[str], label: str) -> float:
+        """The largest loss of a schedule on some workloads."""
+        return max(self.rows[w].loss(label) for w in workloads)
 
 
 @dataclass(frozen=True)
 class Cover:
-    """The schedules that are kept, and which of them serves each workload. `worst` is the largest loss."""
+    """The schedules that are kept, and which of them serves each bucket. `worst` is the largest loss on a workload."""
 
     kept: tuple[str, ...]
     serves: Mapping[str, str]
@@ -50,56 +107,64 @@ class Cover:
 
 
 def row(
-    bench: Bench, schedules: Mapping[str, Schedule], seconds: float, say: Callable[[str], None] = lambda _: None
-) -> tuple[dict[str, float], dict[str, Estimate]]:
-    """A workload's seconds and ratios, of those schedules that work on it. The bench is started.
+    bench: Bench,
+    schedules: Mapping[str, Schedule],
+    bucket: str,
+    default: str,
+    seconds: float,
+    items: int = 1,
+    say: Callable[[str], None] = lambda _: None,
+) -> Row:
+    """Time all `schedules` on the workload of a bench that is started; `default` is the label of its own default.
 
-    Raises TuneError where none works.
+    Raises TuneError where the default does not work.
     """
     entered: list[tuple[str, Ready]] = []
     same: dict[str, str] = {}
-    for label, schedule in schedules.items():
+    for label in sorted(schedules, key=lambda label: label != default):
         say(label)
         try:
-            ready = bench.prepare(schedule)
-        except CandidateError:
+            ready = bench.prepare(schedules[label])
+        except CandidateError as error:
+            if label == default:
+                raise TuneError(f"the default schedule fails ({error.kind}): {error}") from None
             continue
         first = next((known for known, other in entered if other.source == ready.source), None)
         if first is None:
             entered.append((label, ready))
         else:
             same[label] = first
-    while entered:
+    while True:
         try:
-            times = bench.rounds(
-                [ready for _, ready in entered], seconds=seconds, least=LEAST, most=MOST,
+            *times, again = bench.rounds(
+                [*(ready for _, ready in entered), entered[0][1]], seconds=seconds, least=LEAST, most=MOST,
                 progress=lambda n: say(f"round {n}"),
             )  # fmt: skip
             break
         except CandidateError as error:
+            if not 0 < error.entered < len(entered):
+                raise TuneError(f"the default schedule fails ({error.kind}): {error}") from None
             gone, _ = entered.pop(error.entered)
             same = {label: first for label, first in same.items() if first != gone}
-    else:
-        raise TuneError(f"none of the schedules works: {', '.join(schedules)}")
-    medians = {label: statistics.median(took) for (label, _), took in zip(entered, times, strict=True)}
-    best = times[[label for label, _ in entered].index(min(medians, key=lambda label: medians[label]))]
-    ratios = {
-        label: estimate([t / b for t, b in zip(took, best, strict=True)])
-        for (label, _), took in zip(entered, times, strict=True)
-    }
-    for label, first in same.items():
-        medians[label], ratios[label] = medians[first], ratios[first]
-    return medians, ratios
+    took = {label: tuple(each) for (label, _), each in zip(entered, times, strict=True)}
+    took |= {label: took[first] for label, first in same.items()}
+    return Row(bucket, default, {label: took[label] for label in schedules if label in took}, tuple(again), items)
 
 
 def cover(matrix: Matrix, within: float = WITHIN) -> Cover:
-    """The fewest schedules of which each workload has one that loses at most `within` against its best.
+    """The fewest schedules of which each bucket has one that loses at most `within` against the best of each workload.
 
-    Of sets of one size the one with the smallest worst loss, then of the fewest directives. Workloads go to the member
-    on which they lose least.
+    A bucket of which no schedule serves all workloads gets the one with the smallest loss. Of sets of one size the one
+    with the smallest worst loss wins, then the one of the fewest directives. Buckets go to the member on which they
+    lose least.
     """
     labels = list(matrix.schedules)
-    needed = {w: frozenset(s for s in labels if matrix.loss(w, s) <= within) for w in matrix.ratios}
+    needed: dict[str, frozenset[str]] = {}
+    for bucket, workloads in matrix.buckets().items():
+        least = min(matrix.loss(workloads, s) for s in labels)
+        if math.isinf(least):
+            raise TuneError(f"no schedule works on all workloads of bucket {bucket} ({', '.join(workloads)})")
+        needed[bucket] = frozenset(s for s in labels if matrix.loss(workloads, s) <= max(within, least))
     sets = _all_sets(labels, needed) if len(labels) <= _ALL else [_greedy(labels, needed)]
     made = [_serve(matrix, kept) for kept in sets]
     return min(made, key=lambda c: (c.worst, sum(complexity(matrix.schedules[s]) for s in c.kept), c.kept))
@@ -107,11 +172,12 @@ def cover(matrix: Matrix, within: float = WITHIN) -> Cover:
 
 def _all_sets(labels: Sequence[str], needed: Mapping[str, frozenset[str]]) -> list[tuple[str, ...]]:
     """Every set of the smallest size that serves all."""
-    for size in range(1, len(labels) + 1):
+    size = 1
+    while True:
         found = [kept for kept in combinations(labels, size) if all(set(kept) & good for good in needed.values())]
         if found:
             return found
-    raise TuneError("a workload has no schedule that works")
+        size += 1
 
 
 def _greedy(labels: Sequence[str], needed: Mapping[str, frozenset[str]]) -> tuple[str, ...]:
@@ -125,5 +191,6 @@ def _greedy(labels: Sequence[str], needed: Mapping[str, frozenset[str]]) -> tupl
 
 
 def _serve(matrix: Matrix, kept: tuple[str, ...]) -> Cover:
-    serves = {w: min(kept, key=lambda s: matrix.loss(w, s)) for w in matrix.ratios}
-    return Cover(kept, serves, max(matrix.loss(w, s) for w, s in serves.items()))
+    buckets = matrix.buckets()
+    serves = {b: min(kept, key=lambda s: matrix.loss(workloads, s)) for b, workloads in buckets.items()}
+    return Cover(kept, serves, max(matrix.loss(buckets[b], s) for b, s in serves.items()))

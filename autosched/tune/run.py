@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +12,7 @@ from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import SQLAlchemyError
 
 from autosched.errors import TuneError
-from autosched.records import Machine, Origin, Record, Search, Times, key_here
+from autosched.records import Machine, Record, Search, Times, key_here, origin_here
 from autosched.records.model import Interval
 from autosched.runtime import default_threads
 from autosched.schedule import Schedule
@@ -38,6 +35,8 @@ SIMPLIFY_SECONDS = 20.0
 PROMISING = 1.1
 #: Of how many of the best points the neighbours are tried.
 POLISHED = 5
+#: Schedules that trade time for memory which play in the final.
+TRADED = 10
 
 
 @dataclass(frozen=True)
@@ -271,12 +270,17 @@ class _Run:
             return self.bench.race(ready, self.best, seconds=seconds, least=least)
 
     def final(self, study: Study) -> Final:
-        """The fastest few of the study against the default."""
+        """The fastest few of the study against the default; where memory counts too, those that trade time for it."""
         timed = [t for t in study.fastest() if t.outcome.source != self.default.source]
+        most = self.method.effort.finalists
+        if self.method.sampler == "nsga2":
+            traded = study.trade_offs()[:TRADED]
+            timed = [*traded, *(t for t in timed if t not in traded)]
+            most += len(traded)
         contenders: list[Contender] = []
-        sources: set[str] = set()
+        sources = {self.default.source}
         for trial in timed:
-            if len(contenders) == self.method.effort.finalists:
+            if len(contenders) == most:
                 break
             try:
                 ready = self.bench.prepare(trial.schedule)
@@ -337,17 +341,12 @@ class _Run:
                 conditions=self.method.regime,
             ),
             times=Times(
-                schedule=_interval(final.winner.seconds.scaled(scale)),
-                default=_interval(final.default.seconds.scaled(scale)),
-                speedup=_interval(final.winner.speedup),
+                schedule=interval(final.winner.seconds.scaled(scale)),
+                default=interval(final.default.seconds.scaled(scale)),
+                speedup=interval(final.winner.speedup),
                 noise=round(final.noise, 4),
             ),
-            origin=Origin(
-                when=datetime.now(UTC).replace(microsecond=0),
-                python=platform.python_version(),
-                numba=version("numba"),
-                llvmlite=version("llvmlite"),
-            ),
+            origin=origin_here(),
             machine=Machine(**asdict(state)),
         )
 
@@ -361,5 +360,6 @@ class _Run:
         self.report(Progress(stage, study.finished, self.elapsed(), ms, speedup, self.best_label, last))
 
 
-def _interval(e: Estimate) -> Interval:
+def interval(e: Estimate) -> Interval:
+    """An estimate as records have it."""
     return Interval(median=round(e.median, 5), low=round(e.low, 5), high=round(e.high, 5))

@@ -6,10 +6,15 @@ import csv
 import json
 from pathlib import Path
 
+import blur_family
+import pytest
 from command import NAME, Command, png, record_file
 
-from autosched.records import read
+from autosched.cli import tune as cli_tune
+from autosched.records import key_here, read
 from autosched.schedule import Schedule
+from autosched.tune.matrix_file import kept
+from autosched.vlm.load import load
 
 
 def test_merge(autosched: Command, places: Path) -> None:
@@ -102,32 +107,104 @@ def test_report(autosched: Command, places: Path) -> None:
     assert said.status == 0, said.err
     text = path.read_text()
     assert "<h1>blur-test, small, 1 thread</h1>" in text and f"{record.times.speedup.median:.2f}" in text
-    for part in ("answered by: exact", "best so far", "<h2>Importance of", "def stage_", "autosched ablate blur-test"):
+    for part in ("answered by: exact", "best so far", ">Importance of knobs</h2>", "def stage_", "autosched ablate blur-test"):
         assert part in text, part
     assert "src=" not in text and "<script" not in text and "<link" not in text
-    assert text.count("<svg") == 1
+    assert text.count("<svg") == 2 and "`autosched tune blur-test` on several workloads makes it" in text
+    assert "no schedule that was timed" in text.lower() and "trial" in text[text.index("Time and memory") :]
     autosched("ablate", NAME, "-t", "1", "-k", "lanes", "--time-budget", "50ms", "--out", str(places))
     autosched("report", NAME, "-t", "1", "--out", str(path), "--ablation", str(places))
-    assert path.read_text().count("<svg") == 2
+    assert path.read_text().count("<svg") == 3
     (places / "blur-test-small-1.csv").write_text("a,b\n1,2\n")
     said = autosched("report", NAME, "-t", "1", "--out", str(path), "--ablation", str(places))
     assert said.status == 2 and "is not a table of `autosched ablate`" in said.err
 
 
-def test_matrix(autosched: Command, places: Path) -> None:
-    """Each bucket's schedule and the default on each workload, and how few would do."""
-    arguments = ("-w", "small", "-w", "large", "-t", "1")
-    autosched("tune", NAME, *arguments, "--trials", "6")
-    records = read(record_file(places))
-    said = autosched("matrix", NAME, *arguments, "--time-budget", "100ms")
+def test_time_and_memory(autosched: Command, places: Path) -> None:
+    """nsga2 has a study of its own; what it trades is printed with the final, and in the report."""
+    said = autosched("tune", NAME, "--trials", "16", "-t", "1", "--sampler", "nsga2", "--seed", "1")
     assert said.status == 0, said.err
+    (line,) = [line for line in said.out.splitlines() if line.startswith("no other is faster and needs less memory: ")]
+    rows = {line.split("  ")[0].removesuffix(" *"): line for line in said.out.splitlines() if "[" in line}
+    traded = line.partition(": ")[2].split("; ")
+    assert set(traded) <= rows.keys() and any(" 0" in rows[label] for label in traded)  # some need none
+    page = places / "page.html"
+    said = autosched("report", NAME, "-t", "1", "--out", str(page), "--ablation", str(places))
+    assert said.status == 0, said.err
+    text = page.read_text()
+    section = text[text.index('">Time and memory</h2>') : text.index('">Importance of knobs</h2>')]
+    assert "<svg" in section and "as JSON" in section and "time over the default" in section
+
+
+def test_several_workloads(autosched: Command, places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the searches the best of each are timed on all workloads, and what serves all of them is recorded."""
+    monkeypatch.setattr(cli_tune, "COMPARE_SECONDS", 0.1)
+    arguments = ("-w", "small", "-w", "large", "-t", "1")
+    said = autosched("tune", NAME, *arguments, "--trials", "8")
+    assert said.status == 0, said.err
+    assert "blur-test, all workloads:" in said.out and "within 3 % of the best of each workload" in said.out
+    records = {r.key.bucket.name: r for r in read(record_file(places))}
+    assert records.keys() == {"small", "large"}
+    for bucket, record in records.items():
+        assert record.losses is not None and record.losses.keys() == {bucket}
+        assert record.search.workload == bucket and record.search.trials == 8 and record.search.rounds >= 7
+        assert record.losses[bucket] <= 0.03
+    loaded = {bucket: load(NAME, bucket=bucket, threads=1) for bucket in records}
+    found = kept("blur-test", key_here(blur_family.pipeline(), loaded["small"].bucket, 1))
+    assert found is not None and found.serves.keys() == records.keys()
+    for bucket, tuned in loaded.items():
+        assert tuned.answer.rung == "exact" and tuned.schedule == records[bucket].schedule
+        assert tuned.schedule == found.matrix.schedules[found.serves[bucket]]
+    assert len({r.schedule for r in records.values()}) == len(found.kept)
+    for row in found.matrix.rows.values():
+        assert len(row.times) >= 2 and row.default in row.times
+
+    page = places / "page.html"
+    autosched("report", NAME, "-t", "1", "--out", str(page), "--ablation", str(places))
+    text = page.read_text()
+    assert 'class="served"' in text and "slower than the best of each workload by" in text
+    assert all(label in text for label in found.schedules)
+
+
+def test_workloads_of_one_bucket(autosched: Command, places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They get one record together, with the trials of both and what it loses on each."""
+    monkeypatch.setattr(cli_tune, "COMPARE_SECONDS", 0.1)
+    path = places / "search_spaces" / "blur-test.toml"
+    path.write_text(path.read_text() + '\n[[workloads]]\nname = "tiny"\nsamples = { sizes = [[30, 40]] }\n')
+    said = autosched("tune", NAME, "--trials", "6", "-t", "1")
+    assert said.status == 0, said.err
+    (record,) = read(record_file(places))
+    assert record.key.bucket.name == "small" and record.search.trials == 12
+    assert record.losses is not None and record.losses.keys() == {"small", "tiny"}
+    assert record.search.workload in record.losses and " for small (small, tiny)" in said.out
+
+
+def test_matrix(autosched: Command, places: Path) -> None:
+    """Each bucket's schedule and the default on each workload, how few would do, and records of those."""
+    arguments = ("-w", "small", "-w", "large", "-t", "1")
+    for workload in ("small", "large"):
+        autosched("tune", NAME, "-w", workload, "-t", "1", "--trials", "6")
+    records = read(record_file(places))
+    assert all(r.losses is None for r in records)
+    said = autosched("matrix", NAME, *arguments, "--time-budget", "100ms", "--write")
+    assert said.status == 0, said.err
+    assert "written to" in said.out
+    written = {r.key.bucket.name: r for r in read(record_file(places))}
+    assert all(r.losses is not None and r.search.trials == 6 for r in written.values())
+    kept_before = {r.schedule for r in records} | {Schedule()}
+    assert {r.schedule for r in written.values()} <= kept_before
+    said = autosched("matrix", NAME, *arguments, "--time-budget", "100ms")
+    assert said.status == 0 and "written" not in said.out
+    records = read(record_file(places))
     lines = said.out.splitlines()
     labels = {line.split("  ")[0] for line in lines[1:] if "(+" in line}
     assert labels <= {"default", "tuned for small", "tuned for large"} and "default" in labels
     assert len(labels) == len({r.schedule for r in records} | {Schedule()})
     assert lines[0].split() == ["schedule", "small,", "ms", "large,", "ms"]
     assert any("within 3 % of the best of each workload" in line for line in lines)
-    last = " ".join(line for line in lines if " for small" in line or " for large" in line or ", large" in line)
+    last = " ".join(line for line in lines if " for small (small)" in line or "large (large)" in line)
     assert "small" in last and "large" in last
+    said = autosched("matrix", NAME, "-t", "3", "--write", "--time-budget", "100ms")
+    assert said.status == 2 and "has no record of this machine to write to; `autosched tune blur-test`" in said.err
     said = autosched("matrix", NAME, "--within", "3")
     assert said.status == 2 and "--within is 3.0; it must be at least 0 and less than 1, 0.03 for 3 %" in said.err

@@ -40,6 +40,7 @@ def data(**changes: Any) -> dict[str, Any]:
         },
         "origin": {"when": "2026-01-02T03:04:05Z", "python": "3.11.7", "numba": "0.68.1", "llvmlite": "0.50.0"},
         "machine": None,
+        "losses": None,
     }
     for path, value in changes.items():
         at = made

@@ -53,6 +53,7 @@ OTHERS = [
     ("times__noise", 0.5),
     ("origin__numba", "0.69"),
     ("machine", {"cpus": 4, "load": 3.0}),
+    ("losses", {"w1": 0.0, "w2": 0.02}),
     ("search__conditions", "cold-source"),
     ("search__rounds", 1),
     ("search__seconds", 1.0),

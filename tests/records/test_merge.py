@@ -44,6 +44,7 @@ def test_what_wins(make: Make) -> None:
     base = make()
     for better in (
         make(search__trials=51, times__speedup={"median": 1.0, "low": 1.0, "high": 1.0}),
+        make(losses={"w1": 0.0, "w2": 0.03}, search__rounds=1),
         make(search__rounds=10, origin__when="2025-01-01T00:00:00Z"),
         make(times__speedup={"median": 3.1, "low": 3.0, "high": 3.2}),
         make(origin__when="2026-01-02T03:04:06Z"),

@@ -30,7 +30,7 @@ def test_what_is_written_is_read(tmp_path: Path, make: Make) -> None:
     before = path.read_bytes()
     write([a, b], "blur", tmp_path)
     assert path.read_bytes() == before and before.endswith(b"\n")
-    assert json.loads(before)["schema"] == 2
+    assert json.loads(before)["schema"] == SCHEMA
     other = make(key__cpu__model=1)
     assert [p.parent.name for p in write([a, other], "blur", tmp_path)] == [
         "amd-25-1-avx512vbmi",
@@ -49,8 +49,8 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], str], str]] = {
     "nested": (lambda d: "[" * 100_000, "it is not JSON"),
     "a list": (lambda d: "[]", "it is not a file of tuned records"),
     "foreign": (lambda d: '{"BLOCK_SIZE_M": 64}', "it is not a file of tuned records"),
-    "old schema": (lambda d: json.dumps({**d, "schema": 0}), "its schema is 0, this version reads 1 to 2"),
-    "odd schema": (lambda d: json.dumps({**d, "schema": "1"}), "its schema is '1', this version reads 1 to 2"),
+    "old schema": (lambda d: json.dumps({**d, "schema": 0}), "its schema is 0, this version reads 1 to 3"),
+    "odd schema": (lambda d: json.dumps({**d, "schema": "1"}), "its schema is '1', this version reads 1 to 3"),
     "records": (lambda d: json.dumps({**d, "records": {}}), "its 'records' is not a list"),
 }
 
@@ -101,28 +101,31 @@ def test_a_bad_record_does_not_spoil_the_good_ones(tmp_path: Path, make: Make) -
 def test_a_newer_file_is_not_destroyed(tmp_path: Path, make: Make) -> None:
     path = tmp_path / "amd-25-17-avx512vbmi" / "blur.json"
     path.parent.mkdir()
-    path.write_text(json.dumps({"schema": 3, "pipeline": "blur", "records": []}))
+    path.write_text(json.dumps({"schema": SCHEMA + 1, "pipeline": "blur", "records": []}))
     with pytest.warns(AutoschedWarning, match="upgrade: `pip install --upgrade autosched`"):
         read(path)
     with pytest.raises(RecordError, match="written by a newer autosched"):
         write([make()], "blur", tmp_path)
-    assert json.loads(path.read_text())["schema"] == 3
+    assert json.loads(path.read_text())["schema"] == SCHEMA + 1
 
 
-def test_files_of_the_first_schema_are_brought_up_to_date(tmp_path: Path, make: Make) -> None:
+@pytest.mark.parametrize(("schema", "lacks"), [(1, ("machine", "losses")), (2, ("losses",))])
+def test_files_of_older_schemas_are_brought_up_to_date(
+    tmp_path: Path, make: Make, schema: int, lacks: tuple[str, ...]
+) -> None:
     """They are read as they are, and written anew when a record is added."""
     path = tmp_path / "amd-25-17-avx512vbmi" / "blur.json"
     path.parent.mkdir()
-    first = {"schema": 1, "pipeline": "blur", "records": [{k: v for k, v in data().items() if k != "machine"}]}
-    path.write_text(json.dumps(first))
+    file = {"schema": schema, "pipeline": "blur", "records": [{k: v for k, v in data().items() if k not in lacks}]}
+    path.write_text(json.dumps(file))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         (old,) = read(path)
-    assert old == make() and old.machine is None
-    assert json.loads(path.read_text()) == first
-    known = make(key__threads=1, machine={"cpus": 2, "load": 0.1, "mhz": [1.0, 2.0]})
+    assert old == make() and old.machine is None and old.losses is None
+    assert json.loads(path.read_text()) == file
+    known = make(key__threads=1, machine={"cpus": 2, "load": 0.1, "mhz": [1.0, 2.0]}, losses={"w1": 0.01})
     write([known], "blur", tmp_path)
-    assert json.loads(path.read_text())["schema"] == 2
+    assert json.loads(path.read_text())["schema"] == SCHEMA
     assert sorted(read(path), key=lambda r: r.key.threads) == [known, old]
 
 

@@ -62,6 +62,13 @@ def test_noise_decides_what_is_a_tie() -> None:
     assert loud.winner.label == "default" and loud.noise > 0.09
 
 
+def test_noise_does_not_make_a_slower_schedule_win() -> None:
+    """Not even where it is simpler than the default and everything else."""
+    entered = [contender("default", COMPLEX), contender("a", COMPLEX), contender("b", SIMPLE)]
+    result = rank(entered, [times(1.0, 21, 0), times(0.99, 21, 1), times(1.2, 21, 2)], times(1.3, 21, 3))
+    assert result.noise > 0.25 and result.tied == 2 and result.winner.label == "a"
+
+
 class Stub(LocalBench):
     """Runs that take no time, and say their names."""
 

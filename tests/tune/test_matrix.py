@@ -12,11 +12,15 @@ from autosched.errors import TuneError
 from autosched.schedule import Schedule
 from autosched.tune.bench import Ready
 from autosched.tune.candidate import CandidateError
-from autosched.tune.matrix import Matrix, cover, row
-from autosched.tune.measure import Estimate
+from autosched.tune.matrix import Matrix, Row, cover, row
 
 
-def matrix(times: Mapping[str, Mapping[str, float]], directives: Mapping[str, int] | None = None) -> Matrix:
+def matrix(
+    times: Mapping[str, Mapping[str, float]],
+    directives: Mapping[str, int] | None = None,
+    buckets: Mapping[str, str] | None = None,
+) -> Matrix:
+    """Each workload in a bucket of its own name where `buckets` does not say otherwise."""
     labels = list(dict.fromkeys(s for took in times.values() for s in took))
     schedules = {}
     for i, label in enumerate(labels):
@@ -24,8 +28,12 @@ def matrix(times: Mapping[str, Mapping[str, float]], directives: Mapping[str, in
         for n in range((directives or {}).get(label, 0)):
             made = made.unroll(f"f{i}", "y", n + 1)
         schedules[label] = made
-    ratios = {w: {s: Estimate(t / min(took.values()), 0.0, 0.0) for s, t in took.items()} for w, took in times.items()}
-    return Matrix(schedules, times, ratios)
+    rows = {}
+    for w, took in times.items():
+        default = next(iter(took))
+        each = {s: (t,) * 7 for s, t in took.items()}
+        rows[w] = Row((buckets or {}).get(w, w), default, each, each[default])
+    return Matrix(schedules, rows)
 
 
 def test_one_schedule_where_one_is_enough() -> None:
@@ -54,6 +62,18 @@ def test_what_fails_serves_nothing() -> None:
     assert cover(matrix({"x": {"a": 1.0, "b": 3.0}, "y": {"b": 1.0}}), within=2.5).kept == ("b",)
 
 
+def test_workloads_of_a_bucket_share_a_schedule() -> None:
+    """Alone, each would have a different one; in one bucket, the one that loses least on the worse of them is kept."""
+    times = {"x": {"a": 1.0, "b": 1.1, "c": 1.04}, "y": {"a": 1.3, "b": 1.0, "c": 1.05}, "z": {"a": 1.0, "b": 2.0}}
+    apart = cover(matrix(times))
+    assert apart.serves == {"x": "a", "y": "b", "z": "a"} and apart.worst == 0.0
+    found = cover(matrix(times, buckets={"x": "wide", "y": "wide"}))
+    assert found.serves == {"wide": "c", "z": "a"} and found.kept == ("a", "c")
+    assert found.worst == pytest.approx(0.05)
+    with pytest.raises(TuneError, match=r"no schedule works on all workloads of bucket wide \(x, y\)"):
+        cover(matrix({"x": {"a": 1.0}, "y": {"b": 1.0}}, buckets={"x": "wide", "y": "wide"}))
+
+
 def test_it_is_the_smallest_and_within() -> None:
     """Random matrices, against all subsets."""
     rng = random.Random(0)
@@ -61,9 +81,9 @@ def test_it_is_the_smallest_and_within() -> None:
         times = {f"w{w}": {f"s{s}": rng.choice((1.0, 1.02, 1.1, 2.0)) for s in range(6)} for w in range(5)}
         made = matrix(times)
         found = cover(made)
-        assert found.worst <= 0.03 and all(made.loss(w, s) <= 0.03 for w, s in found.serves.items())
+        assert found.worst <= 0.03 and all(made.rows[w].loss(s) <= 0.03 for w, s in found.serves.items())
         for smaller in combinations(made.schedules, len(found.kept) - 1):
-            assert any(min((made.loss(w, s) for s in smaller), default=9.0) > 0.03 for w in times)
+            assert any(min((made.rows[w].loss(s) for s in smaller), default=9.0) > 0.03 for w in times)
 
 
 def test_many_schedules_are_covered_greedily() -> None:
@@ -96,8 +116,11 @@ class Stub:
 def test_a_row() -> None:
     factors = {"a": 2, "b": 5, "c": 7, "d": 3, "same as c": 7, "same as a": 2}
     schedules = {name: Schedule().unroll(f"f{i}", "x", n) for i, (name, n) in enumerate(factors.items())}
-    took, ratios = row(Stub(), schedules, 0.1)  # type: ignore[arg-type]
-    assert took == {"a": 2.0, "d": 3.0, "same as a": 2.0}
-    assert {name: r.median for name, r in ratios.items()} == {"a": 1.0, "d": 1.5, "same as a": 1.0}
-    with pytest.raises(TuneError, match="none of the schedules works: b, c"):
-        row(Stub(), {name: schedules[name] for name in ("b", "c")}, 0.1)  # type: ignore[arg-type]
+    made = row(Stub(), schedules, "wide", "d", 0.1, 4)  # type: ignore[arg-type]
+    assert {label: took[0] for label, took in made.times.items()} == {"a": 2.0, "d": 3.0, "same as a": 2.0}
+    assert {label: r.median for label, r in made.ratios.items()} == {"a": 1.0, "d": 1.5, "same as a": 1.0}
+    assert (made.bucket, made.items, made.rounds, made.noise, made.best) == ("wide", 4, 7, 0.0, "a")
+    assert made.over("d", "a").median == 1.5 and made.loss("d") == 0.5 and made.loss("c") == float("inf")
+    for default in ("b", "c"):
+        with pytest.raises(TuneError, match=r"the default schedule fails \((compile|crash)\)"):
+            row(Stub(), schedules, "wide", default, 0.1)  # type: ignore[arg-type]
