@@ -19,7 +19,10 @@ from autosched.tune.constraints import Value
 from autosched.tune.recording import Recording
 from autosched.tune.space import Space
 
-STRATEGIES = ("random_sample", "genetic_algorithm")
+STRATEGIES = ("random_sample", "genetic_algorithm", "greedy_ils")
+#: Seconds after which a strategy is ended: greedy_ils may go round in points that it knows for ever. 64 new points of a
+#: recording take it a fiftieth of a second.
+_SECONDS = 5
 #: Stands for a knob that is inactive; Kernel Tuner's spaces have every parameter at every point.
 _INACTIVE = -1
 
@@ -68,14 +71,18 @@ def _search(strategy: str, space: Space, recording: Recording) -> Callable[[int,
             file.write_text(json.dumps(cache))
             found, _ = kernel_tuner.tune_kernel(
                 "recorded", "", 1, [], parameters, cache=str(file), simulation_mode=True, strategy=strategy,
-                restrictions=_restrictions(space, codes), strategy_options={"max_fevals": trials},
-                verbose=False, quiet=True, lang="C",
+                restrictions=_restrictions(space, codes),
+                strategy_options={"max_fevals": trials, "time_limit": _SECONDS}, verbose=False, quiet=True, lang="C",
             )  # fmt: skip
         best: list[float] = []
-        for result in found[:trials]:
-            ratio = result["time"] if isinstance(result["time"], float) else 1.0
-            best.append(min([*best[-1:], ratio]))
-        return best
+        seen: set[tuple[Any, ...]] = set()
+        for result in found:
+            point = tuple(result[n] for n in names)
+            if point not in seen and len(best) < trials:
+                seen.add(point)
+                ratio = result["time"] if isinstance(result["time"], float) else 1.0
+                best.append(min([*best[-1:], ratio]))
+        return best + best[-1:] * (trials - len(best))  # it finds nothing more
 
     return search
 
