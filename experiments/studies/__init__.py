@@ -1,4 +1,15 @@
 """A file an experiment; each registers what it holds in `experiments.experiment.EXPERIMENTS`."""
 
 #: In the order of the report.
-MODULES = ("runtime", "peak_memory", "profile", "agreement", "schedules", "restated", "strips", "ablation")
+MODULES = (
+    "runtime",
+    "peak_memory",
+    "profile",
+    "agreement",
+    "schedules",
+    "restated",
+    "strips",
+    "ablation",
+    "unseen_shapes",
+    "tuned_twice",
+)
