@@ -55,8 +55,8 @@ class Run:
 
 
 def cases(selection: Selection) -> Iterator[Case]:
-    """The two runs, and the comparison of each workload."""
-    for threads in selection.threads:
+    """The two runs, and the comparison of each workload, on all threads."""
+    for threads in selection.all_threads if selection.chosen([KERNEL], selection.families) else ():
         for name in RUNS:
             yield Case(KERNEL, "all", threads, (name,), partial(_tune, name, threads), case=name)
         for spec in space_of(get(KERNEL)).workloads:

@@ -72,10 +72,10 @@ def shapes(count: int = SHAPES, seed: int = SEED) -> tuple[Shape, ...]:
 
 
 def cases(selection: Selection) -> Iterator[Case]:
-    """A case a shape, so that a run can be stopped between any two."""
-    for shape in shapes():
+    """A case a shape, on all threads, so that a run can be stopped between any two."""
+    for shape in shapes() if selection.chosen([KERNEL], selection.families) else ():
         if not selection.workloads or shape.name in selection.workloads:
-            for threads in selection.threads:
+            for threads in selection.all_threads:
                 measure = partial(_measure, shape, threads)
                 yield Case(KERNEL, shape.name, threads, (LOOKED_UP, TUNED), measure, SEARCH + COMPARE)
 
