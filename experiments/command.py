@@ -21,7 +21,7 @@ from experiments.environment import environment, load
 from experiments.experiment import EXPERIMENTS, Selection, table
 from experiments.family import FAMILIES
 from experiments.implementation import IMPLEMENTATIONS
-from experiments.results import Results
+from experiments.results import RESULTS, Results
 from experiments.runner import Plan, run
 from experiments.workloads import WORKLOADS
 
@@ -82,12 +82,16 @@ def run_all(names: Sequence[str], plan: Plan) -> None:
     )
 
 
-def plot(names: Sequence[str], folder: Path | None = None) -> None:
-    """Draws the figures of experiments from their tables. Raises ArgumentError where a name is unknown."""
+def plot(names: Sequence[str], out: Path | None = None, results: Path | None = None) -> None:
+    """Draws the figures of experiments from their tables. Raises ArgumentError where a name or a table is unknown."""
+    from plots import style, tables
+
     _check(names, Selection())
     scripts = dict.fromkeys(script for name in names for script in EXPERIMENTS[name].plots)
     for script in scripts:
-        import_module(f"plots.plot_{script}").main(*([folder] if folder else []))
+        figures = import_module(f"plots.plot_{script}").figures
+        for path in tables.draw(figures, out or style.FIGURES, results or RESULTS):
+            console().print(str(path), soft_wrap=True)
 
 
 def _check(names: Sequence[str], selection: Selection) -> None:

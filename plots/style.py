@@ -14,15 +14,34 @@ FIGURES: Final = Path(__file__).parent / "figures"
 COLOURS: Final = {
     "hf-torchvision": "#7F7F7F",
     "hf-pil": "#B5B5B5",
+    "hf-compiled": "#4D4D4D",
+    "model-card": "#7F7F7F",
     "hf-processors-rs": "#CC79A7",
+    "halide": "#F0E442",
+    "halide-adams2019": "#BFB52E",
+    "opencv": "#8FBC8F",
+    "kornia-rs": "#A98BC9",
     "autosched-v1": "#56B4E9",
     "autosched-v2": "#0072B2",
     "autosched-v3": "#009E73",
     "autosched-default": "#E69F00",
     "autosched": "#D55E00",
     "autosched-pil": "#E69F00",
+    "autosched-card": "#D55E00",
 }
-
+#: Stages of a profile: those that compute in warm colours, those that only move bytes in cold ones.
+STAGE_COLOURS: Final = {
+    "pixels": "#56B4E9",
+    "grouping": "#9AD0F5",
+    "convert": "#0072B2",
+    "layout": "#1F4E79",
+    "stack": "#6A8CAF",
+    "resample": "#D55E00",
+    "normalise": "#E69F00",
+    "kernels": "#009E73",
+    "rest": "#BBBBBB",
+}
+PLAIN: Final = "#999999"
 INK: Final = "#222222"
 
 

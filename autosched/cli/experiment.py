@@ -62,9 +62,9 @@ def run(
 
 
 @app.command("plot")
-def plot(names: Names, out: Out = None) -> None:
+def plot(names: Names, out: Out = None, results: Results = None) -> None:
     """Draw the figures of experiments from their tables."""
-    _studies().plot(names, out)
+    _studies().plot(names, out, results)
 
 
 @app.command("all")

@@ -72,5 +72,6 @@ EXPERIMENTS.add(
         "Directives and knobs",
         "What is each directive of the schedule worth, and each choice of each knob?",
         cases,
+        plots=("ablation",),
     )
 )

@@ -50,5 +50,6 @@ EXPERIMENTS.add(
         "Peak memory of existing implementations and of autosched",
         "How much memory does a call need at its peak, relative to what it returns?",
         cases,
+        plots=("memory", "pareto"),
     )
 )

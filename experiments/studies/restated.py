@@ -79,5 +79,6 @@ EXPERIMENTS.add(
         "Restating the algorithm and scheduling it",
         "What does saying the same differently buy, and what does only the schedule buy?",
         cases,
+        plots=("restated",),
     )
 )

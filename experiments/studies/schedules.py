@@ -93,5 +93,6 @@ EXPERIMENTS.add(
         "Versions of the schedule",
         "What is each step from the naive to the tuned schedule worth, and do fusion and vectors help each other?",
         cases,
+        plots=("schedules",),
     )
 )

@@ -94,5 +94,6 @@ EXPERIMENTS.add(
         "Rows of a strip and the caches",
         "How many rows should be computed at once, and what have the sizes of the caches to do with it?",
         cases,
+        plots=("strips",),
     )
 )
