@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from autosched.errors import ArgumentError
+from autosched.errors import ArgumentError, AutoschedError
 from experiments.environment import environment, load
 from experiments.experiment import EXPERIMENTS, Selection, table
 from experiments.family import FAMILIES
@@ -68,6 +68,7 @@ def run_all(names: Sequence[str], plan: Plan) -> None:
         out.print(f"[yellow]The load is {load()}: other programs run, and these numbers will be noisy.[/yellow]")
     begin = time.perf_counter()
     counts = plan.selection.threads
+    failed = 0
     for done, threads in enumerate(counts):
         here = replace(plan, selection=replace(plan.selection, threads=(threads,)))
         spent, rest = time.perf_counter() - begin, len(counts) - done
@@ -75,11 +76,13 @@ def run_all(names: Sequence[str], plan: Plan) -> None:
             here = replace(here, budget=max(0.0, plan.budget - spent) / rest)
         if plan.stop_after is not None:
             here = replace(here, stop_after=max(0.0, plan.stop_after - spent))
-        _child(names, here, threads)
+        failed += _child(names, here, threads)
     where = ", ".join(str(table(name, plan.quick, plan.folder)) for name in names)
     out.print(
         f"{environment().cpu}; {environment().versions}; code {environment().code}\nrows: {where}", soft_wrap=True
     )
+    if failed:
+        raise AutoschedError("some cases failed, as said above; all others are measured")
 
 
 def plot(names: Sequence[str], out: Path | None = None, results: Path | None = None) -> None:
@@ -92,6 +95,13 @@ def plot(names: Sequence[str], out: Path | None = None, results: Path | None = N
         figures = import_module(f"plots.plot_{script}").figures
         for path in tables.draw(figures, out or style.FIGURES, results or RESULTS):
             console().print(str(path), soft_wrap=True)
+
+
+def report(results: Path | None = None) -> None:
+    """Writes the report from the tables."""
+    from experiments.report import write
+
+    console().print(str(write(results or RESULTS)), soft_wrap=True)
 
 
 def _check(names: Sequence[str], selection: Selection) -> None:
@@ -108,13 +118,13 @@ def _check(names: Sequence[str], selection: Selection) -> None:
             raise ArgumentError(f"there is no workload called {name!r}; there are {', '.join(WORKLOADS)}")
 
 
-def _child(names: Sequence[str], plan: Plan, threads: int) -> None:
+def _child(names: Sequence[str], plan: Plan, threads: int) -> bool:
+    """Runs experiments on a number of threads; returns whether something failed, which the process has said."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     limits = {"HL_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads), "PYTHONPATH": path}
     job = json.dumps({"names": list(names), **asdict(replace(plan, folder=str(plan.folder)))})  # type: ignore[arg-type]
     done = subprocess.run([sys.executable, "-m", "experiments.command", job], env={**os.environ, **limits}, check=False)
-    if done.returncode:
-        raise ArgumentError(f"the process that measures on {threads} threads ended with status {done.returncode}")
+    return done.returncode != 0
 
 
 def _here(job: dict[str, Any]) -> None:
@@ -122,9 +132,10 @@ def _here(job: dict[str, Any]) -> None:
     names = job.pop("names")
     plan = Plan(**{**job, "selection": Selection(**job["selection"]), "folder": Path(job["folder"])})
     out = console()
-    left = run([EXPERIMENTS[name] for name in names], plan, out)
-    if left:
-        out.print(f"the time is over; {left} cases are left, which the same command goes on with")
+    outcome = run([EXPERIMENTS[name] for name in names], plan, out)
+    if outcome.left:
+        out.print(f"the time is over; {outcome.left} cases are left, which the same command goes on with")
+    sys.exit(1 if outcome.failures else 0)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from autosched.errors import ArgumentError
 from autosched.runtime.cpu import fingerprint
 from experiments.intervals import Interval
 from experiments.registry import Registry
-from experiments.results import RESULTS
+from experiments.results import RESULTS, Results, Row
 from experiments.timing import Rounds
 
 
@@ -128,3 +129,17 @@ EXPERIMENTS: Final[Registry[Experiment]] = Registry("experiment", "experiments.s
 def table(name: str, quick: bool = False, folder: Path = RESULTS) -> Path:
     """The file of results of an experiment on this class of CPUs."""
     return folder / f"{name}-{fingerprint().cpu_class}{'-quick' if quick else ''}.csv"
+
+
+def rows(name: str, folder: Path = RESULTS) -> list[Row]:
+    """The rows of an experiment: of this class of CPUs or, where there are none, of the only one there is.
+
+    Raises ArgumentError where there is no table.
+    """
+    path = table(name, folder=folder)
+    if not path.exists():
+        files = [file for file in sorted(folder.glob(f"{name}-*.csv")) if not file.stem.endswith("-quick")]
+        if len(files) != 1:
+            raise ArgumentError(f"{folder} has no table of {name}; `autosched experiment run {name}` makes it")
+        (path,) = files
+    return list(Results(path))

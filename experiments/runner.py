@@ -42,8 +42,16 @@ class Plan:
     folder: Path = RESULTS
 
 
-def run(experiments: Sequence[Experiment], plan: Plan, console: Console) -> int:
-    """Measures what is not finished; returns how many cases are left."""
+@dataclass(frozen=True)
+class Outcome:
+    """How many cases time was too short for, and what went wrong in others, which have no rows then."""
+
+    left: int = 0
+    failures: tuple[str, ...] = ()
+
+
+def run(experiments: Sequence[Experiment], plan: Plan, console: Console) -> Outcome:
+    """Measures what is not finished. A case that fails does not keep the others from being measured."""
     begin = time.perf_counter()
     kept = {e.name: Results(table(e.name, plan.quick, plan.folder)) for e in experiments}
     todo = [
@@ -54,13 +62,14 @@ def run(experiments: Sequence[Experiment], plan: Plan, console: Console) -> int:
     ]
     columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
     overheads: list[float] = []
+    failures: list[str] = []
     with Progress(*columns, console=console, transient=True) as progress:
         line = progress.add_task("", total=len(todo))
         for done, (experiment, case) in enumerate(todo):
             left = None if plan.budget is None else plan.budget - (time.perf_counter() - begin)
             over = plan.stop_after is not None and time.perf_counter() - begin > plan.stop_after
             if over or (left is not None and left <= 0):
-                return len(todo) - done
+                return Outcome(len(todo) - done, tuple(failures))
             seconds = _share([c for _, c in todo[done:]], overheads, left, plan.quick)
             where = f"{experiment.name}: {' '.join(str(part) for part in case.place if part)}"
             progress.update(line, completed=done, description=where)
@@ -68,11 +77,15 @@ def run(experiments: Sequence[Experiment], plan: Plan, console: Console) -> int:
             effort = Effort(
                 seconds, plan.quick, lambda text, w=where: progress.update(line, description=f"{w}: {text}")
             )
-            kept[experiment.name].add(rows(case, effort))
+            try:
+                kept[experiment.name].add(rows(case, effort))
+            except Exception as error:  # of any library that is measured, or a wrong bit
+                failures.append(f"{where}: {type(error).__name__}: {' '.join(str(error).split())}")
+                console.print(f"[red]failed[/red] {failures[-1]}", highlight=False, soft_wrap=True)
             overheads.append(max(0.0, time.perf_counter() - started - seconds))
             if not console.is_terminal:
                 console.print(f"{time.perf_counter() - begin:6.0f} s  {where}", highlight=False)
-    return 0
+    return Outcome(0, tuple(failures))
 
 
 def finished(results: Results, case: Case) -> bool:

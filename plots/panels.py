@@ -25,12 +25,13 @@ def panels(
     label: str,
     log: bool = False,
     base: float = 0.0,
+    marked: bool = True,
     scale: Callable[[Row], float] = lambda row: 1.0,
     families: Sequence[str] = (),
 ) -> Figure | None:
     """Bars of rows of one measure and one number of threads, grouped by workload; None where there are none.
 
-    `scale` is what values are multiplied by.
+    `base` is where bars begin, with a line there if it is `marked`; `scale` is what values are multiplied by.
     """
     shown = [name for name in families or FAMILIES if any(row.family == name for row in found)]
     if not shown:
@@ -43,7 +44,7 @@ def panels(
     )
     for axes, name in zip(grid[:, 0], shown, strict=True):
         grouped(axes, groups[name], log=log, base=base)
-        if base:
+        if base and marked:
             axes.axvline(base, color=style.INK, linewidth=0.8)
         axes.set_title(FAMILIES[name].title, loc="left", fontsize=9, fontweight="bold")
     grid[-1, 0].set_xlabel(label)

@@ -17,7 +17,8 @@ from plots.tables import machine, rows, script, threads_of
 
 #: In the order of the figure.
 _ORDER = (
-    "table of 256 values", "division", "interleaved bytes", "values in place", "schedule only", "restated only", "neither"
+    "table of 256 values", "division", "interleaved bytes", "values in place", "schedule only", "restated only",
+    "neither",
 )  # fmt: skip
 
 

@@ -38,7 +38,10 @@ def figures(folder: Path = RESULTS) -> Iterator[tuple[str, Figure | None]]:
             panels(
                 [row for row in found if row.threads == threads],
                 title="Existing implementations of image preprocessing, and autosched",
-                label="whole call from decoded images to tensors, ms an image",
+                label="whole call from decoded images to tensors, ms an image (log)",
+                log=True,
+                base=1.0,
+                marked=False,
                 scale=_an_image,
             ),
         )

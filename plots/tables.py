@@ -10,32 +10,17 @@ import typer
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from autosched.errors import ArgumentError
-from experiments.experiment import table
-from experiments.results import RESULTS, Results, Row
+from experiments.experiment import rows
+from experiments.results import RESULTS, Row
 from plots import style
 
 #: From the folder of results to figures by the names of their files.
 Draw: TypeAlias = Callable[[Path], Iterable[tuple[str, Figure | None]]]
 
+__all__ = ["Draw", "draw", "machine", "rows", "script", "threads_of"]
+
 _OUT = Annotated[Path, typer.Option(help="Folder of the figures.")]
 _RESULTS = Annotated[Path, typer.Option(help="Folder of the tables.")]
-
-
-def rows(experiment: str, folder: Path = RESULTS) -> list[Row]:
-    """The rows of an experiment: of this class of CPUs or, where there are none, of the only one there is.
-
-    Raises ArgumentError where there is nothing to draw.
-    """
-    path = table(experiment, folder=folder)
-    if not path.exists():
-        files = [file for file in sorted(folder.glob(f"{experiment}-*.csv")) if not file.stem.endswith("-quick")]
-        if len(files) != 1:
-            raise ArgumentError(
-                f"{folder} has no table of {experiment}; `autosched experiment run {experiment}` makes it"
-            )
-        (path,) = files
-    return list(Results(path))
 
 
 def draw(make: Draw, out: Path = style.FIGURES, results: Path = RESULTS) -> list[Path]:

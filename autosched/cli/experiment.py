@@ -1,4 +1,4 @@
-"""`autosched experiment`: the studies of a checkout: list them, run them, draw them."""
+"""`autosched experiment`: the studies of a checkout: list them, run them, draw them, write the report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import autosched
 from autosched.cli.options import duration, thread_count
 from autosched.errors import ArgumentError
 
-app = typer.Typer(no_args_is_help=True, help="Run the studies of a checkout, draw their figures.")
+app = typer.Typer(no_args_is_help=True, help="Run the studies of a checkout, draw their figures, write the report.")
 
 Names = Annotated[list[str], typer.Argument(help="Experiments; `autosched experiment list` shows them.")]
 Families = Annotated[
@@ -67,6 +67,12 @@ def plot(names: Names, out: Out = None, results: Results = None) -> None:
     _studies().plot(names, out, results)
 
 
+@app.command("report")
+def report(results: Results = None) -> None:
+    """Put the numbers of the tables into experiments/REPORT.md."""
+    _studies().report(results)
+
+
 @app.command("all")
 def everything(
     threads: Counts = None,
@@ -76,12 +82,13 @@ def everything(
     stop_after: Stop = "",
     results: Results = None,
 ) -> None:
-    """Run every experiment, draw every figure."""
+    """Run every experiment, draw every figure, write the report."""
     studies = _studies()
     names = list(studies.EXPERIMENTS)
     _run(names, (), (), (), threads, quick, fresh, budget, stop_after, results)
     if not quick:
-        studies.plot(names)
+        studies.plot(names, None, results)
+        studies.report(results)
 
 
 def _run(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from experiments.exactness import InexactError
 from experiments.experiment import Case, Effort, Experiment, Number, Selection, table
 from experiments.implementation import NotAvailableError
 from experiments.intervals import Interval
@@ -35,7 +36,9 @@ def experiment(ran: Ran, subjects: tuple[str, ...] = ("a", "b")) -> Experiment:
 
 
 def go(ran: Ran, folder: Path, subjects: tuple[str, ...] = ("a", "b"), **plan: object) -> int:
-    return run([experiment(ran, subjects)], Plan(folder=folder, **plan), Console(quiet=True))  # type: ignore[arg-type]
+    outcome = run([experiment(ran, subjects)], Plan(folder=folder, **plan), Console(quiet=True))  # type: ignore[arg-type]
+    assert outcome.failures == ()
+    return outcome.left
 
 
 def test_what_is_finished_is_left(tmp_path: Path) -> None:
@@ -59,7 +62,7 @@ def test_what_gives_no_number_says_so_and_is_finished(tmp_path: Path) -> None:
     def cases(selection: Selection) -> list[Case]:
         return [Case("f", "w1", 1, ("a",), lambda effort: [])]
 
-    assert run([Experiment("none", "None", "Why?", cases)], Plan(folder=tmp_path), Console(quiet=True)) == 0
+    run([Experiment("none", "None", "Why?", cases)], Plan(folder=tmp_path), Console(quiet=True))
     (row,) = Results(table("none", folder=tmp_path))
     assert (row.measure, row.note) == (LEFT_OUT, "it gave no numbers")
 
@@ -74,6 +77,23 @@ def test_quick_rows_are_kept_apart(tmp_path: Path) -> None:
 def test_a_budget_that_is_over_leaves_the_rest(tmp_path: Path) -> None:
     ran: Ran = []
     assert go(ran, tmp_path, budget=0.0) == 3 and ran == []
+
+
+def test_nothing_is_begun_after_the_time() -> None:
+    assert run([experiment([])], Plan(stop_after=-1.0), Console(quiet=True)).left == 3
+
+
+def test_a_case_that_fails_is_said_and_has_no_rows(tmp_path: Path) -> None:
+    def wrong(effort: Effort) -> list[Number]:
+        raise InexactError("another bit")
+
+    def cases(selection: Selection) -> list[Case]:
+        good = [Number("a", "time", Interval(1.0, 1.0, 1.0), "ms")]
+        return [Case("f", "w1", 1, ("a",), wrong), Case("f", "w2", 1, ("a",), lambda effort: good)]
+
+    outcome = run([Experiment("some", "Some", "Is it so?", cases)], Plan(folder=tmp_path), Console(quiet=True))
+    assert outcome.failures == ("some: f w1 1: InexactError: another bit",) and outcome.left == 0
+    assert [row.workload for row in Results(table("some", folder=tmp_path))] == ["w2"]
 
 
 @pytest.mark.parametrize(

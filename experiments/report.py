@@ -1,0 +1,311 @@
+"""The report: a template whose every number is looked up in the tables of results.
+
+`autosched experiment report` writes REPORT.md from REPORT.template.md; a test fails where the two disagree. In the
+template, `{{ ... }}` calls the methods of `Tables` (Jinja).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from autosched.errors import ArgumentError
+from experiments.experiment import EXPERIMENTS, rows
+from experiments.family import FAMILIES, USUAL
+from experiments.implementation import IMPLEMENTATIONS
+from experiments.results import LEFT_OUT, RESULTS, Row
+from experiments.workloads import WORKLOADS
+
+_HERE: Final = Path(__file__).parent
+TEMPLATE: Final = _HERE / "REPORT.template.md"
+REPORT: Final = _HERE / "REPORT.md"
+NONE: Final = "–"
+"""Where there is no number."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What the template asks for. Everything that returns text has it as it stands in the report."""
+
+    folder: Path = RESULTS
+
+    @cached_property
+    def _rows(self) -> dict[str, list[Row]]:
+        found = {}
+        for name in EXPERIMENTS:
+            try:
+                found[name] = rows(name, self.folder)
+            except ArgumentError:
+                found[name] = []
+        return found
+
+    @cached_property
+    def most(self) -> int:
+        """The most threads that runtimes were measured on."""
+        return max((row.threads for row in self._rows["runtime"]), default=1)
+
+    def title(self, family: str) -> str:
+        """A family, as in figures."""
+        return FAMILIES[family].title
+
+    def find(self, experiment: str, **where: object) -> list[Row]:
+        """The rows with such fields."""
+        return [row for row in self._rows[experiment] if all(getattr(row, k) == v for k, v in where.items())]
+
+    def one(self, experiment: str, **where: object) -> Row | None:
+        """The only row with such fields, None where there is none. Raises ArgumentError where there are several."""
+        found = self.find(experiment, **where)
+        if len(found) > 1:
+            raise ArgumentError(f"{experiment} has {len(found)} rows with {where}; name more fields")
+        return found[0] if found else None
+
+    def value(self, experiment: str, **where: object) -> str:
+        """A number."""
+        row = self.one(experiment, **where)
+        return NONE if row is None else digits(row.value)
+
+    def times(self, experiment: str, **where: object) -> str:
+        """A ratio with its interval: "3.4x (3.2 to 3.6)"."""
+        row = self.one(experiment, **where)
+        return NONE if row is None else f"{digits(row.value)}x ({digits(row.low)} to {digits(row.high)})"
+
+    def percent(self, experiment: str, **where: object) -> str:
+        """A share."""
+        row = self.one(experiment, **where)
+        return NONE if row is None else f"{100 * row.value:.0f} %"
+
+    def span(self, experiment: str, **where: object) -> str:
+        """The least and the largest of several numbers."""
+        found = [row.value for row in self.find(experiment, **where)]
+        return f"{digits(min(found))} to {digits(max(found))}" if found else NONE
+
+    def machine(self) -> str:
+        """Where most rows are from, and with what."""
+        every = [row for found in self._rows.values() for row in found]
+        if not every:
+            return NONE
+        row = every[0]
+        codes = sorted({r.code for r in every})
+        return (
+            f"{row.cpu}, {row.cpus} CPUs, {row.memory_gb} GB, {row.system}; {row.versions}; "
+            f"autosched's sources {', '.join(codes)}"
+        )
+
+    def noise(self) -> str:
+        """The median and the largest noise of the cells of `runtime`, in percent, and the median load."""
+        cells = {row.place: row for row in self._rows["runtime"] if row.measure != LEFT_OUT}
+        if not cells:
+            return NONE
+        noise = [100 * row.noise for row in cells.values()]
+        load = median(row.load for row in cells.values())
+        return f"{median(noise):.0f} % at the median and {max(noise):.0f} % at most, under a load of {load:.1f}"
+
+    def speed_table(self, family: str, peers: bool = False) -> str:
+        """Markdown: speeds on one thread and on all, over the first baseline, or for other references over theirs.
+
+        `peers` are other libraries, and autosched beside them.
+        """
+        chosen = FAMILIES[family]
+        base = chosen.baselines[0]
+        others = [name for name in chosen.implementations if name != base]
+        wanted = [n for n in others if n == "autosched" or (n in _USUAL) != peers]
+        against = {name: _reference(name, base) for name in wanted}
+        names = [n for n in wanted if self.find("runtime", family=family, implementation=n, against=against[n])]
+        header = ["workload", f"{base}, ms an image"]
+        header += [n if against[n] == base else f"{n}, over {against[n]}" for n in names]
+        lines = []
+        for workload in [name for name in WORKLOADS if name in chosen.workloads]:
+            for threads in sorted({1, self.most}):
+                place = {"family": family, "workload": workload, "threads": threads}
+                ms = self.one("runtime", **place, implementation=base, measure="time")
+                if ms is None:
+                    continue
+                speeds = [
+                    self.one("runtime", **place, implementation=n, measure="speedup", against=against[n]) for n in names
+                ]
+                title = f"{WORKLOADS[workload].title}, {threads} thread{'s' * (threads > 1)}"
+                an_image = ms.value / len(WORKLOADS[workload].sizes)
+                lines.append([title, digits(an_image), *(_speed(row) for row in speeds)])
+        return markdown(header, lines)
+
+    def memory_table(self) -> str:
+        """Markdown: peak memory over output."""
+        found = self.find("memory", measure="peak memory")
+        names = list(dict.fromkeys(row.implementation for row in found))
+        places = dict.fromkeys((row.family, row.workload) for row in found)
+        lines = []
+        for family, workload in places:
+            values = [self.value("memory", family=family, workload=workload, implementation=n, measure="peak memory")
+                      for n in names]  # fmt: skip
+            lines.append([f"{FAMILIES[family].title}, {WORKLOADS[workload].title}", *values])
+        return markdown(["peak over output, x", *names], lines)
+
+    def profile_table(self, workload: str, threads: int) -> str:
+        """Markdown: shares of stages, of moving stages, and of a copy of as many bytes."""
+        found = self.find("profile", workload=workload, threads=threads)
+        stages = list(dict.fromkeys(row.part for row in found if row.measure == "share"))
+        lines = []
+        for family, name in dict.fromkeys((row.family, row.implementation) for row in found):
+            place = {
+                "family": family, "implementation": name, "workload": workload, "threads": threads,
+            }  # fmt: skip
+            shares = [self.percent("profile", **place, part=stage, measure="share") for stage in stages]
+            lines.append(
+                [
+                    f"{FAMILIES[family].title}, {name}",
+                    *shares,
+                    self.percent("profile", **place, measure="moving stages"),
+                    self.value("profile", **place, measure="moved", part=""),
+                    self.percent("profile", **place, measure="copying as much"),
+                ]
+            )
+        return markdown(["share of the call", *stages, "moving stages", "moved, x output", "as a plain copy"], lines)
+
+    def gains_table(self, threads: int) -> str:
+        """Markdown: what steps of the schedule are worth."""
+        found = self.find("schedules", threads=threads, measure="gain")
+        parts = list(dict.fromkeys(row.part for row in found))
+        places = list(dict.fromkeys((row.family, row.workload) for row in found))
+        header = ["step", *(f"{FAMILIES[f].title}, {WORKLOADS[w].title}" for f, w in places)]
+        return markdown(
+            header,
+            [
+                [part, *(self.times("schedules", family=f, workload=w, threads=threads, measure="gain", part=part)
+                         for f, w in places)]
+                for part in parts
+            ],
+        )  # fmt: skip
+
+    def restated_table(self, threads: int) -> str:
+        """Markdown: times over that of the restated algorithm under its schedule."""
+        found = self.find("restated", threads=threads, measure="time ratio")
+        parts = list(dict.fromkeys(row.part for row in found if row.part != row.against))
+        places = list(dict.fromkeys((row.family, row.workload) for row in found))
+        header = ["time over both together", *(f"{FAMILIES[f].title}, {WORKLOADS[w].title}" for f, w in places)]
+        lines = [
+            [part, *(self.times("restated", family=f, workload=w, threads=threads, measure="time ratio", part=part)
+                     for f, w in places)]
+            for part in parts
+        ]  # fmt: skip
+        return markdown(header, lines)
+
+    def strips_table(self) -> str:
+        """Markdown: time over that of the usual strip by rows."""
+        found = self.find("strips", measure="time ratio")
+        lines = []
+        for family, workload in dict.fromkeys((row.family, row.workload) for row in found):
+            mine = sorted((r for r in found if (r.family, r.workload) == (family, workload)), key=lambda r: int(r.part))
+            place = {"family": family, "workload": workload, "measure": "working set"}
+            cells = [
+                f"{r.part} rows, {self.value('strips', part=r.part, **place)} KiB: {digits(r.value)}" for r in mine
+            ]
+            lines.append([f"{FAMILIES[family].title}, {WORKLOADS[workload].title}", "; ".join(cells)])
+        return markdown(["", "time over that of the usual strip"], lines)
+
+    def ablation_table(self, kind: str, most: int = 6) -> str:
+        """Markdown: the largest effects of a kind for each family."""
+        lines = []
+        found = [row for row in self._rows["ablation"] if row.part.startswith(f"{kind}: ") and row.measure != LEFT_OUT]
+        for family in dict.fromkeys(row.family for row in found):
+            mine = [r for r in found if r.family == family and r.measure in ("time ratio", "share") and r.value]
+            ranked = sorted(mine, key=lambda r: -max(r.value, 1 / r.value) if r.measure == "time ratio" else -r.value)
+            for row in ranked[:most]:
+                share = row.measure == "share"
+                number = (
+                    f"{100 * row.value:.0f} %"
+                    if share
+                    else f"{digits(row.value)}x ({digits(row.low)} to {digits(row.high)})"
+                )
+                lines.append([FAMILIES[family].title, f"`{row.part.partition(': ')[2]}`", number])
+        return markdown(["family", kind, "time ratio" if kind != "importance" else "share"], lines)
+
+    def agreement_table(self) -> str:
+        """Markdown: what agrees."""
+        found = self.find("agreement", measure="agrees")
+        parts = list(dict.fromkeys(row.part for row in found))
+        lines = []
+        for family in dict.fromkeys(row.family for row in found):
+            cells = [self.one("agreement", family=family, part=part, measure="agrees") for part in parts]
+            lines.append([FAMILIES[family].title, *("yes" if c is not None and c.value else "no" for c in cells)])
+        return markdown(["", *parts], lines)
+
+    def left_out(self) -> str:
+        """Markdown: why something has no number, each reason once."""
+        reasons: dict[tuple[str, str], list[str]] = {}
+        for name, found in self._rows.items():
+            for row in found:
+                if row.measure == LEFT_OUT:
+                    reasons.setdefault((row.implementation, row.note), []).append(
+                        f"{name}, {row.family}, {row.workload}"
+                    )
+        return "\n".join(f"- {who} ({len(where)} cells): {why}" for (who, why), where in sorted(reasons.items()))
+
+    def ranking(self, threads: int, workload: str) -> str:
+        """The class project's order of steps, judged: storage before the parallel axis before pointwise fusion."""
+        said = []
+        for family in FAMILIES:
+            gains = [self.one("schedules", family=family, workload=workload, threads=threads, measure="gain", part=part)
+                     for part in ("storage in the cache", "parallel axis", "pointwise fusion")]  # fmt: skip
+            if all(gain is not None for gain in gains):
+                said.append(f"{FAMILIES[family].title}: {_judged([g for g in gains if g is not None])}")
+        return "; ".join(said) or NONE
+
+
+#: Hugging Face, the model card and autosched; all others are peers.
+_USUAL: Final = (*USUAL, "model-card", "autosched-card")
+
+
+def _reference(name: str, base: str) -> str:
+    """What a speed is over: our kernels are compared with what has their bits."""
+    return IMPLEMENTATIONS[name].oracle if name.startswith("autosched") else base
+
+
+def _speed(row: Row | None) -> str:
+    if row is None:
+        return NONE
+    return digits(row.value) + ("" if row.exact else "*")
+
+
+def _judged(gains: Sequence[Row]) -> str:
+    """Whether gains come in this order, beyond what the intervals leave open."""
+    steps = [f"{row.part} {digits(row.value)}x" for row in gains]
+    ordered = all(a.low > b.high for a, b in pairwise(gains))
+    refuted = [(a, b) for i, a in enumerate(gains) for b in gains[i + 1 :] if a.high < b.low]
+    verdict = "confirmed" if ordered else "refuted" if refuted else "open, the intervals overlap"
+    because = "".join(f", {b.part} is worth more than {a.part}" for a, b in refuted)
+    return f"{verdict} ({', '.join(steps)}{because})"
+
+
+def digits(value: float) -> str:
+    """Three digits, and no decimals where there are more."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def markdown(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A table; a line that says so where there is nothing."""
+    body = [f"| {' | '.join(line)} |" for line in lines]
+    if not body:
+        return "(not measured yet)"
+    rule = "|" + "|".join("---" if i == 0 else "---:" for i in range(len(header))) + "|"
+    return "\n".join([f"| {' | '.join(header)} |", rule, *body])
+
+
+def render(folder: Path = RESULTS) -> str:
+    """The report as the tables have it. Raises ArgumentError where Jinja is not installed."""
+    try:
+        from jinja2 import Environment, StrictUndefined
+    except ImportError as error:
+        raise ArgumentError("the report needs Jinja; pip install jinja2") from error
+    made = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+    return made.from_string(TEMPLATE.read_text(encoding="utf-8")).render(t=Tables(folder))
+
+
+def write(folder: Path = RESULTS) -> Path:
+    """Writes the report; returns where it is."""
+    REPORT.write_text(render(folder), encoding="utf-8")
+    return REPORT

@@ -1,0 +1,57 @@
+"""The report says what the tables say: every number is looked up, and a table that changes changes it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rows import row
+
+from autosched.errors import ArgumentError
+from experiments import report
+from experiments.experiment import table
+from experiments.report import REPORT, Tables, _judged, markdown, render
+from experiments.results import Results
+
+
+def test_the_report_is_that_of_the_tables() -> None:
+    """`autosched experiment report` writes it anew."""
+    assert REPORT.read_text(encoding="utf-8") == render()
+
+
+def test_a_number_that_changes_changes_the_report(tmp_path: Path) -> None:
+    fields = {"workload": "w1", "measure": "speedup", "against": "hf-torchvision", "unit": "x"}
+    base = row(workload="w1", implementation="hf-torchvision", value=20.0)
+    Results(table("runtime", folder=tmp_path)).add([base, row(**fields, value=3.25)])
+    first = render(tmp_path)
+    Results(table("runtime", folder=tmp_path)).add([base, row(**fields, value=7.75)])
+    second = render(tmp_path)
+    assert "3.25" in first and "7.75" not in first and "7.75" in second and "3.25" not in second
+
+
+def test_what_there_is_none_of_is_a_dash(tmp_path: Path) -> None:
+    tables = Tables(tmp_path)
+    assert tables.value("runtime", workload="w1") == tables.times("memory") == report.NONE
+    assert "(not measured yet)" in tables.memory_table()
+
+
+def test_an_ambiguous_number_is_refused(tmp_path: Path) -> None:
+    Results(table("runtime", folder=tmp_path)).add([row(threads=1), row(threads=2)])
+    with pytest.raises(ArgumentError, match=r"2 rows with .*name more fields"):
+        Tables(tmp_path).value("runtime", workload="640x480")
+
+
+def test_verdicts_follow_the_intervals() -> None:
+    def gain(part: str, low: float, high: float) -> object:
+        return replace(row(part=part), value=(low + high) / 2, low=low, high=high)
+
+    a, b, c = gain("storage", 3, 4), gain("axis", 2, 2.5), gain("fusion", 1, 1.2)
+    assert _judged([a, b, c]).startswith("confirmed")  # type: ignore[list-item]
+    assert _judged([a, gain("axis", 2, 3.5), c]).startswith("open")  # type: ignore[list-item]
+    refuted = _judged([b, a, c])  # type: ignore[list-item]
+    assert refuted.startswith("refuted") and "storage is worth more than axis" in refuted
+
+
+def test_markdown() -> None:
+    assert markdown(["a", "b"], [["x", "1"]]) == "| a | b |\n|---|---:|\n| x | 1 |"
