@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
@@ -112,3 +113,9 @@ def test_scaling_is_the_ratio_with_the_bounds_of_both() -> None:
 def test_a_missing_table_says_how_it_is_made(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match="no table of runtime; `autosched experiment run runtime` makes it"):
         tables.rows("runtime", tmp_path)
+
+
+def test_every_figure_is_shown_and_every_shown_figure_is_there() -> None:
+    folder = style.FIGURES.parent
+    shown = re.findall(r"\(figures/([^)]+)\)", (folder / "README.md").read_text(encoding="utf-8"))
+    assert sorted(shown) == sorted(path.name for path in style.FIGURES.iterdir())
