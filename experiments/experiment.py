@@ -113,6 +113,7 @@ class Experiment:
         question: one line.
         cases: what there is to measure.
         plots: names of scripts in plots/ that draw it, without `plot_` and `.py`.
+        alone: it takes so long that `autosched experiment all` leaves it to a run of its own.
     """
 
     name: str
@@ -120,6 +121,7 @@ class Experiment:
     question: str
     cases: Callable[[Selection], Iterable[Case]]
     plots: tuple[str, ...] = ()
+    alone: bool = False
 
 
 #: All experiments, in the order of the report.

@@ -1,22 +1,18 @@
-"""Draws what shapes that no search has seen lose with the schedule that is looked up for them.
-
-`python -m plots.plot_unseen_shapes [RESULTS.csv] [--out FOLDER]`
-"""
+"""Draws what shapes that no search has seen lose with the schedule that is looked up for them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-import typer
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from experiments.experiment import table
-from experiments.results import Results, Row
+from experiments.results import RESULTS, Row
 from experiments.studies.unseen_shapes import LOOKED_UP
 from plots import style
+from plots.tables import rows, script, threads_of
 
 #: A colour for each bucket, in the order of their stretch.
 _COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
@@ -24,29 +20,20 @@ _COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
 _LIMIT: Final = 0.1
 
 
-def main(
-    results: Annotated[Path | None, typer.Argument(help="A file of results; by default this machine's.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder of the figures.")] = style.FIGURES,
-) -> None:
-    """Draw a figure for each number of threads."""
-    style.apply()
-    rows = [
-        r
-        for r in Results(results or table("unseen-shapes"))
-        if (r.implementation, r.measure) == (LOOKED_UP, "time over")
+def figures(folder: Path = RESULTS) -> Iterator[tuple[str, Figure | None]]:
+    """A figure a number of threads."""
+    found = [
+        row for row in rows("unseen-shapes", folder) if (row.implementation, row.measure) == (LOOKED_UP, "time over")
     ]
-    if not rows:
-        raise typer.BadParameter("there are no rows; run `autosched experiment run unseen-shapes` first")
-    for threads in sorted({row.threads for row in rows}):
-        figure = losses([row for row in rows if row.threads == threads])
-        print(style.save(figure, f"unseen_shapes-{threads}-thread{'s' * (threads > 1)}", out))
-        plt.close(figure)
+    for threads in sorted({row.threads for row in found}):
+        chosen = [row for row in found if row.threads == threads]
+        yield f"unseen_shapes-{threads_of(threads).replace(' ', '-')}", losses(chosen)
 
 
-def losses(rows: Sequence[Row]) -> Figure:
+def losses(found: Sequence[Row]) -> Figure:
     """A line a shape: how much longer than with a schedule of its own, with the interval; the largest loss on top."""
-    ranked = sorted(rows, key=lambda row: row.value)
-    buckets = list(dict.fromkeys(_bucket(row) for row in sorted(rows, key=lambda row: row.note)))
+    ranked = sorted(found, key=lambda row: row.value)
+    buckets = list(dict.fromkeys(_bucket(row) for row in sorted(found, key=lambda row: row.note)))
     figure, axes = plt.subplots(figsize=(7.2, 0.9 + 0.19 * len(ranked)), layout="constrained")
     for y, row in enumerate(ranked):
         colour = _COLOURS[buckets.index(_bucket(row)) % len(_COLOURS)]
@@ -59,10 +46,11 @@ def losses(rows: Sequence[Row]) -> Figure:
     axes.axvline(100 * _LIMIT, color=style.INK, linewidth=0.6, linestyle=(0, (4, 4)))
     axes.legend(frameon=False, fontsize=7, loc="lower right")
     axes.set_xlabel("how much longer than with a schedule tuned for the shape, %; dashed: the limit")
-    first = rows[0]
-    threads = f"{first.threads} thread{'s' * (first.threads > 1)}"
+    first = found[0]
     axes.set_title(
-        f"Looked-up schedules on shapes that no search has seen\n{threads}, {first.cpu}; 95 % intervals", loc="left"
+        f"Looked-up schedules on shapes that no search has seen\n"
+        f"{threads_of(first.threads)}, {first.cpu}; 95 % intervals",
+        loc="left",
     )
     return figure
 
@@ -73,6 +61,4 @@ def _bucket(row: Row) -> str:
 
 
 if __name__ == "__main__":
-    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-    app.command()(main)
-    app()
+    script(figures)

@@ -82,9 +82,9 @@ def everything(
     stop_after: Stop = "",
     results: Results = None,
 ) -> None:
-    """Run every experiment, draw every figure, write the report."""
+    """Run every experiment that does not take a run of its own, draw the figures, write the report."""
     studies = _studies()
-    names = list(studies.EXPERIMENTS)
+    names = [name for name, experiment in studies.EXPERIMENTS.items() if not experiment.alone]
     _run(names, (), (), (), threads, quick, fresh, budget, stop_after, results)
     if not quick:
         studies.plot(names, None, results)

@@ -134,5 +134,6 @@ EXPERIMENTS.add(
         "Two searches from scratch",
         "Does `autosched tune --preset standard` find schedules that are as fast, twice, in ten minutes each?",
         cases,
+        alone=True,
     )
 )

@@ -171,5 +171,6 @@ EXPERIMENTS.add(
         "How much slower is the schedule that is looked up for a shape than one that is tuned for it?",
         cases,
         plots=("unseen_shapes",),
+        alone=True,
     )
 )

@@ -14,6 +14,7 @@ from rows import row
 from autosched.errors import ArgumentError
 from experiments.experiment import EXPERIMENTS, table
 from experiments.results import Results, Row
+from experiments.studies.unseen_shapes import LOOKED_UP
 from plots import plot_pareto, plot_threads, style, tables
 from plots.bars import Bar, grouped, number
 
@@ -54,6 +55,9 @@ TABLES = {
         spread(part=str(rows), measure=measure, value=value)
         for rows, value in ((8, 1.2), (32, 1.0), (64, 1.1))
         for measure in ("time ratio", "working set")
+    ],
+    "unseen-shapes": [
+        spread(implementation=LOOKED_UP, measure="time over", note="bucket native, exact", value=1.05),
     ],
     "ablation": [
         spread(part="leave-one-out: parallel of tiles", measure="time ratio", value=1.9),
