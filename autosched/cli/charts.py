@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from autosched.tune import Trial
 
 _BLUE, _ORANGE, _GREY, _INK = "#0072B2", "#D55E00", "#7F7F7F", "#222222"
+#: Ticks of each decade of ratios.
+_RATIOS = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
 
 
 def history(trials: Sequence[Trial]) -> Any:
@@ -23,7 +25,9 @@ def history(trials: Sequence[Trial]) -> Any:
     if failed:
         top = max((r for _, r in timed), default=1.0)
         axes.scatter(failed, [top] * len(failed), s=14, marker="x", color=_GREY, label="failed")
-    _ratio_axis(axes.yaxis)
+    axes.set_yscale("log")
+    _plain_log(axes.yaxis, _RATIOS)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("trial")
     axes.set_ylabel("time over the default's (log)")
     axes.legend(frameon=False, fontsize=8)
@@ -41,8 +45,10 @@ def trade_offs(trials: Sequence[Trial], front: Sequence[Trial]) -> Any:
     for i, (t, (memory, ratio)) in enumerate(zip(reversed(front), steps, strict=True)):
         place = (4, 5 if i % 2 else -9)
         axes.annotate(name(t), (memory, ratio), xytext=place, textcoords="offset points", fontsize=7)
-    axes.set_xscale("symlog", linthresh=0.01)
-    _ratio_axis(axes.yaxis)
+    axes.set_xscale("log")
+    _plain_log(axes.xaxis, (1.0, 2.0, 5.0))
+    axes.set_yscale("log")
+    _plain_log(axes.yaxis, _RATIOS)
     axes.set_xlabel("memory beyond inputs and outputs, MB (log)")
     axes.set_ylabel("time over the default's (log)")
     return made
@@ -54,7 +60,7 @@ def name(trial: Trial) -> str:
 
 
 def _megabytes(trial: Trial) -> float:
-    return trial.outcome.memory / 1e6
+    return max(trial.outcome.memory, 1000) / 1e6  # a logarithmic axis has no 0
 
 
 def _figure() -> Any:
@@ -66,11 +72,10 @@ def _figure() -> Any:
     return made, axes
 
 
-def _ratio_axis(axis: Any) -> None:
-    """Logarithmic, with plain numbers."""
+def _plain_log(axis: Any, steps: tuple[float, ...]) -> None:
+    """Ticks of a logarithmic axis at `steps` of each decade, as plain numbers."""
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-    axis.axes.set_yscale("log")
-    axis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
+    axis.set_major_locator(LogLocator(subs=steps))
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.set_minor_formatter(NullFormatter())

@@ -17,7 +17,7 @@ p{max-width:48em}table{border-collapse:collapse;font-variant-numeric:tabular-num
 td,th{padding:.2em .9em .2em 0;text-align:left;vertical-align:top}th{font-weight:600;border-bottom:1px solid #bbb}
 .grid td,.grid th{padding:.25em .8em;text-align:right}.grid :is(td,th):first-child{text-align:left}
 .grid td.served{font-weight:700;box-shadow:inset 0 0 0 2px #222}.bar{background:#0072b2;height:.8em;margin-top:.4em}
-.facts{font-size:1.15em}pre{background:#f6f6f6;padding:1em;overflow-x:auto;font-size:12px;line-height:1.4}
+.facts{font-size:1.15em}pre{background:#f6f6f6;padding:1em;overflow-x:auto;font-size:12px;line-height:1.4}.wrap{white-space:pre-wrap}
 summary{cursor:pointer;color:#0072b2}svg{max-width:100%;height:auto}"""
 
 #: The loss at which a cell of the matrix has its full colour, and that colour.
@@ -38,13 +38,15 @@ def page(title: str, facts: str, parts: Sequence[tuple[str, str]]) -> str:
 
 
 def text(said: str) -> str:
-    """A paragraph."""
-    return f"<p>{escape(said)}</p>"
+    """A paragraph; what is between backquotes is code."""
+    parts = escape(said).split("`")
+    return "<p>" + "".join(f"<code>{p}</code>" if i % 2 else p for i, p in enumerate(parts)) + "</p>"
 
 
-def pre(code: str) -> str:
-    """Text as it is."""
-    return f"<pre>{escape(code)}</pre>"
+def pre(code: str, wrap: bool = False) -> str:
+    """Text as it is; with `wrap`, long lines are broken."""
+    kind = ' class="wrap"' if wrap else ""
+    return f"<pre{kind}>{escape(code)}</pre>"
 
 
 def folded(summary: str, content: str) -> str:

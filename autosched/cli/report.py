@@ -101,7 +101,7 @@ def _facts(tuned: Tuned, trials: Sequence[Trial]) -> str:
 def _answer(tuned: Tuned) -> str:
     from autosched.cli.page import pre, table
 
-    explained = pre(tuned.explain())
+    explained = pre(tuned.explain(), wrap=True)
     if tuned.answer.located is None:
         return explained
     record = tuned.answer.located.record
