@@ -42,7 +42,7 @@ LIMITS = (MOST_PIXELS, SERVED_PIXELS, 768 * 28**2, 256 * 28**2)
 #: Seconds of the search for a shape, and of the rounds that compare.
 SEARCH, COMPARE = 25.0, 4.0
 #: Of each earlier search so many schedules are tried.
-FASTEST = 3
+FASTEST = 2
 LOOKED_UP, TUNED = "looked up", "tuned for the shape"
 
 
