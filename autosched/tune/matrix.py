@@ -15,7 +15,7 @@ from autosched.errors import TuneError
 from autosched.schedule import Schedule
 from autosched.tune.bench import Bench, Ready
 from autosched.tune.candidate import CandidateError
-from autosched.tune.finals import complexity
+from autosched.tune.finals import TIE, complexity
 from autosched.tune.measure import Estimate, estimate
 
 #: How much slower than the best of a workload a schedule may be that serves it.
@@ -154,9 +154,9 @@ def row(
 def cover(matrix: Matrix, within: float = WITHIN) -> Cover:
     """The fewest schedules of which each bucket has one that loses at most `within` against the best of each workload.
 
-    A bucket of which no schedule serves all workloads gets the one with the smallest loss. Of sets of one size the one
-    with the smallest worst loss wins, then the one of the fewest directives. Buckets go to the member on which they
-    lose least.
+    A bucket of which no schedule serves all workloads gets the one with the smallest loss. Of sets of one size that
+    lose equally much, up to `TIE`, the one of the fewest directives wins. Buckets go to the member on which they lose
+    least.
     """
     labels = list(matrix.schedules)
     needed: dict[str, frozenset[str]] = {}
@@ -167,7 +167,11 @@ def cover(matrix: Matrix, within: float = WITHIN) -> Cover:
         needed[bucket] = frozenset(s for s in labels if matrix.loss(workloads, s) <= max(within, least))
     sets = _all_sets(labels, needed) if len(labels) <= _ALL else [_greedy(labels, needed)]
     made = [_serve(matrix, kept) for kept in sets]
-    return min(made, key=lambda c: (c.worst, sum(complexity(matrix.schedules[s]) for s in c.kept), c.kept))
+    equal = min(c.worst for c in made) + TIE
+    return min(
+        (c for c in made if c.worst <= equal),
+        key=lambda c: (sum(complexity(matrix.schedules[s]) for s in c.kept), c.worst, c.kept),
+    )
 
 
 def _all_sets(labels: Sequence[str], needed: Mapping[str, frozenset[str]]) -> list[tuple[str, ...]]:

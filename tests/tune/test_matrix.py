@@ -50,10 +50,13 @@ def test_two_where_two_are_needed() -> None:
     assert found.worst == 0.0
 
 
-def test_ties_go_to_the_smaller_loss_then_to_the_simpler() -> None:
-    times = {"w": {"a": 1.0, "b": 1.01, "c": 1.0}}
+def test_ties_go_to_the_simpler_then_to_the_smaller_loss() -> None:
+    """A loss of 2 % is within what is allowed, but no tie."""
+    times = {"w": {"a": 1.0, "b": 1.005, "c": 1.0, "d": 1.02}}
     assert cover(matrix(times, {"a": 2})).kept == ("c",)
     assert cover(matrix(times, {"c": 2})).kept == ("a",)
+    assert cover(matrix(times, {"a": 2, "c": 2})).kept == ("b",)
+    assert cover(matrix(times, {"a": 1, "b": 1, "c": 1})).kept == ("a",)
 
 
 def test_what_fails_serves_nothing() -> None:
