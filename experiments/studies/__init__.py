@@ -4,6 +4,7 @@
 MODULES = (
     "runtime",
     "peak_memory",
+    "instructions",
     "profile",
     "agreement",
     "schedules",
