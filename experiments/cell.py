@@ -118,7 +118,7 @@ class Cell:
                 del runs[name]
         for name in list(runs):
             other = self.known[name].redundant_with
-            if other in runs and found[other] == found[name]:
+            if other in runs and found[other] == found[name] != "":
                 self.skipped[name] = f"the same kernels as {other}"
                 del runs[name]
         return found

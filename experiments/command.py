@@ -121,9 +121,13 @@ def _check(names: Sequence[str], selection: Selection) -> None:
 def _child(names: Sequence[str], plan: Plan, threads: int) -> bool:
     """Runs experiments on a number of threads; returns whether something failed, which the process has said."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    limits = {"HL_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads), "PYTHONPATH": path}
+    counts = dict.fromkeys(("HL_NUM_THREADS", "OMP_NUM_THREADS", "RAYON_NUM_THREADS"), str(threads))
     job = json.dumps({"names": list(names), **asdict(replace(plan, folder=str(plan.folder)))})  # type: ignore[arg-type]
-    done = subprocess.run([sys.executable, "-m", "experiments.command", job], env={**os.environ, **limits}, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments.command", job],
+        env={**os.environ, **counts, "PYTHONPATH": path},
+        check=False,
+    )
     return done.returncode != 0
 
 

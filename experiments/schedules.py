@@ -54,7 +54,7 @@ def forced(choose: Chooser | None) -> Iterator[None]:
 
 
 def used(choose: Chooser | None, run: Callable[[], object]) -> str:
-    """A short name of the schedules that `run` asks for: other schedules give another name."""
+    """A short name of the schedules that `run` asks for: other schedules give another name, none the empty one."""
     ask: Chooser = choose or passes.best_schedule
     seen: set[str] = set()
 
@@ -65,4 +65,4 @@ def used(choose: Chooser | None, run: Callable[[], object]) -> str:
 
     with forced(spy):
         run()
-    return hashlib.sha256("\n".join(sorted(seen)).encode()).hexdigest()[:12]
+    return hashlib.sha256("\n".join(sorted(seen)).encode()).hexdigest()[:12] if seen else ""
