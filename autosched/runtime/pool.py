@@ -12,6 +12,7 @@ import mmap
 import os
 import threading
 from collections import deque
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -70,9 +71,9 @@ class _Loan:
         bytes_ = np.frombuffer(block.memory, np.uint8, nbytes, block.start)
         self.__array_interface__ = bytes_.__array_interface__
 
-    def __del__(self) -> None:
+    def __del__(self, getpid: Callable[[], int] = os.getpid) -> None:  # modules are empty when Python ends
         # Appending is one step: the collector may run this in any thread, even inside of `empty`.
-        if self._pid == os.getpid():
+        if self._pid == getpid():
             _returned.append(self._block)
 
 

@@ -94,13 +94,14 @@ def fused(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
 
 
 def streamed(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
-    """As v3, but the bytes of neighbouring patches are put in order in the cache, and values go past the caches to
+    """As v3, but the bytes of a channel of a patch are put in order in the cache, and values go past the caches to
     memory in whole lines.
 
     The output is larger than the caches and is not read again here: fetching its lines, only to overwrite them, costs
-    as much as writing them.
+    as much as writing them. Few bytes are put in order at a time, so that reads of them seldom wait for stores that
+    only look as if they went to the same address.
     """
-    s = Schedule().compute_at("cut", "patches", "gx")
+    s = Schedule().compute_at("cut", "patches", "c")
     s = s.reorder("cut", "gy", "gx", "my", "mx", "c", "py", "px", "t")
     s = s.vectorize("cut", "px", _lanes(a.patch)).unroll("cut", "t", a.frames)
     s = s.reorder("patches", "my", "gx").fuse("patches", "py", "px", "frame").fuse("patches", "t", "frame", "frames")
