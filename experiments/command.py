@@ -112,7 +112,7 @@ def _check(names: Sequence[str], selection: Selection) -> None:
         (selection.implementations, IMPLEMENTATIONS),
     ):
         for name in chosen:
-            assert known[name]  # type: ignore[index]
+            assert known[name]
     for name in selection.workloads:
         if name not in WORKLOADS:
             raise ArgumentError(f"there is no workload called {name!r}; there are {', '.join(WORKLOADS)}")
@@ -122,7 +122,7 @@ def _child(names: Sequence[str], plan: Plan, threads: int) -> bool:
     """Runs experiments on a number of threads; returns whether something failed, which the process has said."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     counts = dict.fromkeys(("HL_NUM_THREADS", "OMP_NUM_THREADS", "RAYON_NUM_THREADS"), str(threads))
-    job = json.dumps({"names": list(names), **asdict(replace(plan, folder=str(plan.folder)))})  # type: ignore[arg-type]
+    job = json.dumps({"names": list(names), **asdict(plan), "folder": str(plan.folder)})
     done = subprocess.run(
         [sys.executable, "-m", "experiments.command", job],
         env={**os.environ, **counts, "PYTHONPATH": path},

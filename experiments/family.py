@@ -103,7 +103,7 @@ def transformers_module() -> Any:
         import transformers
     except ImportError as error:
         raise NotAvailableError("transformers is not installed; pip install 'autosched[hf]'") from error
-    transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers.utils.logging.set_verbosity_error()
     return transformers
 
 

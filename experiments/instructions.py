@@ -68,4 +68,5 @@ def run_here(family: str, workload: str, implementation: str, threads: int, call
 
 
 if __name__ == "__main__":
-    run_here(*sys.argv[1:4], int(sys.argv[4]), int(sys.argv[5]))
+    _, _family, _workload, _implementation, *_numbers = sys.argv
+    run_here(_family, _workload, _implementation, *map(int, _numbers))

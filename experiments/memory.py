@@ -97,4 +97,5 @@ def _resident(name: str) -> int:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(measure_here(*sys.argv[1:4], int(sys.argv[4])))))
+    _, _family, _workload, _implementation, _threads = sys.argv
+    print(json.dumps(asdict(measure_here(_family, _workload, _implementation, int(_threads)))))

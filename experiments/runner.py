@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from experiments.environment import environment, load
 from experiments.experiment import Case, Effort, Experiment, Number, Selection, table
@@ -74,9 +76,7 @@ def run(experiments: Sequence[Experiment], plan: Plan, console: Console) -> Outc
             where = f"{experiment.name}: {' '.join(str(part) for part in case.place if part)}"
             progress.update(line, completed=done, description=where)
             started = time.perf_counter()
-            effort = Effort(
-                seconds, plan.quick, lambda text, w=where: progress.update(line, description=f"{w}: {text}")
-            )
+            effort = Effort(seconds, plan.quick, partial(_say, progress, line, where))
             try:
                 kept[experiment.name].add(rows(case, effort))
             except Exception as error:  # of any library that is measured, or a wrong bit
@@ -86,6 +86,10 @@ def run(experiments: Sequence[Experiment], plan: Plan, console: Console) -> Outc
             if not console.is_terminal:
                 console.print(f"{time.perf_counter() - begin:6.0f} s  {where}", highlight=False)
     return Outcome(0, tuple(failures))
+
+
+def _say(progress: Progress, line: TaskID, where: str, text: str) -> None:
+    progress.update(line, description=f"{where}: {text}")
 
 
 def finished(results: Results, case: Case) -> bool:
@@ -105,7 +109,13 @@ def rows(case: Case, effort: Effort) -> Iterator[Row]:
     for number in numbers:
         given = asdict(number)
         given |= given.pop("interval")
-        yield Row(*case.place, load=busy, **given, **asdict(environment()))
+        place: dict[str, Any] = {
+            "family": case.family,
+            "workload": case.workload,
+            "threads": case.threads,
+            "case": case.case,
+        }
+        yield Row(**place, load=busy, **given, **asdict(environment()))
 
 
 def left_out(name: str, reason: str) -> Number:

@@ -84,7 +84,7 @@ class Trace:
 
     def call(self, stage: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Calls a function as a part of a stage."""
-        entry = [stage, 0.0]
+        entry: list[Any] = [stage, 0.0]
         self._open.append(entry)
         begin = time.perf_counter()
         try:
@@ -194,7 +194,7 @@ def _counted(trace: Trace) -> Iterator[None]:
             for item in value:
                 yield from tensors(item)
 
-    class Counting(TorchDispatchMode):
+    class Counting(TorchDispatchMode):  # type: ignore[misc]  # torch is untyped here
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             result = func(*args, **(kwargs or {}))
             read = {t.data_ptr(): t.numel() * t.element_size() for t in tensors(args)}

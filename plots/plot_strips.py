@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from autosched.runtime.cpu import fingerprint
@@ -52,7 +53,7 @@ def figures(folder: Path = RESULTS) -> Iterator[tuple[str, Figure | None]]:
     yield "strips", figure
 
 
-def _line(axes: plt.Axes, found: list[Row], family: str, colour: str) -> None:
+def _line(axes: Axes, found: list[Row], family: str, colour: str) -> None:
     kept = {row.part: row.value for row in found if row.measure == "working set"}
     points = sorted((row for row in found if row.measure == "time ratio"), key=lambda row: int(row.part))
     x = [kept[row.part] for row in points]

@@ -154,7 +154,7 @@ def _make(schedule: str, family: Family, workload: Workload, threads: int) -> Ru
         import torch
 
         pixels = [np.array(image.convert("RGB")) for image in images]
-        sizes = [rule.smart_resize(*p.shape[:2], workload.min_pixels, workload.max_pixels) for p in pixels]
+        sizes = [rule.smart_resize(p.shape[0], p.shape[1], workload.min_pixels, workload.max_pixels) for p in pixels]
         out = np.empty((rule.rows(sizes), rule.row_length), np.float32)
         first = 0
         for image, size in zip(pixels, sizes, strict=True):

@@ -76,7 +76,7 @@ def _make(library: Callable[[int], Resize], family: Family, workload: Workload, 
         import torch
 
         pixels = [np.asarray(image.convert("RGB")) for image in images]
-        sizes = [_RULE.smart_resize(*p.shape[:2], workload.min_pixels, workload.max_pixels) for p in pixels]
+        sizes = [_RULE.smart_resize(p.shape[0], p.shape[1], workload.min_pixels, workload.max_pixels) for p in pixels]
         out = np.empty((_RULE.rows(sizes), _RULE.row_length), np.float32)
         first = 0
         for image, size in zip(pixels, sizes, strict=True):

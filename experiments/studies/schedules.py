@@ -59,7 +59,7 @@ def _variants(made: dict[str, Schedule], threads: int) -> dict[str, Schedule]:
         found["v2 channels"] = made["v2"]
         for func in ("first", "resized"):
             changes = {Reorder(("y", "c", "x")): (Reorder(("c", "y", "x")),), Parallel("y"): (Parallel("c"),)}
-            found["v2 channels"] = replaced(found["v2 channels"], func, changes)  # type: ignore[arg-type]
+            found["v2 channels"] = replaced(found["v2 channels"], func, changes)
     return found
 
 

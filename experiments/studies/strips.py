@@ -71,7 +71,7 @@ def _working_set(made: Bench, rows: int) -> float:
     width, taps = len(binding.given["x_begin"]), binding.given["y_taps"]
     last = min(rows, len(begins)) - 1
     between = int(begins[last] - begins[0]) + int(taps)
-    return 3 * width * (min(between, source.shape[0]) + rows) / 1024
+    return 3 * width * (min(between, int(source.shape[0])) + rows) / 1024
 
 
 def _measure(kernel: str, workload: str, effort: Effort) -> Iterator[Number]:
