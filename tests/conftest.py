@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the generated source in tests/golden anew")
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: later collections need not look at millions of objects of torch and Numba."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

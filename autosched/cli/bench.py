@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +14,7 @@ from autosched.cli.options import Images, Name, Threads, duration, thread_count
 
 if TYPE_CHECKING:
     from autosched.cli.samples import Sampled
+    from autosched.lang import Type
     from autosched.tune.measure import Run
     from autosched.vlm.load import Tuned
     from autosched.vlm.registry import KernelFamily
@@ -131,21 +133,25 @@ def _processors(family: KernelFamily, sampled: Sampled, threads: int) -> list[_G
     for backend, make in family.processors.items():
         group = _Group(f"transformers, {backend}")
         for label, accelerated in ((group.baseline, False), (f"accelerated, {backend}", True)):
-            group.add(label, lambda fast=accelerated: _call(make(sampled.settings), sampled, threads, fast))  # type: ignore[misc] # noqa: B023
+            group.add(label, partial(_call, make, sampled, threads, family.dtype, accelerated))
         groups.append(group)
     return groups
 
 
-def _call(processor: Any, sampled: Sampled, threads: int, accelerated: bool) -> Run:
+def _call(make: Callable[[Any], Any], sampled: Sampled, threads: int, dtype: Type, accelerated: bool) -> Run:
+    """A call of the processor that `make` gives, its values then brought to `dtype`, or of its drop-in for that."""
     from importlib.util import find_spec
 
     from autosched.hf import accelerate
+    from autosched.hf.results import rounded
 
-    kind = "np"
+    processor, kind = make(sampled.settings), "np"
     if find_spec("torch") is not None:
         import torch
 
         torch.set_num_threads(threads)
         kind = "pt"
-    chosen = accelerate(processor, threads=threads) if accelerated else processor
-    return lambda: chosen(list(sampled.images), return_tensors=kind)
+    if accelerated:
+        fast = accelerate(processor, threads=threads, dtype=dtype)
+        return lambda: fast(list(sampled.images), return_tensors=kind)
+    return lambda: rounded(processor(list(sampled.images), return_tensors=kind), dtype)

@@ -5,6 +5,9 @@ A second process that needs the same kernel finds Numba's compiled code beside t
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import gc
 import hashlib
 import importlib.util
 import os
@@ -12,13 +15,15 @@ import stat
 import sys
 import tempfile
 import threading
+import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import IO, Any
 
 from autosched.codegen.host import host_plan, identifier, plan_inputs, plan_outputs
 from autosched.errors import AutoschedWarning, CacheError, CompileError
@@ -28,6 +33,8 @@ from autosched.lower.lower import Layout, Lowered, arguments, lower
 from autosched.schedule.schedule import Schedule
 
 _LOCK = threading.RLock()
+#: Seconds that a process waits for another one to compile a kernel.
+_LONGEST_WAIT = 60.0
 
 
 @dataclass(frozen=True)
@@ -167,7 +174,8 @@ def _load(text: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        with _alone(path), _uncollected():
+            spec.loader.exec_module(module)
     except NumbaError as error:
         del sys.modules[name]
         raise CompileError(f"Numba cannot compile {path}, which is a bug of autosched: {error}") from error
@@ -175,6 +183,37 @@ def _load(text: str) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Processes that need the same kernel at the same time compile it once: the others wait for it, and load it."""
+    with path.open() as file:
+        end = time.monotonic() + _LONGEST_WAIT
+        while not _locked(file) and time.monotonic() < end:
+            time.sleep(0.02)
+        yield  # closing the file gives the lock up
+
+
+def _locked(file: IO[str]) -> bool:
+    """Whether nobody else has the file's lock, which is taken then; file systems without locks do without."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EACCES, errno.EAGAIN)
+    return True
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Compiling makes millions of objects, and each collection would look through all that a large process has."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def show(pipeline: Pipeline, schedule: Schedule, level: str) -> str:

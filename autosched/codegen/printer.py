@@ -78,8 +78,8 @@ def print_kernel(lowered: Lowered, slots: dict[str, int]) -> str:
 
 
 def type_name(elem: Type, lanes: int) -> str:
-    """The name of a value type in operations: f32x16, or f32 for one lane."""
-    name = "b1" if elem.is_bool else elem.name
+    """The name of a value type in operations: f32x16, or f32 for one lane; 16-bit floats are their bits."""
+    name = "b1" if elem.is_bool else "u16" if elem.is_half else elem.name
     return name if lanes == 1 else f"{name}x{lanes}"
 
 
@@ -298,6 +298,8 @@ class _Printer:
         return f"{self.op('index')}({text})" if _native(e) else text
 
     def _cast(self, e: Cast) -> str:
+        if e.to.is_half:
+            return f"{self.op(f'round_{e.to.name}')}({_bare(self.value(e.a))})"
         kind = "sat_staggered" if e.staggered else "sat" if e.saturating else "cast"
         if _native(e):
             if e.a.elem.is_int and not (e.saturating and e.a.elem == Type("u", 64)):

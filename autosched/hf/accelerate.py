@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 from autosched.errors import ArgumentError, UnsupportedProcessorError
 from autosched.hf.drop_in import DropIn, State
 from autosched.hf.registry import find_support
+from autosched.lang import Type
+from autosched.vlm.preparation import value_type
 
 Processor = TypeVar("Processor")
 
@@ -20,7 +22,7 @@ _classes: dict[type, type[DropIn]] = {}
 _classes_lock = threading.Lock()
 
 
-def accelerate(processor: Processor, *, threads: int | None = None) -> Processor:
+def accelerate(processor: Processor, *, threads: int | None = None, dtype: object = None) -> Processor:
     """Returns a processor that gives the same results, computed by autosched's kernels.
 
     Takes an image or video processor of transformers 4.57 or 5.x, or a processor that holds them (it is copied
@@ -33,38 +35,45 @@ def accelerate(processor: Processor, *, threads: int | None = None) -> Processor
     Args:
         processor: the processor to accelerate.
         threads: upper bound of the threads that one call uses; None leaves it to autosched.
+        dtype: type of the pixel values: float32, float16 or bfloat16 of torch or numpy, or its name. With a 16-bit type
+            the result is what ``.to(dtype)`` makes of the original's, and half as many bytes are written.
+            bfloat16 needs ``return_tensors="pt"``, since numpy does not have it: other calls raise ArgumentError.
 
     Raises:
         UnsupportedProcessorError: there is no drop-in for this class, or it overrides a method that the kernels
             replace.
-        ArgumentError: ``threads`` is below 1.
+        ArgumentError: ``threads`` is below 1, or ``dtype`` none of these.
     """
     if threads is not None and threads < 1:
         raise ArgumentError(f"threads is {threads}; give at least 1, or None for the default.")
+    kind = value_type(dtype)
     inner = getattr(processor, "image_processor", None)
     if inner is not None:
         outer = copy.copy(processor)
-        outer.image_processor = accelerate(inner, threads=threads)  # type: ignore[attr-defined]
+        outer.image_processor = accelerate(inner, threads=threads, dtype=dtype)  # type: ignore[attr-defined]
         video = getattr(processor, "video_processor", None)
         if video is not None:
             with suppress(UnsupportedProcessorError):
-                outer.video_processor = accelerate(video, threads=threads)  # type: ignore[attr-defined]
+                outer.video_processor = accelerate(video, threads=threads, dtype=dtype)  # type: ignore[attr-defined]
         return outer
     if isinstance(processor, DropIn):
-        if threads is None or threads == processor._autosched_state.threads:
+        known = processor._autosched_state
+        threads = known.threads if threads is None else threads
+        kind = known.dtype if dtype is None else kind
+        if (threads, kind) == (known.threads, known.dtype):
             return processor
         original = processor.autosched_original_class
     else:
         original = type(processor)
         find_support(original, getattr(processor, "__dict__", {}))
-    return rebuild(original, dict(vars(processor)), threads)  # type: ignore[return-value]
+    return rebuild(original, dict(vars(processor)), threads, kind)  # type: ignore[return-value]
 
 
-def rebuild(original: type, attributes: dict[str, Any], threads: int | None) -> DropIn:
+def rebuild(original: type, attributes: dict[str, Any], threads: int | None, dtype: Type) -> DropIn:
     """Makes a drop-in of a class from its attributes; unpickling calls this."""
     drop_in = object.__new__(drop_in_class(original))
     vars(drop_in).update(attributes)
-    drop_in._autosched_slot = State(threads)
+    drop_in._autosched_slot = State(threads, dtype)
     return drop_in
 
 

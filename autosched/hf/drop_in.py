@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from autosched.hf.explanation import Explanation
 from autosched.hf.resolved import Resolved
+from autosched.lang import Type, f32
 
 
 class _ThreadLocal(threading.local):
@@ -23,11 +24,13 @@ class State:
 
     Attributes:
         threads: its thread limit.
+        dtype: the type of its pixel values.
         local: per thread, what the latest call did and what the present one is about.
         resolved: the resolved arguments of calls that give nothing but ``return_tensors``, by that.
     """
 
     threads: int | None = None
+    dtype: Type = f32
     local: _ThreadLocal = field(default_factory=_ThreadLocal)
     resolved: dict[str | None, Resolved] = field(default_factory=dict)
 
@@ -61,7 +64,8 @@ class DropIn:
     def _autosched_record(self, explanation: Explanation) -> None:
         self._autosched_state.local.explanation = explanation
 
-    def __reduce__(self) -> tuple[Callable[..., DropIn], tuple[type, dict[str, Any], int | None]]:
+    def __reduce__(self) -> tuple[Callable[..., DropIn], tuple[type, dict[str, Any], int | None, Type]]:
         from autosched.hf.accelerate import rebuild
 
-        return rebuild, (self.autosched_original_class, dict(vars(self)), self._autosched_state.threads)
+        state = self._autosched_state
+        return rebuild, (self.autosched_original_class, dict(vars(self)), state.threads, state.dtype)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +14,14 @@ from autosched.errors import ArgumentError
 from autosched.hf import arguments as read
 from autosched.hf.arguments import NotCoveredError
 from autosched.imaging.byte_table import CHANNELS
-from autosched.runtime import empty
+from autosched.lang import bf16
 from autosched.vlm.parts import Plan, run_plans
 from autosched.vlm.preparation import Preparation, Reference
 
 Planner: TypeAlias = Callable[[int, int], Plan]
+
+#: No output of a processor is of numpy's type but these.
+BFLOAT16_BITS: Final = bf16.dtype
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class Arguments:
             reference=self.reference,
             filter=read.resampling_filter(resample, self.reference),
             **read.byte_steps(self.values, self.reference),
+            dtype=self.processor._autosched_state.dtype,
         )
 
 
@@ -111,29 +115,33 @@ class Batch:
                 raise NotCoveredError(f"an image of {width}x{height} pixels would be resized to nothing")
         return made
 
-    def tiles(self, preparation: Preparation, plans: Sequence[Plan]) -> npt.NDArray[np.float32]:
-        """The tiles of all images one after the other, float32 ``[tiles, 3, height, width]``; one size for all."""
+    def tiles(self, preparation: Preparation, plans: Sequence[Plan]) -> npt.NDArray[Any]:
+        """The tiles of all images one after the other, ``[tiles, 3, height, width]``; one size for all."""
         if len({plan.tile for plan in plans}) > 1:
             raise NotCoveredError("images have results of different sizes")
-        out = empty((sum(plan.tiles for plan in plans), CHANNELS, *plans[0].tile), np.float32)
+        out = preparation.empty((sum(plan.tiles for plan in plans), CHANNELS, *plans[0].tile))
         self.run(preparation, plans, np.split(out, np.cumsum([plan.tiles for plan in plans])[:-1]))
         return out
 
-    def run(self, preparation: Preparation, plans: Sequence[Plan], outs: Sequence[npt.NDArray[np.float32]]) -> None:
+    def run(self, preparation: Preparation, plans: Sequence[Plan], outs: Sequence[npt.NDArray[Any]]) -> None:
         """Computes the tiles of each image into its array ``[tiles, 3, height, width]``."""
         run_plans(preparation, self.images, plans, outs, self.threads)
 
     def wrap(self, array: npt.NDArray[Any]) -> Any:
-        """An array in the type that the reference works with."""
-        if self.reference == "pil":
-            return array
-        import torch
-
-        return torch.from_numpy(array)
+        """An array in the type that the reference works with; the bits of bfloat16 as a tensor of it."""
+        return array if self.reference == "pil" and array.dtype != BFLOAT16_BITS else as_tensor(array)
 
     def listed(self, array: npt.NDArray[Any]) -> Any:
         """What transformers has as a list until it makes tensors: a list of the parts, or the stacked array at once."""
         return self.wrap(array) if self.stacked else [self.wrap(part) for part in array]
+
+
+def as_tensor(array: npt.NDArray[Any]) -> Any:
+    """A tensor of the same memory; the bits of bfloat16 become that."""
+    import torch
+
+    made = torch.from_numpy(array)
+    return made.view(torch.bfloat16) if array.dtype == BFLOAT16_BITS else made
 
 
 class Family(ABC):

@@ -27,6 +27,7 @@ from autosched.hf.family import Arguments, Batch, Family
 from autosched.hf.images import CHANNELS, as_hwc, as_pixels, describe, is_pil, is_plain, is_tensor, require_bytes
 from autosched.hf.registry import Support
 from autosched.hf.resolved import Resolved, is_common
+from autosched.hf.results import require_type, rounded
 from autosched.vlm.passes import Source
 from autosched.vlm.preparation import Reference
 
@@ -76,8 +77,15 @@ class FamilyDropIn(DropIn):
 
     def _autosched_settings(self, arguments: Arguments) -> Family:
         """What the family reads from the arguments of a call."""
-        read.require_known_tensors(arguments.get("return_tensors"))
+        self._autosched_require_type(arguments.get("return_tensors"))
         return self._autosched_family(arguments)
+
+    def _autosched_require_type(self, return_tensors: Any) -> None:
+        """Refuses return types that the kernels do not make, and that pixel values have no type in."""
+        read.require_known_tensors(return_tensors)
+        name = getattr(return_tensors, "value", return_tensors)
+        tensors = name == "pt" or (name is None and self._autosched_reference == "torchvision")
+        require_type(self._autosched_state.dtype, tensors)
 
     def _autosched_data(
         self,
@@ -120,6 +128,10 @@ class FamilyDropIn(DropIn):
     def _autosched_give_up(self, reason: NotCoveredError) -> None:
         self._autosched_record(Explanation("huggingface", str(reason)))
 
+    def _autosched_rounded(self, feature: Any) -> Any:
+        """What Hugging Face's own code made, with pixel values of the type that this processor is for."""
+        return rounded(feature, self._autosched_state.dtype)
+
 
 class Form5(FamilyDropIn):
     """transformers 5.x."""
@@ -154,7 +166,8 @@ class Form5(FamilyDropIn):
             return self._autosched_answer(images, kwargs, kwargs, args)
         except NotCoveredError as reason:
             self._autosched_give_up(reason)
-        return super()._preprocess_image_like_inputs(images, *args, **kwargs)  # type: ignore[misc]
+        made = super()._preprocess_image_like_inputs(images, *args, **kwargs)  # type: ignore[misc]
+        return self._autosched_rounded(made)
 
     def _autosched_convert(self, image: Any, conversion: Mapping[str, Any]) -> Any:
         return self.process_image(image, **conversion)  # type: ignore[attr-defined]
@@ -193,7 +206,8 @@ class Fast4(FamilyDropIn):
             return self._autosched_answer(images, kwargs, kwargs, tuple(a for a in args if a is not None))
         except NotCoveredError as reason:
             self._autosched_give_up(reason)
-        return super()._preprocess_image_like_inputs(images, *args, **kwargs)  # type: ignore[misc]
+        made = super()._preprocess_image_like_inputs(images, *args, **kwargs)  # type: ignore[misc]
+        return self._autosched_rounded(made)
 
     def _autosched_convert(self, image: Any, conversion: Mapping[str, Any]) -> Any:
         return self._process_image(  # type: ignore[attr-defined]
@@ -228,7 +242,7 @@ class Slow4(FamilyDropIn):
             return self._autosched_answer(images, values, values, (counts,))
         except NotCoveredError as reason:
             self._autosched_give_up(reason)
-        return super().preprocess(images, *args, **kwargs)  # type: ignore[misc]
+        return self._autosched_rounded(super().preprocess(images, *args, **kwargs))  # type: ignore[misc]
 
     def _autosched_resolved(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments of a call, those that are None from the processor's attributes, as the slow processors do."""

@@ -16,6 +16,7 @@ from typing import Any
 from autosched.errors import ArgumentError, UnsupportedProcessorError
 from autosched.hf.accelerate import accelerate
 from autosched.hf.drop_in import DropIn
+from autosched.vlm.preparation import value_type
 
 
 @dataclass
@@ -24,33 +25,35 @@ class _Installed:
 
     methods: list[tuple[type, Any, Any]]
     threads: int | None
+    dtype: object
 
 
 _lock = threading.Lock()
 _installed: _Installed | None = None
 
 
-def install(threads: int | None = None) -> None:
+def install(threads: int | None = None, dtype: object = None) -> None:
     """Makes transformers load accelerated image and video processors.
 
-    Classes without a drop-in load as before. Calling it again only changes `threads`, the upper bound of the threads
-    that one call of a processor loaded from now on uses (None for the default). It holds for this process; serving
+    Classes without a drop-in load as before. Calling it again only changes `threads` and `dtype`, which processors
+    loaded from now on have: see `accelerate`. It holds for this process; serving
     engines call it in each of theirs through the entry points ``vllm.general_plugins`` and ``sglang.srt.plugins``.
 
     Raises:
-        ArgumentError: ``threads`` is below 1.
+        ArgumentError: ``threads`` is below 1, or ``dtype`` is no type of pixel values.
         ImportError: transformers is not installed.
     """
     if threads is not None and threads < 1:
         raise ArgumentError(f"threads is {threads}; give at least 1, or None for the default.")
+    value_type(dtype)  # checks it
     global _installed
     with _lock:
         if _installed is not None:
-            _installed.threads = threads
+            _installed.threads, _installed.dtype = threads, dtype
             return
         methods = [(base, vars(base)["from_dict"]) for base in _bases()]
         made = [(base, original, _wrapped(original.__func__)) for base, original in methods]
-        _installed = _Installed(made, threads)
+        _installed = _Installed(made, threads, dtype)
         for base, _, wrapper in made:
             base.from_dict = wrapper  # type: ignore[attr-defined]
 
@@ -90,16 +93,16 @@ def _wrapped(original: Any) -> Any:
         if _installed is None:  # another library wrapped this method, and it could not be put back
             return made
         if isinstance(made, tuple):  # return_unused_kwargs
-            return _accelerated(made[0], _installed.threads), *made[1:]
-        return _accelerated(made, _installed.threads)
+            return _accelerated(made[0], _installed), *made[1:]
+        return _accelerated(made, _installed)
 
     return from_dict
 
 
-def _accelerated(processor: Any, threads: int | None) -> Any:
+def _accelerated(processor: Any, installed: _Installed) -> Any:
     if isinstance(processor, DropIn):
         return processor
     try:
-        return accelerate(processor, threads=threads)
+        return accelerate(processor, threads=installed.threads, dtype=installed.dtype)
     except UnsupportedProcessorError:
         return processor

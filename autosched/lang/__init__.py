@@ -37,9 +37,10 @@ from autosched.lang.func import (
     variables,
 )
 from autosched.lang.interpret import interpret
-from autosched.lang.types import TYPES, Type, b1, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
+from autosched.lang.types import HALVES, TYPES, Type, b1, bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
 
 __all__ = [
+    "HALVES",
     "TYPES",
     "Expr",
     "Func",
@@ -52,9 +53,11 @@ __all__ = [
     "argmax_over",
     "argmin_over",
     "b1",
+    "bf16",
     "cast",
     "ceil",
     "clamp",
+    "f16",
     "f32",
     "f64",
     "floor",

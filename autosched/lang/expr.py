@@ -4,6 +4,7 @@ Python's operators build them. Both sides must have one type; a Python number ta
 integer narrower than i64 is widened when the other side is i64 (the type of Vars and of indices). Integer arithmetic
 wraps. `//` and `%` round towards minus infinity and give 0 for a zero divisor; shift amounts are taken modulo the
 width; `min(a, b)` is b where b < a, else a; a cast from float to integer truncates and saturates, NaN becomes 0.
+bf16 and f16 are types of results: f32 is cast to them last, and what has such a type is only read and selected.
 
 A mistake does not raise where the expression is built, because the Func is not known there: it becomes a Fault, which
 every expression around it turns into, and the Func's definition raises it with its own name and the user's line.
@@ -230,6 +231,8 @@ class Param(Expr):
 
     def __post_init__(self) -> None:
         check_name(self.name, "Param")
+        if self.of.is_half:
+            raise LanguageError(f"Param {self.name}: {self.of} is a type of results; give it as f32 ({caller()})")
 
     @property
     def type(self) -> Type:
@@ -445,6 +448,8 @@ def const(value: Any, to: Type) -> Expr:
     """The literal `value` as type `to`; a Fault where it cannot be represented."""
     if isinstance(value, np.generic):
         value = value.item()
+    if to.is_half:
+        return cast(to, const(value, f32))
     if to.is_float:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return Fault(f"{value!r} is not a number of type {to}")
@@ -511,6 +516,8 @@ def unify(a: Operand, b: Operand, describe: str) -> tuple[Expr, Expr] | Fault:
 
 def _refusal(op: str, kind: Type) -> str | None:
     """Why `op` has no meaning for operands of type `kind`, if it has none."""
+    if kind.is_half:
+        return f"computes with {kind}, a type of results; compute in f32 and cast to {kind} last"
     if op == "div" and not kind.is_float:
         return f"divides {kind}; use // for integers, or cast to a float type"
     if op in _INT_ONLY and not kind.is_int:
@@ -542,6 +549,8 @@ def unary(op: str, a: Operand) -> Expr:
     if isinstance(operand, Fault):
         return operand
     kind = operand.type
+    if kind.is_half:
+        return Fault(f"`{op}({operand})` {_refusal(op, kind)}")
     if op in _FLOAT_ONLY and not kind.is_float:
         return Fault(f"`{op}({operand})` needs a float, not {kind}")
     if op == "not" and kind.is_float:
@@ -552,15 +561,27 @@ def unary(op: str, a: Operand) -> Expr:
 
 
 def cast(to: Type, value: Operand) -> Expr:
-    """`value` as type `to`. Integers wrap; floats truncate towards zero and saturate, NaN becomes 0."""
-    operand = as_expr(value)
-    return operand if isinstance(operand, Fault) or operand.type == to else Cast(to, operand)
+    """`value` as type `to`. Integers wrap; floats truncate towards zero and saturate, NaN becomes 0.
+
+    f32 is rounded to bf16 and f16 to nearest, ties to even, as torch does; any NaN becomes one NaN.
+    """
+    return _cast(to, as_expr(value), saturating=False)
 
 
 def saturating_cast(to: Type, value: Operand) -> Expr:
     """`value` as type `to`, clamped to what `to` can hold."""
-    operand = as_expr(value)
-    return operand if isinstance(operand, Fault) or operand.type == to else Cast(to, operand, saturating=True)
+    return _cast(to, as_expr(value), saturating=True)
+
+
+def _cast(to: Type, operand: Expr, saturating: bool) -> Expr:
+    if isinstance(operand, Fault) or operand.type == to:
+        return operand
+    if operand.type.is_half:
+        return Fault(f"`{operand}` is {operand.type}, a type of results; nothing is computed from it, not even {to}")
+    if to.is_half and (operand.type != f32 or saturating):
+        what = f"saturating_cast to {to}" if saturating else f"cast of {operand.type} to {to}"
+        return Fault(f"{what} of `{operand}`: only f32 is rounded to {to}; write cast({to}, cast(f32, ...))")
+    return Cast(to, operand, saturating)
 
 
 def select(condition: Operand, a: Operand, b: Operand) -> Expr:

@@ -102,6 +102,8 @@ class Input:
         check_name(name, "Input")
         if ndim < 1:
             raise LanguageError(f"Input {name}: ndim is {ndim}; a scalar is a Param ({caller()})")
+        if type.is_half:
+            raise LanguageError(f"Input {name}: {type} is a type of results; give it as f32 ({caller()})")
         if (monotone or bounds is not None) and not type.is_int:
             raise LanguageError(
                 f"Input {name}: only integer tables can be monotone or bounded, not {type} ({caller()})"
@@ -253,6 +255,8 @@ def _reduce(op: str, domain: RDom, value: Operand) -> Expr:
         return Fault(f"{op} takes an RDom first and then the value, not {domain!r}")
     if expr.type.is_bool:
         return Fault(f"{op} of the condition `{expr}`; cast it to an integer type first")
+    if expr.type.is_half:
+        return Fault(f"{op} of `{expr}` in {expr.type}, a type of results; reduce in f32 and cast last")
     return Reduce(op, domain, expr)
 
 

@@ -26,6 +26,7 @@ from autosched.lang.expr import (
 )
 from autosched.lang.func import Func, Pipeline
 from autosched.lang.fused import multiply_add
+from autosched.lang.halves import half_bits
 from autosched.lang.types import Type
 
 Box = tuple[tuple[int, int], ...]
@@ -190,6 +191,8 @@ def initial(op: str, of: Type) -> int | float:
 
 def convert(a: Array, of: Type, to: Type, saturating: bool) -> Array:
     """`cast` and `saturating_cast` of the language."""
+    if to.is_half:
+        return half_bits(a, to).view(to.dtype)
     if of.is_float and to.is_int:
         wide = np.trunc(np.nan_to_num(a.astype(np.float64), nan=0.0, posinf=np.inf, neginf=-np.inf))
         inside = np.where((wide > to.min) & (wide < float(to.max)), wide, 0.0).astype(to.dtype)

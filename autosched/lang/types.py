@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Type:
-    """An element type: `kind` is "u", "i", "f" or "b"; `bits` its width."""
+    """An element type: `kind` is "u", "i", "f", "bf" or "b"; `bits` its width."""
 
     kind: str
     bits: int
@@ -20,9 +20,11 @@ class Type:
 
     @property
     def dtype(self) -> np.dtype:
-        """The numpy dtype of the same values."""
+        """The numpy dtype of the same values; of the same bits for bf16, which numpy does not have."""
         if self.kind == "b":
             return np.dtype(np.bool_)
+        if self.kind == "bf":
+            return np.dtype(np.uint16)
         return np.dtype(f"{self.kind}{self.bits // 8}")
 
     @property
@@ -35,7 +37,12 @@ class Type:
 
     @property
     def is_float(self) -> bool:
-        return self.kind == "f"
+        return self.kind == "f" and not self.is_half
+
+    @property
+    def is_half(self) -> bool:
+        """Whether values are only rounded to it, last of all: nothing is computed from them."""
+        return self.kind in ("f", "bf") and self.bits == 16
 
     @property
     def is_bool(self) -> bool:
@@ -65,6 +72,10 @@ u8, u16, u32, u64 = (Type("u", bits) for bits in (8, 16, 32, 64))
 i8, i16, i32, i64 = (Type("i", bits) for bits in (8, 16, 32, 64))
 f32, f64 = Type("f", 32), Type("f", 64)
 b1 = Type("b", 1)
+bf16, f16 = Type("bf", 16), Type("f", 16)
 
-#: Every type a Func, Input or Param can have, by name.
+#: Every type that is computed with, by name: what a Func, Input or Param can have.
 TYPES: dict[str, Type] = {t.name: t for t in (u8, u16, u32, u64, i8, i16, i32, i64, f32, f64, b1)}
+
+#: Types of results, by name: what a Func can have besides.
+HALVES: dict[str, Type] = {t.name: t for t in (bf16, f16)}

@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from autosched.errors import ArgumentError
 from autosched.imaging.byte_table import CHANNELS
-from autosched.runtime import empty
 from autosched.vlm.parts import Part, Plan, run_plans
 from autosched.vlm.preparation import IMAGENET_MEAN, IMAGENET_STD, Preparation
 from autosched.vlm.sizes import Size
@@ -83,7 +82,7 @@ def dynamic_tiles(
     chosen = settings or InternVL(Preparation("pil", "bicubic", IMAGENET_MEAN, IMAGENET_STD))
     pixels = [np.asarray(image.convert("RGB")) for image in images]
     plans = [chosen.plan(*image.shape[:2]) for image in pixels]
-    outs = [empty((plan.tiles, CHANNELS, *plan.tile), np.float32) for plan in plans]
+    outs = [chosen.preparation.empty((plan.tiles, CHANNELS, *plan.tile)) for plan in plans]
     run_plans(chosen.preparation, pixels, plans, outs, threads)
     return outs
 

@@ -16,7 +16,8 @@ from autosched.runtime import Kernel, default_threads, run_calls
 from autosched.runtime import compile as compile_kernel
 from autosched.schedule import Schedule
 from autosched.vlm.lookup import tuned
-from autosched.vlm.registry import KernelFamily, get
+from autosched.vlm.preparation import value_type
+from autosched.vlm.registry import KernelFamily, get, in_type
 from autosched.workload import Bucket, nearest
 
 
@@ -61,15 +62,19 @@ class Tuned:
         return self if bucket == self.bucket else _found(self.family, self.pipeline, bucket, self.threads)
 
 
-def load(name: str, *, bucket: str | None = None, threads: int | None = None) -> Tuned:
+def load(name: str, *, bucket: str | None = None, threads: int | None = None, dtype: object = None) -> Tuned:
     """The kernel called `name`, with the schedule tuned for this CPU or, where there is none, the built-in default.
 
     `bucket` is one of the family's, the most common where it is None; `threads` what the kernel will run on, by default
-    all CPUs that this process may use. Nothing is searched for and nothing timed.
+    all CPUs that this process may use. `dtype` is the type of the values, float32, float16 or bfloat16 of torch or
+    numpy or its name; numpy does not have bfloat16, so its arrays are of their bits, uint16. A name that ends with a
+    type says the same: "qwen2.5-vl-bf16". Nothing is searched for and nothing timed.
 
-    Raises ArgumentError, with near names, where `name` or `bucket` is unknown.
+    Raises ArgumentError, with near names, where `name`, `bucket` or `dtype` is unknown.
     """
     family = get(name)
+    if dtype is not None:
+        family = in_type(family, value_type(dtype))
     chosen = family.buckets[0]
     if bucket is not None:
         known = {b.name: b for b in family.buckets}

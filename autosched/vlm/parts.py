@@ -67,7 +67,7 @@ def run_plans(
     preparation: Preparation,
     images: Sequence[Pixels],
     plans: Sequence[Plan],
-    outs: Sequence[npt.NDArray[np.float32]],
+    outs: Sequence[npt.NDArray[Any]],
     threads: int | None = None,
 ) -> None:
     """Computes the tiles of every image.
@@ -76,7 +76,7 @@ def run_plans(
         preparation: the settings of pixels.
         images: uint8 ``[H, W, C]`` with C >= 3 of any strides; the first three channels are read.
         plans: one for each image.
-        outs: float32 ``[plan.tiles, 3, height, width]`` for each image; rows are contiguous.
+        outs: of the preparation's dtype, ``[plan.tiles, 3, height, width]`` for each image; rows are contiguous.
         threads: upper bound of the threads used, None for the default.
 
     Raises:
@@ -91,7 +91,7 @@ def stages(
     preparation: Preparation,
     images: Sequence[Pixels],
     plans: Sequence[Plan],
-    outs: Sequence[npt.NDArray[np.float32]],
+    outs: Sequence[npt.NDArray[Any]],
     threads: int = 1,
     schedule: Schedule | None = None,
 ) -> list[list[Call]]:

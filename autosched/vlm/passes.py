@@ -19,7 +19,7 @@ from autosched.imaging.byte_table import CHANNELS
 from autosched.imaging.coefficients import Flavour, axis_window
 from autosched.imaging.normalize import Constants, normalized
 from autosched.imaging.resample import AxisPass, axis_pass
-from autosched.lang import Expr, Func, Input, Pipeline, f32, u8, variables
+from autosched.lang import Expr, Func, Input, Pipeline, Type, cast, f32, u8, variables
 from autosched.runtime import Bands, Call, Kernel, bind_bands
 from autosched.schedule import Schedule
 from autosched.schedule.directives import LoadStrategy
@@ -59,11 +59,13 @@ class Algorithm(ABC):
         flavour: whose resize and whose normalisation.
         vertical_first: order of the two passes.
         values: how bytes become values.
+        dtype: what values, which are f32, are rounded to.
     """
 
     flavour: Flavour = "torchvision"
     vertical_first: bool = False
     values: Values = "division"
+    dtype: Type = f32
 
     @property
     @abstractmethod
@@ -85,7 +87,8 @@ class Algorithm(ABC):
     @property
     def suffix(self) -> str:
         """The part of `name` that says how pixels are made."""
-        return f"{'-vertical-first' if self.vertical_first else ''}-{self.values}"
+        rounded = "" if self.dtype == f32 else f"-{self.dtype}"
+        return f"{'-vertical-first' if self.vertical_first else ''}-{self.values}{rounded}"
 
 
 @lru_cache(maxsize=64)
@@ -111,9 +114,9 @@ def _value(a: Algorithm) -> Callable[[Expr, Expr], Expr]:
         return lambda byte, channel: byte
     if a.values == "table":
         table = Input("values", f32, 2)
-        return lambda byte, channel: table[channel, byte]
+        return lambda byte, channel: cast(a.dtype, table[channel, byte])
     form, inputs = a.values, Constants()
-    return lambda byte, channel: normalized(byte, channel, inputs, a.flavour, form)
+    return lambda byte, channel: cast(a.dtype, normalized(byte, channel, inputs, a.flavour, form))
 
 
 @dataclass(frozen=True)

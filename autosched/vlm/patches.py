@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from autosched.imaging.byte_table import CHANNELS
@@ -136,19 +135,19 @@ class PatchSettings:
         """The algorithm for an image of height x width pixels that is resized to `size`."""
         p = self.preparation
         first = p.vertical_first(height, width, size)
-        return PatchAlgorithm(p.flavour, first, p.values, self.patch, self.merge, self.frames)
+        return PatchAlgorithm(p.flavour, first, p.values, p.dtype, self.patch, self.merge, self.frames)
 
     def arguments(self, image: Source, size: tuple[int, int]) -> dict[str, Any]:
         """What the kernel of `algorithm` is bound to, the output excepted."""
         algorithm = self.algorithm(image.shape[0], image.shape[1], size)
         return pass_arguments(algorithm, self.preparation, image, Canvas(size))
 
-    def view(self, rows: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray[np.float32]:
+    def view(self, rows: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArray[Any]:
         """The rows of one image in the output, as the array that the pipeline writes."""
         p, m = self.patch, self.merge
         return rows.reshape(size[0] // (p * m), size[1] // (p * m), m, m, CHANNELS, self.frames, p, p)
 
-    def bind(self, image: Source, size: tuple[int, int], rows: npt.NDArray[np.float32], schedule: Schedule) -> Call:
+    def bind(self, image: Source, size: tuple[int, int], rows: npt.NDArray[Any], schedule: Schedule) -> Call:
         """A call that computes the rows of one image."""
         view = self.view(rows, size)
         if isinstance(image, Bands):

@@ -14,13 +14,14 @@ import numpy.typing as npt
 from autosched.errors import ArgumentError, BindError
 from autosched.imaging.byte_table import CHANNELS
 from autosched.imaging.coefficients import Filter
+from autosched.lang import Type, f32
 from autosched.runtime import Bands, Call, default_threads, run_calls
 from autosched.schedule import Schedule
 from autosched.vlm.passes import BUCKETS, Source, best_schedule, measures
 from autosched.vlm.patches import NAMED, PatchSettings
 from autosched.vlm.photographs import specimens
 from autosched.vlm.preparation import CLIP_MEAN, CLIP_STD, HALF, Preparation, Reference
-from autosched.vlm.registry import KernelFamily, register
+from autosched.vlm.registry import KernelFamily, name_of, register
 from autosched.vlm.tile_family import processor
 from autosched.workload import Binding, Workload
 
@@ -67,6 +68,7 @@ class QwenVL:
         mean, std: per channel, on the scale of the rescaled image.
         rescale_factor: what a byte is multiplied by when ``do_rescale``.
         do_rescale, do_normalize: the steps after the resize.
+        dtype: what values are rounded to.
     """
 
     reference: Reference = "torchvision"
@@ -79,6 +81,7 @@ class QwenVL:
     rescale_factor: float = 1 / 255
     do_rescale: bool = True
     do_normalize: bool = True
+    dtype: Type = f32
 
     def __post_init__(self) -> None:
         for name in ("patch_size", "temporal_patch_size", "merge_size"):
@@ -97,6 +100,7 @@ class QwenVL:
             self.rescale_factor,
             self.do_rescale,
             self.do_normalize,
+            self.dtype,
         )
 
     @cached_property
@@ -111,7 +115,7 @@ class QwenVL:
 
     @property
     def row_length(self) -> int:
-        """Floats of one patch: channels x temporal_patch_size x patch_size x patch_size."""
+        """Values of one patch: channels x temporal_patch_size x patch_size x patch_size."""
         return CHANNELS * self.temporal_patch_size * self.patch_size**2
 
     def smart_resize(self, height: int, width: int, min_pixels: int, max_pixels: int) -> tuple[int, int]:
@@ -130,7 +134,7 @@ class QwenVL:
         self,
         images: Sequence[Source],
         sizes: Sequence[tuple[int, int]],
-        out: npt.NDArray[np.float32],
+        out: npt.NDArray[Any],
         threads: int | None = None,
     ) -> None:
         """Resizes, normalises and cuts each image into patches.
@@ -139,8 +143,8 @@ class QwenVL:
             images: uint8 ``[H, W, C]`` with C >= 3 of any strides; the first three channels are read. `Bands` have
                 three.
             sizes: height and width that each image is resized to, multiples of `factor`.
-            out: float32 ``[rows(sizes), row_length]``, C-contiguous; all of it is written, image after image. Within an
-                image, patches come in squares of ``merge_size``; a row is ordered channel, frame, y, x.
+            out: of `dtype`, ``[rows(sizes), row_length]``, C-contiguous; all of it is written, image after image.
+                Within an image, patches come in squares of ``merge_size``; a row is ordered channel, frame, y, x.
             threads: upper bound of the threads used, None for the default.
 
         Raises:
@@ -154,7 +158,7 @@ class QwenVL:
         self,
         images: Sequence[Source],
         sizes: Sequence[tuple[int, int]],
-        out: npt.NDArray[np.float32],
+        out: npt.NDArray[Any],
         schedule: Schedule | None = None,
         threads: int = 1,
     ) -> list[Call]:
@@ -176,7 +180,7 @@ class QwenVL:
         self,
         images: Sequence[Source],
         sizes: Sequence[tuple[int, int]],
-        out: npt.NDArray[np.float32],
+        out: npt.NDArray[Any],
     ) -> None:
         if len(images) != len(sizes):
             raise BindError(f"{len(images)} images came with {len(sizes)} sizes; give one size for each image.")
@@ -189,9 +193,10 @@ class QwenVL:
             if any(side < self.factor or side % self.factor for side in size):
                 raise BindError(f"Size {index} is {size}; both sides must be positive multiples of {self.factor}.")
         shape = (self.rows(sizes), self.row_length)
-        if out.dtype != np.float32 or out.shape != shape or not out.flags.c_contiguous or not out.flags.writeable:
+        expected = self.dtype.dtype
+        if out.dtype != expected or out.shape != shape or not out.flags.c_contiguous or not out.flags.writeable:
             raise BindError(
-                f"The output is {out.dtype} {list(out.shape)}; give a writable C-contiguous float32 {list(shape)}."
+                f"The output is {out.dtype} {list(out.shape)}; give a writable C-contiguous {expected} {list(shape)}."
             )
 
 
@@ -218,7 +223,7 @@ def _binding(settings: QwenVL, image: Any, size: tuple[int, int]) -> Binding:
     """The call that brings a PIL image to `size`."""
     pixels = np.asarray(image.convert("RGBX"))[:, :, :CHANNELS]
     chosen = settings.settings
-    rows = np.broadcast_to(np.float32(0), (settings.rows([size]), settings.row_length))
+    rows = np.broadcast_to(np.zeros((), settings.dtype.dtype), (settings.rows([size]), settings.row_length))
     return Binding(chosen.arguments(pixels, size), chosen.view(rows, size).shape)
 
 
@@ -265,21 +270,25 @@ def register_patches(
 
     `processor_name` is the class of Hugging Face's torchvision processor, as 5.x calls it.
     """
+    register(_family(name, settings, pixels, title, processor_name))
+
+
+def _family(name: str, settings: QwenVL, pixels: tuple[int, int], title: str, processor_name: str) -> KernelFamily:
     algorithm = settings.settings.algorithm(1, 1, (1, 1))
     backend = settings.reference
-    register(
-        KernelFamily(
-            name=name if backend == "torchvision" else f"{name}-pil",
-            summary=f"{title} still images to patches, bit for bit as transformers' {backend} backend",
-            pipeline=algorithm.pipeline,
-            schedules={key: partial(make, algorithm) for key, make in NAMED.items()},
-            specimens=specimens,
-            workload=partial(workload, settings),
-            settings={"min_pixels": pixels[0], "max_pixels": pixels[1]},
-            buckets=BUCKETS,
-            space="qwen2.5-vl.toml",
-            processors={b: partial(_processor, b, processor_name, settings) for b in ("torchvision", "pil")},
-        )
+    return KernelFamily(
+        name=name_of(name, settings.preparation),
+        summary=f"{title} still images to patches, bit for bit as transformers' {backend} backend",
+        pipeline=algorithm.pipeline,
+        schedules={key: partial(make, algorithm) for key, make in NAMED.items()},
+        specimens=specimens,
+        workload=partial(workload, settings),
+        settings={"min_pixels": pixels[0], "max_pixels": pixels[1]},
+        buckets=BUCKETS,
+        space="qwen2.5-vl.toml",
+        processors={b: partial(_processor, b, processor_name, settings) for b in ("torchvision", "pil")},
+        dtype=settings.dtype,
+        rounded=lambda dtype: _family(name, replace(settings, dtype=dtype), pixels, title, processor_name),
     )
 
 

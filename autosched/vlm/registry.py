@@ -9,8 +9,9 @@ from importlib import import_module
 from typing import Any
 
 from autosched.errors import ArgumentError
-from autosched.lang import Pipeline
+from autosched.lang import HALVES, Pipeline, Type, f32
 from autosched.schedule import Schedule
+from autosched.vlm.preparation import Preparation
 from autosched.workload import Bucket, Workload
 
 #: A function that does a whole job once, the way its users would.
@@ -36,6 +37,8 @@ class KernelFamily:
         peers: other kernels of the same job, by name: given samples and settings, a Job.
         processors: image processors of Hugging Face that compute the same, by backend: given settings, a processor.
             What a peer or a processor needs and is not installed raises ImportError.
+        dtype: the type of its values.
+        rounded: makes the same family with values of a 16-bit type; None where there is none.
     """
 
     name: str
@@ -49,6 +52,8 @@ class KernelFamily:
     space: str = ""
     peers: Mapping[str, Callable[[Sequence[Any], Mapping[str, Any]], Job]] = field(default_factory=dict)
     processors: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
+    dtype: Type = f32
+    rounded: Callable[[Type], KernelFamily] | None = None
 
     def __post_init__(self) -> None:
         if "default" not in self.schedules:
@@ -83,6 +88,12 @@ _HOMES: dict[str, str] = {
 _families: dict[str, KernelFamily] = {}
 
 
+def name_of(name: str, preparation: Preparation) -> str:
+    """What a family is called: a model's `name`, the backend unless it is torchvision, the type unless it is f32."""
+    backend = "" if preparation.reference == "torchvision" else "-pil"
+    return f"{name}{backend}" if preparation.dtype == f32 else f"{name}{backend}-{preparation.dtype}"
+
+
 def register(family: KernelFamily) -> KernelFamily:
     """Make `family` known by its name. Returns it."""
     known = _families.setdefault(family.name, family)
@@ -92,19 +103,33 @@ def register(family: KernelFamily) -> KernelFamily:
 
 
 def names() -> list[str]:
-    """All names, sorted."""
-    return sorted({*_HOMES, *_families})
+    """All names, sorted, those with values of 16 bits excepted: a name and "-bf16" or "-f16"."""
+    return sorted({*_HOMES, *(name for name, family in _families.items() if not family.dtype.is_half)})
+
+
+def in_type(family: KernelFamily, dtype: Type) -> KernelFamily:
+    """The family with values of another type. Raises ArgumentError where it has none."""
+    if dtype == family.dtype:
+        return family
+    if family.rounded is None:
+        raise ArgumentError(f"{family.name} has {family.dtype} values only, not {dtype}")
+    return family.rounded(dtype)
 
 
 def get(name: str) -> KernelFamily:
     """The family called `name`, or the first whose pipeline is, as files of records are called.
 
-    Raises ArgumentError, with near names, where there is none.
+    A name may end with a 16-bit type of values: "qwen2.5-vl-bf16". Raises ArgumentError, with near names, where there
+    is none.
     """
     if name not in _families and name in _HOMES:
         import_module(_HOMES[name])
     if name in _families:
         return _families[name]
+    base, _, suffix = name.rpartition("-")
+    if suffix in HALVES:
+        made = in_type(get(base), HALVES[suffix])
+        return _families.setdefault(made.name, made)
     for module in sorted({*_HOMES.values()}):
         import_module(module)
     for family in _families.values():

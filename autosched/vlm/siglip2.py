@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from autosched.errors import ArgumentError
 from autosched.imaging.byte_table import CHANNELS
-from autosched.lang import Expr, Func, relayout, variables
+from autosched.lang import Expr, Func, Type, f32, relayout, variables
 from autosched.runtime import default_threads, run_calls
 from autosched.schedule import Schedule
 from autosched.vlm.parts import Pixels
@@ -29,7 +29,7 @@ from autosched.vlm.passes import (
 )
 from autosched.vlm.photographs import specimens
 from autosched.vlm.preparation import HALF, Preparation, Reference
-from autosched.vlm.registry import KernelFamily, register
+from autosched.vlm.registry import KernelFamily, name_of, register
 from autosched.vlm.sizes import Size
 from autosched.vlm.tile_family import processor
 from autosched.workload import Binding, Bucket, Workload
@@ -121,9 +121,9 @@ class Siglip2:
     def algorithm(self, height: int, width: int, size: Size) -> FlatAlgorithm:
         """The algorithm for an image of height x width pixels."""
         p = self.preparation
-        return FlatAlgorithm(p.flavour, p.vertical_first(height, width, size), p.values, self.patch)
+        return FlatAlgorithm(p.flavour, p.vertical_first(height, width, size), p.values, p.dtype, self.patch)
 
-    def view(self, rows: npt.NDArray[np.float32], size: Size) -> npt.NDArray[np.float32]:
+    def view(self, rows: npt.NDArray[Any], size: Size) -> npt.NDArray[Any]:
         """The rows of one image in the output, as the array that the pipeline writes."""
         return rows.reshape(*self.grid(size), self.patch, self.patch, CHANNELS)
 
@@ -137,10 +137,10 @@ class Siglip2:
         self,
         images: Sequence[Pixels],
         sizes: Sequence[Size],
-        outs: Sequence[npt.NDArray[np.float32]],
+        outs: Sequence[npt.NDArray[Any]],
         threads: int | None = None,
     ) -> None:
-        """Computes the patches of each image [H, W, C] into rows: C-contiguous float32 ``[gh * gw, row_length]``."""
+        """Computes the patches of each image [H, W, C] into rows, C-contiguous ``[gh * gw, row_length]``."""
         workers = default_threads() if threads is None else threads
         calls = []
         for image, size, out in zip(images, sizes, outs, strict=True):
@@ -164,27 +164,27 @@ def workload(settings: Siglip2, images: Sequence[Any], _settings: Mapping[str, A
     return Workload("images", tuple(made), {"stretch": float(np.median(stretch))}, items=len(images))
 
 
-def _register(reference: Reference) -> None:
+def _family(reference: Reference, dtype: Type = f32) -> KernelFamily:
     settings = Siglip2()
-    settings = replace(settings, preparation=replace(settings.preparation, reference=reference))
+    settings = replace(settings, preparation=replace(settings.preparation, reference=reference, dtype=dtype))
     p = settings.preparation
-    algorithm = FlatAlgorithm(p.flavour, False, p.values, settings.patch)
+    algorithm = FlatAlgorithm(p.flavour, False, p.values, p.dtype, settings.patch)
     make = processor("Siglip2ImageProcessor", p)
-    register(
-        KernelFamily(
-            name="siglip2" if reference == "torchvision" else "siglip2-pil",
-            summary=f"SigLIP 2 (NaFlex) still images to patches, bit for bit as transformers' {reference} backend",
-            pipeline=algorithm.pipeline,
-            schedules={"default": partial(FlatAlgorithm.default, algorithm)},
-            specimens=specimens,
-            workload=partial(workload, settings),
-            buckets=BUCKETS,
-            processors={b: lambda _, b=b: make(b) for b in ("torchvision", "pil")},  # type: ignore[misc]
-            space="flat-patches.toml",
-        )
+    return KernelFamily(
+        name=name_of("siglip2", p),
+        summary=f"SigLIP 2 (NaFlex) still images to patches, bit for bit as transformers' {reference} backend",
+        pipeline=algorithm.pipeline,
+        schedules={"default": partial(FlatAlgorithm.default, algorithm)},
+        specimens=specimens,
+        workload=partial(workload, settings),
+        buckets=BUCKETS,
+        processors={b: lambda _, b=b: make(b) for b in ("torchvision", "pil")},  # type: ignore[misc]
+        space="flat-patches.toml",
+        dtype=dtype,
+        rounded=partial(_family, reference),
     )
 
 
 _REFERENCES: Final[tuple[Reference, ...]] = ("torchvision", "pil")
 for _reference in _REFERENCES:
-    _register(_reference)
+    register(_family(_reference))

@@ -10,11 +10,12 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from autosched.imaging.byte_table import CHANNELS
+from autosched.lang import Type
 from autosched.vlm.parts import Plan, bindings
 from autosched.vlm.passes import BUCKETS, Canvas, measures
 from autosched.vlm.photographs import specimens
 from autosched.vlm.preparation import Preparation, Reference
-from autosched.vlm.registry import KernelFamily, register
+from autosched.vlm.registry import KernelFamily, name_of, register
 from autosched.vlm.tiles import NAMED, TileAlgorithm, TileSettings
 from autosched.workload import Binding, Workload
 
@@ -49,20 +50,29 @@ def register_tiles(
     """
     reference = cast("Reference", backend)
     chosen = replace(planner, preparation=replace(planner.preparation, reference=reference))  # type: ignore[type-var]
-    p = chosen.preparation
-    algorithm = TileAlgorithm(p.flavour, False, p.values)
-    register(
-        KernelFamily(
-            name=name if backend == "torchvision" else f"{name}-pil",
-            summary=f"{summary}, bit for bit as transformers' {backend} backend",
-            pipeline=algorithm.pipeline,
-            schedules={key: partial(make, algorithm) for key, make in NAMED.items()},
-            specimens=specimens,
-            workload=partial(workload, chosen),
-            buckets=BUCKETS,
-            space=space,
-            processors={b: lambda _, b=b: processors(b) for b in ("torchvision", "pil")},  # type: ignore[misc]
-        )
+    register(_family(name, chosen, summary, processors, space))
+
+
+def _family(name: str, planner: Planner, summary: str, processors: Callable[[str], Any], space: str) -> KernelFamily:
+    p = planner.preparation
+    algorithm = TileAlgorithm(p.flavour, False, p.values, p.dtype)
+
+    def rounded(dtype: Type) -> KernelFamily:
+        made = replace(planner, preparation=replace(p, dtype=dtype))  # type: ignore[type-var]
+        return _family(name, made, summary, processors, space)
+
+    return KernelFamily(
+        name=name_of(name, p),
+        summary=f"{summary}, bit for bit as transformers' {p.reference} backend",
+        pipeline=algorithm.pipeline,
+        schedules={key: partial(make, algorithm) for key, make in NAMED.items()},
+        specimens=specimens,
+        workload=partial(workload, planner),
+        buckets=BUCKETS,
+        space=space,
+        processors={b: lambda _, b=b: processors(b) for b in ("torchvision", "pil")},  # type: ignore[misc]
+        dtype=p.dtype,
+        rounded=rounded,
     )
 
 

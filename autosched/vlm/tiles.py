@@ -99,8 +99,8 @@ class TileSettings:
     def algorithm(self, height: int, width: int, size: tuple[int, int]) -> TileAlgorithm:
         """The algorithm for an image of height x width pixels that is resized to `size`."""
         p = self.preparation
-        made = TileAlgorithm(p.flavour, p.vertical_first(height, width, size))
-        return replace(made, values="bytes" if self.bytes else p.values)
+        made = TileAlgorithm(p.flavour, p.vertical_first(height, width, size), "bytes")
+        return made if self.bytes else replace(made, values=p.values, dtype=p.dtype)
 
     def arguments(self, image: npt.NDArray[np.uint8], canvas: Canvas, tile: tuple[int, int]) -> dict[str, Any]:
         """What the kernel of `algorithm` is bound to, the output excepted."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from autosched.imaging.byte_table import CHANNELS
@@ -29,7 +29,7 @@ def run_videos(
     temporal: int,
     videos: Sequence[Sequence[Pixels]],
     sizes: Sequence[Size],
-    outs: Sequence[npt.NDArray[np.float32]],
+    outs: Sequence[npt.NDArray[Any]],
     threads: int | None = None,
 ) -> None:
     """Resizes, normalises and cuts the frames of every video into patches.
@@ -39,7 +39,7 @@ def run_videos(
         patch, merge, temporal: side of a patch, side of a square of patches, and frames in a patch.
         videos: frames, uint8 ``[H, W, C]`` with C >= 3 of any strides; all of a video of one size.
         sizes: what the frames of each video are resized to, multiples of patch x merge.
-        outs: float32 ``[gt * gh * gw, 3 * temporal * patch * patch]`` for each video, C-contiguous.
+        outs: of the preparation's dtype, ``[gt * gh * gw, 3 * temporal * patch * patch]`` for each video, C-contiguous.
         threads: upper bound of the threads used, None for the default.
     """
     workers = default_threads() if threads is None else threads

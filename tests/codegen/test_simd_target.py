@@ -56,6 +56,7 @@ def test_names() -> None:
         ),
         ("permute_u8x4(load_u8x32(a), load_i32x4(a))", r"permute_u8x4: window must be u8x64 or u8x128, not u8x32"),
         ("vmin(load_u8(a), load_i8(a))", r"vmin: b must be u8, not i8"),
+        ("round_bf16(load_f64(a))", r"round_bf16: v must be f32, not f64"),
         ("vsqrt(load_u8(a))", r"vsqrt is not defined on u8; it needs floats"),
         ("reduce_add(load_f32x4(a))", r"reduce_add is not defined on f32x4; it needs integers"),
         ("select(load_u8(a), load_u8(a), load_u8(a))", r"select: condition must be b1, not u8"),

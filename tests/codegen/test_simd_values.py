@@ -78,6 +78,8 @@ def cases(value: ValueType) -> Iterator[Case]:
             yield Case(f"{name}(x)", value, twin(name, "x"))
     if value.element.name == "f32":
         yield Case("vfma(x, y, z)", value, twin("vfma", "xyz"))
+        for name in ("round_bf16", "round_f16"):
+            yield Case(f"{name}(x)", value.of("u16"), twin(name, "x"))
     yield Case("select(x == y, z, x)", value, lambda x, y, z: twins.select(x == y, z, x))
     first_x, first_y, last_x = (f"extract_{value}({text})" for text in ("x, 0", "y, 0", f"x, {last}"))
     yield Case(f"select({first_x} < {first_y}, z, x)", value, lambda x, y, z: np.where(x[:, :1] < y[:, :1], z, x))

@@ -100,7 +100,6 @@ def test_attributes_can_be_changed_later(oracle: Oracle) -> None:
     for changed in (processor, drop_in):
         changed.image_mean = [0.1, 0.2, 0.3]
         changed.do_normalize = False
-        changed.merge_size = 1
     assert_same_values(dict(drop_in(image())), dict(processor(image())))
     assert drop_in.autosched_explain().accelerated
 

@@ -12,8 +12,8 @@ import pytest
 
 from autosched.codegen.simd import target
 
-#: Every kind of kernel once: random sizes, edges, photographs and mixed batches.
-CHOSEN = "random_sizes or (edges and qwen2-vl) or (photographs and astronaut) or (mixed_batches and np)"
+#: Every kind of kernel once: random sizes, a photograph, and both types of 16 bits.
+CHOSEN = "random_sizes or (photographs and astronaut) or (every_byte and clip and torchvision)"
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="names CPUs of x86-64")
@@ -29,8 +29,7 @@ def test_hugging_faces_bits_on_lesser_cpus(cpu: str, tmp_path: Path) -> None:
     }
     here = Path(__file__).parent
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-k", CHOSEN]
-    done = subprocess.run(
-        [*command, str(here / "test_qwen_vl.py")], env=environment, capture_output=True, text=True, check=False
-    )
+    files = [str(here / name) for name in ("test_qwen_vl.py", "test_dtypes.py")]
+    done = subprocess.run([*command, *files], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed" in done.stdout

@@ -6,6 +6,7 @@ import pytest
 from test_source import check
 
 from autosched.codegen.build import source
+from autosched.lang import bf16
 from autosched.lower.demands import Target
 from autosched.lower.lower import Layout, lower
 from autosched.vlm.passes import BUCKETS
@@ -30,3 +31,12 @@ def test_generated_source(name: str, cpu: str, request: pytest.FixtureRequest) -
     algorithm = PatchAlgorithm(values="inverse")
     lowered = lower(algorithm.pipeline(), NAMED[name](algorithm, BUCKETS[0]), Layout(DENSE, {}, CPUS[cpu]))
     check(f"qwen_vl_{name}_{cpu}", source(lowered), bool(request.config.getoption("--update-golden")))
+
+
+def test_generated_source_of_bfloat16(request: pytest.FixtureRequest) -> None:
+    """Half the bytes between patches, and rounding where values are stored."""
+    algorithm = PatchAlgorithm(values="inverse", dtype=bf16)
+    halved = {dim: stride // 2 for dim, stride in DENSE["patches"].items()}
+    layout = Layout({**DENSE, "patches": halved}, {}, CPUS["avx512"])
+    lowered = lower(algorithm.pipeline(), NAMED["default"](algorithm, BUCKETS[0]), layout)
+    check("qwen_vl_default_bf16_avx512", source(lowered), bool(request.config.getoption("--update-golden")))

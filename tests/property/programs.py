@@ -242,6 +242,14 @@ class _Writer:
         data = f"{source}[{', '.join(index)}]"
         return f"sum_over({domain}, cast(i32, {data}) * cast(i32, {weights}[{row}{domain}.{k}]))"
 
+    def half(self, last: int, names: tuple[str, ...]) -> None:
+        """Rounds Func f`last` to 16 bits, perhaps in a Func of its own that the output selects from."""
+        at, to = ", ".join(names), self.one_of(("bf16", "f16"))
+        self.lines.append(f'half = Func("half")\nhalf[{at}] = cast({to}, f{last}[{at}])\noutput = half')
+        if self.chance(50):
+            condition = f"{self.one_of(names)} % 3 == 1"
+            self.lines.append(f'output = Func("chosen")\noutput[{at}] = select({condition}, 0.3, half[{at}])')
+
     # reads
 
     def read(self, of: str, depth: int, names: tuple[str, ...]) -> str:
@@ -353,7 +361,7 @@ def programs(draw: Draw) -> Program:
     for i in range(total):
         ndim = w.number(1, 3)
         names = ARGS[ndim]
-        of = w.one_of((*VALUES, "i32", "i32") if i == total - 1 else (*VALUES, *VALUES, "i32", "i32", "i32", "b1"))
+        of = w.one_of((*VALUES, "i32", "f32") if i == total - 1 else (*VALUES, *VALUES, "i32", "i32", "i32", "b1"))
         name = f"f{i}"
         value = w.value(of, w.number(1, 3), names)
         unread = [f for f in w.funcs if f[0] not in w.taken]
@@ -368,6 +376,8 @@ def programs(draw: Draw) -> Program:
         w.lines.append(f"{name}[{', '.join(names)}] = {value}")
         w.funcs.append((name, of, ndim))
     w.lines.append(f"output = f{total - 1}")
+    if of == "f32" and w.chance(50):
+        w.half(total - 1, names)
     sizes = (1, 1, 2, 3, 5, 7, 8, 12, 16, 17, 33)
     shape = tuple(w.one_of(sizes if d == ndim - 1 else sizes[:8]) for d in range(ndim))
     for d, arg in enumerate(names):

@@ -13,6 +13,8 @@ import pytest
 from autosched.codegen.simd import target
 
 TESTS = Path(__file__).parents[1]
+#: A schedule of each app with vectors, and a shard of the fuzz.
+CHOSEN = "(equals and (blur-sliding or unsharp-rows or harris-lines)) or keep_the_meaning"
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="names CPUs of x86-64")
@@ -23,7 +25,7 @@ def test_smoke(cpu: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [
             sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist",
-            str(TESTS / "apps"), str(TESTS / "property" / "test_fuzz.py"), "-k", "equals or keep_the_meaning",
+            str(TESTS / "apps"), str(TESTS / "property" / "test_fuzz.py"), "-k", CHOSEN,
         ],
         env={
             **os.environ,
@@ -38,4 +40,4 @@ def test_smoke(cpu: str, tmp_path: Path) -> None:
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "10 passed" in done.stdout, done.stdout
+    assert "4 passed" in done.stdout, done.stdout

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from autosched.errors import ArgumentError
+from autosched.lang import bf16, f16, f32
+from autosched.lang.fingerprint import fingerprint
 from autosched.records import Record, key_here, write
 from autosched.schedule import Schedule
 from autosched.shipped import shipped
@@ -118,3 +120,25 @@ def test_bad_arguments(only_blur: Path) -> None:
         load("blur-test", threads=0)
     with pytest.raises(ArgumentError, match="did you mean"):
         load("blur-tset")
+
+
+def test_values_of_16_bits() -> None:
+    """A type is a suffix or an argument; the algorithm and the name of its records are its own."""
+    plain, named, asked = load("qwen2.5-vl"), load("qwen2.5-vl-bf16"), load("qwen2.5-vl", dtype="bfloat16")
+    assert plain.family.name == "qwen2.5-vl" and named.family.name == asked.family.name == "qwen2.5-vl-bf16"
+    assert asked.pipeline.output.type == named.pipeline.output.type == bf16
+    assert named.pipeline.name == f"{plain.pipeline.name}-bf16"
+    assert fingerprint(named.pipeline) == fingerprint(asked.pipeline) != fingerprint(plain.pipeline)
+    assert load("qwen2.5-vl-bf16", dtype=np.float32).pipeline.output.type == f32
+    assert load("siglip2-pil", dtype=np.float16).family.name == "siglip2-pil-f16"
+    assert load("internvl3-f16").pipeline.output.type == f16
+    assert "qwen2.5-vl-bf16" not in registry.names()
+    with pytest.raises(ArgumentError, match="dtype is 'int8'; values can be float32, bfloat16, float16"):
+        load("qwen2.5-vl", dtype="int8")
+
+
+def test_a_family_without_other_types(only_blur: Path) -> None:
+    with pytest.raises(ArgumentError, match="blur-test has .* values only, not bf16"):
+        load("blur-test", dtype="bfloat16")
+    with pytest.raises(ArgumentError, match="no kernel called 'blur'"):
+        registry.get("blur-bf16")

@@ -14,6 +14,7 @@ _NEEDS = {
     "avx": "sse4.2",
     "avx2": "avx",
     "fma": "avx",
+    "f16c": "avx",
     "avx512f": "avx2",
     "avx512bw": "avx512f",
     "avx512vl": "avx512f",
@@ -21,8 +22,8 @@ _NEEDS = {
     "avx512vnni": "avx512f",
 }
 
-_HASWELL = ("avx2", "fma")
-_SKYLAKE_SERVER = ("fma", "avx512bw", "avx512vl")
+_HASWELL = ("avx2", "fma", "f16c")
+_SKYLAKE_SERVER = ("fma", "f16c", "avx512bw", "avx512vl")
 _ICELAKE = (*_SKYLAKE_SERVER, "avx512vbmi", "avx512vnni")
 
 # LLVM does not say what a CPU name implies. A name that is missing here costs speed, never
@@ -95,6 +96,11 @@ def has_byte_permute() -> bool:
 def has_fma() -> bool:
     """Whether a * b + c rounded once is one instruction."""
     return platform.machine() not in ("x86_64", "AMD64") or not features().isdisjoint(("fma", "avx512f"))
+
+
+def has_half() -> bool:
+    """Whether f32 is rounded to f16 in one instruction."""
+    return platform.machine() not in ("x86_64", "AMD64") or "f16c" in features()
 
 
 def pair_sum_intrinsic(lanes: int) -> str | None:

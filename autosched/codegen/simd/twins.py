@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from autosched.codegen.simd.types import ELEMENTS, Element, ValueType
 from autosched.lang.fused import multiply_add
+from autosched.lang.halves import half_bits
+from autosched.lang.types import bf16, f16
 
 Array = NDArray[Any]
 Memory = NDArray[np.uint8]
@@ -220,6 +222,14 @@ def sat(target: ValueType, v: Array) -> Array:
         v = np.maximum(v, v.dtype.type(max(element.minimum, source.minimum)))
         v = np.minimum(v, v.dtype.type(min(element.maximum, source.maximum)))
     return cast(target, v)
+
+
+def round_bf16(v: Array) -> Array:
+    return half_bits(v, bf16)
+
+
+def round_f16(v: Array) -> Array:
+    return half_bits(v, f16)
 
 
 def splat(target: ValueType, s: Any) -> Array:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import numpy as np
-
 from autosched.hf.arguments import NotCoveredError
 from autosched.hf.family import Arguments, Batch, Family
 from autosched.hf.forms import supports
 from autosched.imaging.byte_table import CHANNELS
-from autosched.runtime import empty
 from autosched.vlm.anyres import AnyRes
 from autosched.vlm.parts import Part, Plan
 
@@ -74,10 +71,10 @@ class AnyResFamily(Family):
         if not self.pads and len(set(counts)) > 1:
             if batch.stacked:
                 raise NotCoveredError("images have different numbers of tiles and do_pad is off")
-            outs = [empty((count, CHANNELS, *plans[0].tile), np.float32) for count in counts]
+            outs = [self.planner.preparation.empty((count, CHANNELS, *plans[0].tile)) for count in counts]
             batch.run(self.planner.preparation, plans, outs)
             return {"pixel_values": [batch.wrap(out) for out in outs], "image_sizes": sizes}
-        out = empty((len(plans), max(counts), CHANNELS, *plans[0].tile), np.float32)
+        out = self.planner.preparation.empty((len(plans), max(counts), CHANNELS, *plans[0].tile))
         for row, count in zip(out, counts, strict=True):
             row[count:] = 0
         batch.run(self.planner.preparation, plans, [row[:count] for row, count in zip(out, counts, strict=True)])

@@ -10,7 +10,6 @@ from autosched.hf.arguments import NotCoveredError
 from autosched.hf.family import Arguments, Batch, Family
 from autosched.hf.forms import supports
 from autosched.imaging.byte_table import CHANNELS
-from autosched.runtime import empty
 from autosched.vlm.idefics3 import Idefics3
 
 
@@ -51,7 +50,7 @@ class Idefics3Family(Family):
         counts = iter([plan.tiles for plan in plans])
         samples = [[next(counts) for _ in range(count)] for count in nesting]
         most, tile = max(sum(sample) for sample in samples), plans[0].tile
-        out = empty((len(samples), most, CHANNELS, *tile), np.float32)
+        out = self.planner.preparation.empty((len(samples), most, CHANNELS, *tile))
         mask = np.zeros((len(samples), most, *tile), np.int64)
         outs = []
         for index, sample in enumerate(samples):

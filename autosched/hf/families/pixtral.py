@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import numpy as np
-
 from autosched.hf.arguments import NotCoveredError
 from autosched.hf.family import Arguments, Batch, Family
 from autosched.hf.forms import supports
 from autosched.imaging.byte_table import CHANNELS
-from autosched.runtime import empty
 from autosched.vlm.pixtral import Pixtral
 
 
@@ -44,11 +41,11 @@ class PixtralFamily(Family):
         plans = batch.plans(self.planner.plan)
         sizes = [plan.tile for plan in plans]
         if not self.pads:
-            outs = [empty((1, CHANNELS, *size), np.float32) for size in sizes]
+            outs = [self.planner.preparation.empty((1, CHANNELS, *size)) for size in sizes]
             batch.run(self.planner.preparation, plans, outs)
             return {"pixel_values": [batch.wrap(out[0]) for out in outs], "image_sizes": self._shapes(batch, sizes)}
         height, width = (max(side) for side in zip(*sizes, strict=True))
-        out = empty((len(sizes), CHANNELS, height, width), np.float32)
+        out = self.planner.preparation.empty((len(sizes), CHANNELS, height, width))
         for image, size in zip(out, sizes, strict=True):
             image[:, size[0] :] = 0
             image[:, : size[0], size[1] :] = 0

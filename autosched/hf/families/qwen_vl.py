@@ -17,10 +17,9 @@ import numpy.typing as npt
 from autosched.hf import arguments as read
 from autosched.hf.arguments import NotCoveredError
 from autosched.hf.explanation import Explanation
-from autosched.hf.family import Arguments, Batch, Family
+from autosched.hf.family import Arguments, Batch, Family, as_tensor
 from autosched.hf.forms import FamilyDropIn, Fast4, Pil5, Torchvision5, building, slow_pixels, supports
 from autosched.hf.images import is_tensor
-from autosched.runtime import empty
 from autosched.vlm.glm import GlmV
 from autosched.vlm.passes import Source
 from autosched.vlm.preparation import Preparation
@@ -60,9 +59,9 @@ class PatchFamily(Family):
 
     def patches(
         self, images: Sequence[Source], sizes: Sequence[tuple[int, int]], threads: int | None
-    ) -> npt.NDArray[np.float32]:
-        """The patches of all images, float32 ``[rows, row_length]``."""
-        out = empty((self.kernel.rows(sizes), self.kernel.row_length), np.float32)
+    ) -> npt.NDArray[Any]:
+        """The patches of all images, ``[rows, row_length]``."""
+        out = self.kernel.preparation.empty((self.kernel.rows(sizes), self.kernel.row_length))
         self.kernel.run(images, sizes, out, threads=threads)
         return out
 
@@ -77,9 +76,8 @@ class PatchFamily(Family):
 @lru_cache(maxsize=64)
 def _kernel(made: Callable[..., QwenVL], p: Preparation, patch: int, frames: int, merge: int) -> QwenVL:
     """Kept, with what it finds out about its settings."""
-    return made(
-        p.reference, patch, frames, merge, p.filter, p.mean, p.std, p.rescale_factor, p.do_rescale, p.do_normalize
-    )
+    steps = p.rescale_factor, p.do_rescale, p.do_normalize
+    return made(p.reference, patch, frames, merge, p.filter, p.mean, p.std, *steps, p.dtype)
 
 
 class GlmFamily(PatchFamily):
@@ -123,7 +121,7 @@ class SlowPatches4(FamilyDropIn):
         try:
             if args or kwargs.get("videos") is not None:
                 raise NotCoveredError("there are videos or other positional arguments")
-            read.require_known_tensors(kwargs.get("return_tensors"))
+            self._autosched_require_type(kwargs.get("return_tensors"))
             batch, recording = self._autosched_record_images(images, kwargs)
             family = recording.family
             if family is None:
@@ -132,13 +130,11 @@ class SlowPatches4(FamilyDropIn):
                 patches = family.patches(recording.images, recording.sizes, self._autosched_state.threads)
         except NotCoveredError as reason:
             self._autosched_give_up(reason)
-            return super().preprocess(images, *args, **kwargs)  # type: ignore[misc]
+            return self._autosched_rounded(super().preprocess(images, *args, **kwargs))  # type: ignore[misc]
         self._autosched_record(Explanation("kernels", f"{family.summary}, pil reference", len(recording.images)))
         # HF computed everything but the patches: the grid is there and of the type that was asked for.
         if is_tensor(batch["image_grid_thw"]):
-            import torch
-
-            batch["pixel_values"] = torch.from_numpy(patches)
+            batch["pixel_values"] = as_tensor(patches)
         else:
             batch["pixel_values"] = patches
         return batch

@@ -9,7 +9,6 @@ import numpy as np
 from autosched.hf.arguments import NotCoveredError
 from autosched.hf.family import Arguments, Batch, Family
 from autosched.hf.forms import supports
-from autosched.runtime import empty
 from autosched.vlm.siglip2 import Siglip2
 
 
@@ -34,7 +33,7 @@ class Siglip2Family(Family):
         counts = [rows * columns for rows, columns in grids]
         if max(counts) > kernel.most:
             raise NotCoveredError(f"an image has {max(counts)} patches, more than max_num_patches")
-        out = empty((len(sizes), kernel.most, kernel.row_length), np.float32)
+        out = kernel.preparation.empty((len(sizes), kernel.most, kernel.row_length))
         mask = np.zeros((len(sizes), kernel.most), np.int32)
         for rows, ones, count in zip(out, mask, counts, strict=True):
             rows[count:] = 0

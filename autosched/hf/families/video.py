@@ -15,7 +15,6 @@ from autosched.hf.family import Arguments, Batch, Family
 from autosched.hf.forms import FamilyDropIn
 from autosched.hf.images import CHANNELS
 from autosched.hf.registry import Support
-from autosched.runtime import empty
 from autosched.vlm.fixed import Fixed
 from autosched.vlm.glm import glm_resize
 from autosched.vlm.sizes import Size
@@ -38,7 +37,7 @@ class VideoDropIn(FamilyDropIn):
             return self._autosched_computed(frames, kwargs)
         except NotCoveredError as reason:
             self._autosched_give_up(reason)
-        return super()._preprocess(videos, *args, **kwargs)  # type: ignore[misc]
+        return self._autosched_rounded(super()._preprocess(videos, *args, **kwargs))  # type: ignore[misc]
 
     def _autosched_computed(self, videos: list[list[Any]], kwargs: dict[str, Any]) -> Any:
         from transformers.image_processing_base import BatchFeature
@@ -69,10 +68,10 @@ class VideoTiles(Family):
         if batch.stacked and len(set(shapes)) > 1:
             raise NotCoveredError("videos have results of different shapes")
         if batch.stacked:
-            whole = empty((len(shapes), *shapes[0]), np.float32)
+            whole = self.planner.preparation.empty((len(shapes), *shapes[0]))
             outs = list(whole)
         else:
-            outs = [empty(shape, np.float32) for shape in shapes]
+            outs = [self.planner.preparation.empty(shape) for shape in shapes]
         frames = [out[i : i + 1] for out in outs for i in range(len(out))]
         batch.run(self.planner.preparation, plans, frames)
         return {"pixel_values_videos": batch.wrap(whole) if batch.stacked else [batch.wrap(out) for out in outs]}
@@ -108,7 +107,7 @@ class Qwen2Video(PatchFamily):
             patch_grid(len(video), size, kernel.patch_size, temporal) for video, size in zip(videos, sizes, strict=True)
         ]
         counts = [int(np.prod(grid)) for grid in grids]
-        out = empty((sum(counts), kernel.row_length), np.float32)
+        out = kernel.preparation.empty((sum(counts), kernel.row_length))
         run_videos(
             kernel.preparation,
             kernel.patch_size,

@@ -1,0 +1,45 @@
+"""Results in bfloat16 or float16: what has no such type, and how Hugging Face's own results get it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from autosched.errors import ArgumentError
+from autosched.hf.images import is_tensor
+from autosched.lang import Type, bf16, f32
+
+_VALUES: Final = ("pixel_values", "pixel_values_videos")
+_NAMES: Final = {"bf16": "bfloat16", "f16": "float16"}
+
+
+def require_type(dtype: Type, tensors: bool) -> None:
+    """Refuses bfloat16 where results are numpy's, whether or not the kernels cover the call."""
+    if dtype == bf16 and not tensors:
+        raise ArgumentError(
+            "numpy has no bfloat16, which this processor was accelerated for; call it with return_tensors='pt', or "
+            "accelerate it with dtype='float16'."
+        )
+
+
+def rounded(feature: Any, dtype: Type) -> Any:
+    """A BatchFeature of Hugging Face's own code with its pixel values, where they are floats, as `dtype`."""
+    if dtype != f32:
+        for name in _VALUES:
+            if name in feature:
+                feature[name] = _rounded(feature[name], dtype)
+    return feature
+
+
+def _rounded(value: Any, dtype: Type) -> Any:
+    if isinstance(value, (list, tuple)):
+        return type(value)(_rounded(part, dtype) for part in value)
+    if is_tensor(value):
+        import torch
+
+        return value.to(getattr(torch, _NAMES[dtype.name])) if value.is_floating_point() else value
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
+        return value
+    require_type(dtype, tensors=False)
+    return value.astype(np.float16)
