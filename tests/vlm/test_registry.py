@@ -138,7 +138,7 @@ def test_values_of_16_bits() -> None:
 
 
 def test_a_family_without_other_types(only_blur: Path) -> None:
-    with pytest.raises(ArgumentError, match="blur-test has .* values only, not bf16"):
+    with pytest.raises(ArgumentError, match=r"blur-test has .* values only, not bf16"):
         load("blur-test", dtype="bfloat16")
     with pytest.raises(ArgumentError, match="no kernel called 'blur'"):
         registry.get("blur-bf16")
