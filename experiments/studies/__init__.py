@@ -13,4 +13,5 @@ MODULES = (
     "ablation",
     "unseen_shapes",
     "tuned_twice",
+    "apps",
 )
