@@ -61,4 +61,4 @@ def test_command_lines_exist() -> None:
             assert name in groups[command]
             continue
         assert command in known
-        assert not name or name in registry.names()
+        assert not name or registry.get(name).name == name

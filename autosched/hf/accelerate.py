@@ -13,8 +13,7 @@ from typing import Any, TypeVar
 from autosched.errors import ArgumentError, UnsupportedProcessorError
 from autosched.hf.drop_in import DropIn, State
 from autosched.hf.registry import find_support
-from autosched.lang import Type
-from autosched.vlm.preparation import value_type
+from autosched.lang.types import Type, result_type
 
 Processor = TypeVar("Processor")
 
@@ -46,7 +45,7 @@ def accelerate(processor: Processor, *, threads: int | None = None, dtype: objec
     """
     if threads is not None and threads < 1:
         raise ArgumentError(f"threads is {threads}; give at least 1, or None for the default.")
-    kind = value_type(dtype)
+    kind = result_type(dtype)
     inner = getattr(processor, "image_processor", None)
     if inner is not None:
         outer = copy.copy(processor)

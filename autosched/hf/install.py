@@ -16,7 +16,7 @@ from typing import Any
 from autosched.errors import ArgumentError, UnsupportedProcessorError
 from autosched.hf.accelerate import accelerate
 from autosched.hf.drop_in import DropIn
-from autosched.vlm.preparation import value_type
+from autosched.lang.types import result_type
 
 
 @dataclass
@@ -45,7 +45,7 @@ def install(threads: int | None = None, dtype: object = None) -> None:
     """
     if threads is not None and threads < 1:
         raise ArgumentError(f"threads is {threads}; give at least 1, or None for the default.")
-    value_type(dtype)  # checks it
+    result_type(dtype)  # checks it
     global _installed
     with _lock:
         if _installed is not None:

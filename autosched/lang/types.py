@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from autosched.errors import ArgumentError
+
 
 @dataclass(frozen=True)
 class Type:
@@ -79,3 +81,18 @@ TYPES: dict[str, Type] = {t.name: t for t in (u8, u16, u32, u64, i8, i16, i32, i
 
 #: Types of results, by name: what a Func can have besides.
 HALVES: dict[str, Type] = {t.name: t for t in (bf16, f16)}
+
+_RESULTS = {"float32": f32, "bfloat16": bf16, "float16": f16}
+
+
+def result_type(dtype: object) -> Type:
+    """The type that numpy and torch call `dtype`: float32 (None is that too), bfloat16 or float16, or its name.
+
+    Raises ArgumentError for any other.
+    """
+    if isinstance(dtype, Type):
+        return dtype
+    name = getattr(dtype, "__name__", None) or str(dtype).removeprefix("torch.")
+    if dtype is not None and name not in _RESULTS:
+        raise ArgumentError(f"dtype is {dtype!r}; values can be {', '.join(_RESULTS)}.")
+    return f32 if dtype is None else _RESULTS[name]

@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from autosched.errors import ArgumentError
 from autosched.lang import Pipeline
+from autosched.lang.types import result_type
 from autosched.records import Answer
 from autosched.runtime import Kernel, default_threads, run_calls
 from autosched.runtime import compile as compile_kernel
 from autosched.schedule import Schedule
 from autosched.vlm.lookup import tuned
-from autosched.vlm.preparation import value_type
 from autosched.vlm.registry import KernelFamily, get, in_type
 from autosched.workload import Bucket, nearest
 
@@ -74,7 +74,7 @@ def load(name: str, *, bucket: str | None = None, threads: int | None = None, dt
     """
     family = get(name)
     if dtype is not None:
-        family = in_type(family, value_type(dtype))
+        family = in_type(family, result_type(dtype))
     chosen = family.buckets[0]
     if bucket is not None:
         known = {b.name: b for b in family.buckets}

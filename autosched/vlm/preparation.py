@@ -13,13 +13,10 @@ from autosched.errors import ArgumentError
 from autosched.imaging.byte_table import normalize_table
 from autosched.imaging.coefficients import Filter, Flavour, vertical_first
 from autosched.imaging.normalize import FORMS, Form, agrees, constants
-from autosched.lang import HALVES, Type, f32
+from autosched.lang import Type, f32
 from autosched.runtime import empty
 
 Reference: TypeAlias = Literal["torchvision", "pil"]
-
-#: What values can be, by the names of numpy and torch.
-DTYPES: Final[dict[str, Type]] = {"float32": f32, "bfloat16": HALVES["bf16"], "float16": HALVES["f16"]}
 
 #: What a byte becomes: float32 by the arithmetic of a `normalize.Form` or by a table [3, 256], or the byte itself.
 Values: TypeAlias = Form | Literal["table", "bytes"]
@@ -43,7 +40,7 @@ class Preparation:
         mean, std: per channel, on the scale of the rescaled image.
         rescale_factor: what a byte is multiplied by when ``do_rescale``.
         do_rescale, do_normalize: the steps after the resize.
-        dtype: what values are rounded to, one of `DTYPES`.
+        dtype: what values are rounded to, f32, bf16 or f16.
     """
 
     reference: Reference = "torchvision"
@@ -83,19 +80,6 @@ class Preparation:
     def vertical_first(self, height: int, width: int, size: tuple[int, int]) -> bool:
         """Whether an image of height x width pixels that is resized to `size` has its columns resized first."""
         return self.flavour == "pillow" and vertical_first(height, width, *size)
-
-
-def value_type(dtype: object) -> Type:
-    """The type of values that is called `dtype`: float32 (None), bfloat16 or float16 of torch or numpy, or its name.
-
-    Raises ArgumentError for any other.
-    """
-    if isinstance(dtype, Type):
-        return dtype
-    name = getattr(dtype, "__name__", None) or str(dtype).removeprefix("torch.")
-    if dtype is not None and name not in DTYPES:
-        raise ArgumentError(f"dtype is {dtype!r}; values can be {', '.join(DTYPES)}.")
-    return f32 if dtype is None else DTYPES[name]
 
 
 @lru_cache(maxsize=64)

@@ -14,4 +14,5 @@ MODULES = (
     "unseen_shapes",
     "tuned_twice",
     "apps",
+    "startup",
 )
