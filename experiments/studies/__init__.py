@@ -15,4 +15,5 @@ MODULES = (
     "tuned_twice",
     "apps",
     "startup",
+    "half",
 )

@@ -59,6 +59,10 @@ TABLES = {
     "unseen-shapes": [
         spread(implementation=LOOKED_UP, measure="time over", note="bucket native, exact", value=1.05),
     ],
+    "apps": [
+        spread(workload="blur", implementation=name, measure="speedup", against="halide-adams2019", value=value)
+        for name, value in (("autosched", 1.3), ("halide-adams2019", 1.0))
+    ],
     "ablation": [
         spread(part="leave-one-out: parallel of tiles", measure="time ratio", value=1.9),
         spread(part="one-at-a-time: lanes = 8", measure="time ratio", value=0.7),
