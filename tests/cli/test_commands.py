@@ -120,7 +120,7 @@ def test_bench_of_processors(autosched: Command, monkeypatch: pytest.MonkeyPatch
     def missing(settings: object) -> object:
         raise ImportError("No module named 'torchvision'", name="torchvision")
 
-    monkeypatch.setattr(hf, "accelerate", lambda p, threads: p)
+    monkeypatch.setattr(hf, "accelerate", lambda p, threads, dtype: p)
     changed = dataclasses.replace(blur_family.FAMILY, processors={"pil": processor, "torchvision": missing})
     monkeypatch.setattr(registry, "_families", {NAME: changed})
     said = autosched("bench", NAME, "--time-budget", "10ms", "-t", "1")
