@@ -105,14 +105,11 @@ def report(results: Path | None = None) -> None:
 
 
 def _check(names: Sequence[str], selection: Selection) -> None:
-    for name in names:
-        assert EXPERIMENTS[name]
-    for chosen, known in (
-        (selection.families, FAMILIES),
-        (selection.implementations, IMPLEMENTATIONS),
-    ):
-        for name in chosen:
-            assert known[name]
+    measured = {case.family for name in names for case in EXPERIMENTS[name].cases(Selection())}
+    for name in selection.families:
+        assert name in measured or FAMILIES[name]
+    for name in selection.implementations:
+        assert IMPLEMENTATIONS[name]
     for name in selection.workloads:
         if name not in WORKLOADS:
             raise ArgumentError(f"there is no workload called {name!r}; there are {', '.join(WORKLOADS)}")

@@ -15,6 +15,9 @@ from statistics import median
 from typing import Final
 
 from autosched.errors import ArgumentError
+from experiments.endtoend.accelerators import ACCELERATORS
+from experiments.endtoend.measure import PREPARERS
+from experiments.endtoend.models import MODELS
 from experiments.experiment import EXPERIMENTS, rows
 from experiments.family import FAMILIES, USUAL
 from experiments.implementation import IMPLEMENTATIONS
@@ -233,6 +236,58 @@ class Tables:
             cells = [self.one("agreement", family=family, part=part, measure="agrees") for part in parts]
             lines.append([FAMILIES[family].title, *("yes" if c is not None and c.value else "no" for c in cells)])
         return markdown(["", *parts], lines)
+
+    def first_token_table(self, threads: int) -> str:
+        """Markdown: seconds of the steps of models and the shares of preparing the image, as measured."""
+        found = self.find("endtoend", case="", threads=threads, measure="share")
+        names = [name for name in PREPARERS if any(row.implementation == name for row in found)]
+        lines = []
+        for family, workload in dict.fromkeys((row.family, row.workload) for row in found):
+            place = {"family": family, "workload": workload, "threads": threads, "case": ""}
+            steps = [
+                self.one("endtoend", **place, implementation="model", part=part) for part in ("vision", "language")
+            ]
+            seconds = [NONE if step is None else digits(step.value / 1000) for step in steps]
+            shares = [f"{self.value('endtoend', **place, implementation=n, measure='share')} %" for n in names]
+            partly = "" if steps[1] else " (without its language model)"
+            lines.append([f"{MODELS[family].title}{partly}, {WORKLOADS[workload].title}", *seconds, *shares])
+        header = ["", "vision tower, s", "language model, s", *(f"share, {name}" for name in names)]
+        return markdown(header, lines)
+
+    def modelled_table(self, threads: int, against: str) -> str:
+        """Markdown: milliseconds to the first token with preparation as measured and modelled devices."""
+        found = self.find("endtoend", case="modelled", threads=threads, measure="first token", against=against)
+        names = ("hf-torchvision", "autosched")
+        devices = [device for device in ACCELERATORS if any(row.part == device for row in found)]
+        lines = []
+        for family, workload in dict.fromkeys((row.family, row.workload) for row in found):
+            place = {"family": family, "workload": workload, "threads": threads, "case": "modelled"}
+            cells = []
+            for device in devices:
+                here = {**place, "part": device, "against": against}
+                ms = [self.value("endtoend", **here, implementation=n, measure="first token") for n in names]
+                shares = [self.value("endtoend", **here, implementation=n, measure="share") for n in names]
+                cells.append(f"{ms[0]} → {ms[1]} ({shares[0]} → {shares[1]} %)")
+            own = [self.value("endtoend", **place, implementation=n, measure="preparation") for n in names]
+            title = f"{MODELS[family].title}, {WORKLOADS[workload].title}"
+            lines.append([title, f"{own[0]} → {own[1]}", *cells])
+        return markdown(["ms", "preparation, measured", *(f"{device}, modelled" for device in devices)], lines)
+
+    def stream_table(self, case: str, threads: int) -> str:
+        """Markdown: requests a second, in turns and overlapped."""
+        found = self.find("endtoend", case=case, threads=threads, measure="throughput")
+        names = [name for name in PREPARERS if any(row.implementation == name for row in found)]
+        lines = []
+        for family, workload in dict.fromkeys((row.family, row.workload) for row in found):
+            place = {"family": family, "workload": workload, "threads": threads, "case": case, "measure": "throughput"}
+            cells = []
+            for name in names:
+                rates = [
+                    self.value("endtoend", **place, implementation=name, part=p) for p in ("in turns", "overlapped")
+                ]
+                cells.append(" / ".join(rates))
+            lines.append([f"{MODELS[family].title}, {WORKLOADS[workload].title}", *cells])
+        return markdown(["requests a second, in turns / overlapped", *names], lines)
 
     def left_out(self) -> str:
         """Markdown: why something has no number, each reason once."""

@@ -16,4 +16,5 @@ MODULES = (
     "apps",
     "startup",
     "half",
+    "end_to_end",
 )

@@ -63,6 +63,14 @@ TABLES = {
         spread(workload="blur", implementation=name, measure="speedup", against="halide-adams2019", value=value)
         for name, value in (("autosched", 1.3), ("halide-adams2019", 1.0))
     ],
+    "endtoend": [
+        spread(family="smolvlm-256m", workload="1920x1080", case=case, part=part, measure=measure, value=5.0)
+        for case, part, measure in (
+            ("", "", "share"),
+            ("stream", "in turns", "throughput"),
+            ("stream", "overlapped", "throughput"),
+        )
+    ],
     "ablation": [
         spread(part="leave-one-out: parallel of tiles", measure="time ratio", value=1.9),
         spread(part="one-at-a-time: lanes = 8", measure="time ratio", value=0.7),
