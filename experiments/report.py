@@ -108,6 +108,12 @@ class Tables:
         load = median(row.load for row in cells.values())
         return f"{median(noise):.0f} % at the median and {max(noise):.0f} % at most, under a load of {load:.1f}"
 
+    def tuned(self) -> str:
+        """Whether schedules were tuned on the machine."""
+        rows_ = self.find("schedules", measure="gain", part="tuning")
+        names = {FAMILIES[row.family].title for row in rows_ if not row.note}
+        return f"tuned: {', '.join(sorted(names))}" if names else "nothing was tuned: two runs of the default"
+
     def speed_table(self, family: str, peers: bool = False) -> str:
         """Markdown: speeds on one thread and on all, over the first baseline, or for other references over theirs.
 

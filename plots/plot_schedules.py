@@ -51,7 +51,7 @@ def _figure(found: Sequence[Row], steps: Sequence[str], title: str) -> Figure:
 
 def _bar(row: Row) -> Bar:
     colour = style.COLOURS["autosched"] if row.low > 1 else style.PLAIN
-    return Bar(f"{row.part} ({row.against})", row.value, row.low, row.high, colour)
+    return Bar(f"{row.part} ({row.note or row.against})", row.value, row.low, row.high, colour)
 
 
 if __name__ == "__main__":

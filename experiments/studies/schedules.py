@@ -74,7 +74,9 @@ def _measure(kernel: str, workload: str, threads: int, effort: Effort) -> Iterat
     for gain, (slow, fast) in GAINS.items():
         if slow in times and fast in times:
             ratio = ratio_of_medians(times[slow], times[fast])
-            yield Number("autosched", "gain", ratio, "x", part=gain, against=f"{slow} / {fast}", repeats=count)
+            note = "the same schedule: nothing was tuned here" if variants[slow] == variants[fast] else ""
+            against = f"{slow} / {fast}"
+            yield Number("autosched", "gain", ratio, "x", part=gain, against=against, repeats=count, note=note)
     both = ratio_of_ratios((times["v1"], times["v3"]), (times["v1 scalar"], times["v3 scalar"]))
     yield Number(
         "autosched",
