@@ -71,29 +71,39 @@ class Bench:
 
         return load(self.family.name, bucket=self.bucket.name, threads=threads).schedule
 
-    def bind(self, variant: Variant) -> list[Call]:
-        """The calls of a variant, with outputs of their own. Raises ScheduleError where it is not legal."""
+    def outputs(self) -> list[np.ndarray[Any, Any]]:
+        """New outputs of the calls."""
+        return [np.empty(binding.shape, np.float32) for binding in self.calls.bindings]
+
+    def bind(self, variant: Variant, outs: Sequence[np.ndarray[Any, Any]]) -> list[Call]:
+        """The calls of a variant, which write `outs`. Raises ScheduleError where it is not legal."""
         values = variant.values or self.algorithm.values
         kernel = Kernel(replace(self.algorithm, values=values).pipeline(), variant.schedule)
-        return [kernel.bind(shape=b.shape, **self._given(b.given, values)) for b in self.calls.bindings]
+        bindings = zip(self.calls.bindings, outs, strict=True)
+        return [kernel.bind(out=out, **self._given(binding.given, values)) for binding, out in bindings]
 
     def times(self, variants: Mapping[str, Variant], threads: int, effort: Effort) -> dict[str, list[float]]:
         """Seconds of every variant that is legal, in the same rounds, after their bits were compared with the first's.
+
+        All write the same outputs, as often as each other.
 
         Raises:
             InexactError: a variant gives other bits.
         """
         bound: dict[str, list[Call]] = {}
         expected: list[np.ndarray[Any, Any]] = []
+        outs = self.outputs()
         for name, variant in variants.items():
             effort.say(f"compiling {name}")
             try:
-                calls = self.bind(variant)
+                calls = self.bind(variant, outs)
+                for out in outs:
+                    out.fill(np.nan)
                 run_calls(calls, threads)
             except (ScheduleError, ArgumentError):
                 continue
-            expected = expected or [call.out.copy() for call in calls]
-            if not all(np.array_equal(call.out, out) for call, out in zip(calls, expected, strict=True)):
+            expected = expected or [out.copy() for out in outs]
+            if not all(np.array_equal(out, wanted) for out, wanted in zip(outs, expected, strict=True)):
                 raise InexactError(f"{name} of {self.family.name} gives other bits than {next(iter(variants))}")
             bound[name] = calls
         jobs: dict[str, Job] = {name: partial(run_calls, calls, threads) for name, calls in bound.items()}
