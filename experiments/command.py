@@ -85,16 +85,26 @@ def run_all(names: Sequence[str], plan: Plan) -> None:
         raise AutoschedError("some cases failed, as said above; all others are measured")
 
 
-def plot(names: Sequence[str], out: Path | None = None, results: Path | None = None) -> None:
-    """Draws the figures of experiments from their tables. Raises ArgumentError where a name or a table is unknown."""
+def plot(
+    names: Sequence[str], out: Path | None = None, results: Path | None = None, *, what_there_is: bool = False
+) -> None:
+    """Draws the figures of experiments from their tables.
+
+    Raises ArgumentError where a name is unknown, or there is no table; `what_there_is` says so instead and goes on.
+    """
     from plots import style, tables
 
     _check(names, Selection())
     scripts = dict.fromkeys(script for name in names for script in EXPERIMENTS[name].plots)
     for script in scripts:
         figures = import_module(f"plots.plot_{script}").figures
-        for path in tables.draw(figures, out or style.FIGURES, results or RESULTS):
-            console().print(str(path), soft_wrap=True)
+        try:
+            for path in tables.draw(figures, out or style.FIGURES, results or RESULTS):
+                console().print(str(path), soft_wrap=True)
+        except ArgumentError as error:
+            if not what_there_is:
+                raise
+            console().print(f"[yellow]not drawn:[/yellow] {error}", soft_wrap=True)
 
 
 def report(results: Path | None = None) -> None:

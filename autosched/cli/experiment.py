@@ -87,7 +87,7 @@ def everything(
     names = [name for name, experiment in studies.EXPERIMENTS.items() if not experiment.alone]
     _run(names, (), (), (), threads, quick, fresh, budget, stop_after, results)
     if not quick:
-        studies.plot(names, None, results)
+        studies.plot(names, None, results, what_there_is=True)
         studies.report(results)
 
 

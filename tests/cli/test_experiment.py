@@ -45,3 +45,13 @@ def test_a_wheel_says_that_a_checkout_is_needed(
     monkeypatch.setattr(package, "__file__", str(tmp_path / "site-packages" / "autosched" / "__init__.py"))
     status, said = say(capsys, "list")
     assert status == 2 and "the experiments are not in the wheel; clone the repository" in said
+
+
+def test_figures_of_a_folder_without_tables(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    status, said = say(capsys, "plot", "memory", "--results", str(tmp_path), "--out", str(tmp_path))
+    assert status == 2 and "no table of memory; `autosched experiment run memory` makes it" in said
+    from experiments.command import plot
+
+    plot(["memory"], tmp_path, tmp_path, what_there_is=True)
+    assert "not drawn" in capsys.readouterr().out and not list(tmp_path.glob("*.png"))
