@@ -128,20 +128,20 @@ class Experiment:
 EXPERIMENTS: Final[Registry[Experiment]] = Registry("experiment", "experiments.studies")
 
 
-def table(name: str, quick: bool = False, folder: Path = RESULTS) -> Path:
-    """The file of results of an experiment on this class of CPUs."""
-    return folder / f"{name}-{fingerprint().cpu_class}{'-quick' if quick else ''}.csv"
+def table(name: str, quick: bool = False, folder: Path = RESULTS, cpu_class: str = "") -> Path:
+    """The file of results of an experiment on a class of CPUs, this one where it is empty."""
+    return folder / f"{name}-{cpu_class or fingerprint().cpu_class}{'-quick' if quick else ''}.csv"
 
 
-def rows(name: str, folder: Path = RESULTS) -> list[Row]:
-    """The rows of an experiment: of this class of CPUs or, where there are none, of the only one there is.
+def rows(name: str, folder: Path = RESULTS, cpu_class: str = "") -> list[Row]:
+    """The rows of an experiment on a class of CPUs; where none is named on this one, or else on the only one there is.
 
     Raises ArgumentError where there is no table.
     """
-    path = table(name, folder=folder)
+    path = table(name, folder=folder, cpu_class=cpu_class)
     if not path.exists():
         files = [file for file in sorted(folder.glob(f"{name}-*.csv")) if not file.stem.endswith("-quick")]
-        if len(files) != 1:
+        if len(files) != 1 or cpu_class:
             raise ArgumentError(f"{folder} has no table of {name}; `autosched experiment run {name}` makes it")
         (path,) = files
     return list(Results(path))

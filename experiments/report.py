@@ -6,107 +6,33 @@ template, `{{ ... }}` calls the methods of `Tables` (Jinja).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
 from typing import Final
 
 from autosched.errors import ArgumentError
+from autosched.runtime.cpu import fingerprint
 from experiments.endtoend.accelerators import ACCELERATORS
 from experiments.endtoend.measure import PREPARERS
 from experiments.endtoend.models import MODELS
-from experiments.experiment import EXPERIMENTS, rows
+from experiments.experiment import EXPERIMENTS, table
 from experiments.family import FAMILIES, USUAL
 from experiments.implementation import IMPLEMENTATIONS
+from experiments.look_ups import NONE, LookUps, digits, markdown
 from experiments.results import LEFT_OUT, RESULTS, Row
 from experiments.workloads import WORKLOADS
 
 _HERE: Final = Path(__file__).parent
 TEMPLATE: Final = _HERE / "REPORT.template.md"
 REPORT: Final = _HERE / "REPORT.md"
-NONE: Final = "–"
-"""Where there is no number."""
 
 
 @dataclass(frozen=True)
-class Tables:
-    """What the template asks for. Everything that returns text has it as it stands in the report."""
-
-    folder: Path = RESULTS
-
-    @cached_property
-    def _rows(self) -> dict[str, list[Row]]:
-        found = {}
-        for name in EXPERIMENTS:
-            try:
-                found[name] = rows(name, self.folder)
-            except ArgumentError:
-                found[name] = []
-        return found
-
-    @cached_property
-    def most(self) -> int:
-        """The most threads that runtimes were measured on."""
-        return max((row.threads for row in self._rows["runtime"]), default=1)
-
-    def title(self, family: str) -> str:
-        """A family, as in figures."""
-        return FAMILIES[family].title
-
-    def find(self, experiment: str, **where: object) -> list[Row]:
-        """The rows with such fields."""
-        return [row for row in self._rows[experiment] if all(getattr(row, k) == v for k, v in where.items())]
-
-    def one(self, experiment: str, **where: object) -> Row | None:
-        """The only row with such fields, None where there is none. Raises ArgumentError where there are several."""
-        found = self.find(experiment, **where)
-        if len(found) > 1:
-            raise ArgumentError(f"{experiment} has {len(found)} rows with {where}; name more fields")
-        return found[0] if found else None
-
-    def value(self, experiment: str, **where: object) -> str:
-        """A number."""
-        row = self.one(experiment, **where)
-        return NONE if row is None else digits(row.value)
-
-    def times(self, experiment: str, **where: object) -> str:
-        """A ratio with its interval: "3.4x (3.2 to 3.6)"."""
-        row = self.one(experiment, **where)
-        return NONE if row is None else f"{digits(row.value)}x ({digits(row.low)} to {digits(row.high)})"
-
-    def percent(self, experiment: str, **where: object) -> str:
-        """A share."""
-        row = self.one(experiment, **where)
-        return NONE if row is None else f"{100 * row.value:.0f} %"
-
-    def span(self, experiment: str, **where: object) -> str:
-        """The least and the largest of several numbers."""
-        found = [row.value for row in self.find(experiment, **where)]
-        return f"{digits(min(found))} to {digits(max(found))}" if found else NONE
-
-    def machine(self) -> str:
-        """Where most rows are from, and with what."""
-        every = [row for found in self._rows.values() for row in found]
-        if not every:
-            return NONE
-        row = every[0]
-        codes = sorted({r.code for r in every})
-        return (
-            f"{row.cpu}, {row.cpus} CPUs, {row.memory_gb} GB, {row.system}; {row.versions}; "
-            f"autosched's sources {', '.join(codes)}"
-        )
-
-    def noise(self) -> str:
-        """The median and the largest noise of the cells of `runtime`, in percent, and the median load."""
-        cells = {row.place: row for row in self._rows["runtime"] if row.measure != LEFT_OUT}
-        if not cells:
-            return NONE
-        noise = [100 * row.noise for row in cells.values()]
-        load = median(row.load for row in cells.values())
-        return f"{median(noise):.0f} % at the median and {max(noise):.0f} % at most, under a load of {load:.1f}"
+class Tables(LookUps):
+    """What the template asks for besides single numbers: tables, in Markdown."""
 
     def tuned(self) -> str:
         """Whether schedules were tuned on the machine."""
@@ -342,31 +268,28 @@ def _judged(gains: Sequence[Row]) -> str:
     return f"{verdict} ({', '.join(steps)}{because})"
 
 
-def digits(value: float) -> str:
-    """Three digits, and no decimals where there are more."""
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
-def markdown(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """A table; a line that says so where there is nothing."""
-    body = [f"| {' | '.join(line)} |" for line in lines]
-    if not body:
-        return "(not measured yet)"
-    rule = "|" + "|".join("---" if i == 0 else "---:" for i in range(len(header))) + "|"
-    return "\n".join([f"| {' | '.join(header)} |", rule, *body])
-
-
-def render(folder: Path = RESULTS) -> str:
-    """The report as the tables have it. Raises ArgumentError where Jinja is not installed."""
+def render(folder: Path = RESULTS, cpu_class: str = "") -> str:
+    """The report as the tables of a class of CPUs have it. Raises ArgumentError where Jinja is not installed."""
     try:
         from jinja2 import Environment, StrictUndefined
     except ImportError as error:
         raise ArgumentError("the report needs Jinja; pip install jinja2") from error
     made = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
-    return made.from_string(TEMPLATE.read_text(encoding="utf-8")).render(t=Tables(folder))
+    tables = Tables(folder, cpu_class or fingerprint().cpu_class)
+    return made.from_string(TEMPLATE.read_text(encoding="utf-8")).render(t=tables)
+
+
+def told_of(text: str) -> str:
+    """The class of CPUs that a report is of."""
+    found = re.search(r"tables of (\S+) -->", text)
+    if found is None:
+        raise ArgumentError("the report does not say which tables it is of; `autosched experiment report` writes it")
+    return found.group(1)
 
 
 def write(folder: Path = RESULTS) -> Path:
-    """Writes the report; returns where it is."""
+    """Writes the report of this machine's tables; returns where it is. Raises ArgumentError where there are none."""
+    if not any(table(name, folder=folder).exists() for name in EXPERIMENTS):
+        raise ArgumentError(f"{folder} has no tables of this class of CPUs; `autosched experiment all` makes them")
     REPORT.write_text(render(folder), encoding="utf-8")
     return REPORT

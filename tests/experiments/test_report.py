@@ -9,15 +9,16 @@ import pytest
 from rows import row
 
 from autosched.errors import ArgumentError
-from experiments import report
 from experiments.experiment import table
-from experiments.report import REPORT, Tables, _judged, markdown, render
+from experiments.look_ups import NONE, markdown
+from experiments.report import REPORT, Tables, _judged, render, told_of, write
 from experiments.results import Results
 
 
 def test_the_report_is_that_of_the_tables() -> None:
-    """`autosched experiment report` writes it anew."""
-    assert REPORT.read_text(encoding="utf-8") == render()
+    """Of the machine that it was written on; `autosched experiment report` writes it anew."""
+    text = REPORT.read_text(encoding="utf-8")
+    assert text == render(cpu_class=told_of(text))
 
 
 def test_a_number_that_changes_changes_the_report(tmp_path: Path) -> None:
@@ -32,7 +33,7 @@ def test_a_number_that_changes_changes_the_report(tmp_path: Path) -> None:
 
 def test_what_there_is_none_of_is_a_dash(tmp_path: Path) -> None:
     tables = Tables(tmp_path)
-    assert tables.value("runtime", workload="w1") == tables.times("memory") == report.NONE
+    assert tables.value("runtime", workload="w1") == tables.times("memory") == NONE
     assert "(not measured yet)" in tables.memory_table()
 
 
@@ -51,6 +52,11 @@ def test_verdicts_follow_the_intervals() -> None:
     assert _judged([a, gain("axis", 2, 3.5), c]).startswith("open")  # type: ignore[list-item]
     refuted = _judged([b, a, c])  # type: ignore[list-item]
     assert refuted.startswith("refuted") and "storage is worth more than axis" in refuted
+
+
+def test_a_report_of_nothing_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="no tables of this class of CPUs; `autosched experiment all` makes them"):
+        write(tmp_path)
 
 
 def test_markdown() -> None:
