@@ -100,8 +100,8 @@ def streamed(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
     as much as writing them. Few bytes are put in order at a time, so that reads of them seldom wait for stores that
     only look as if they went to the same address.
     """
-    # Values of 16 bits are put in order themselves, for all frames at once: rounding 8 at a time in the order of patches
-    # takes longer than copying so few bytes.
+    # Values of 16 bits are put in order themselves, for all frames at once: rounding 8 at a time in the order of
+    # patches takes longer than copying so few bytes.
     kept = "normalized" if a.dtype.is_half else "cut"
     s = Schedule().compute_at(kept, "patches", "c")
     s = s.reorder(kept, "gy", "gx", "my", "mx", "c", "py", "px", "t")
