@@ -63,7 +63,8 @@ class Cell:
         jobs: dict[str, Job] = {name: partial(run, self.images) for name, run in runs.items()}
         first = next(iter(jobs))
         jobs[f"{first} {_AGAIN}"] = jobs[first]
-        source = np.ones(sum(w * h for w, h in self.workload.sizes) * _PILLOW_PIXEL_BYTES, np.uint8)  # zeros have no pages
+        # Written once: zeros that nobody wrote have no pages of their own, and cost nothing to read.
+        source = np.ones(sum(w * h for w, h in self.workload.sizes) * _PILLOW_PIXEL_BYTES, np.uint8)
         jobs |= {name: partial(touch, source, out_bytes, stores, self.threads) for name, stores in FLOORS.items()}
         for job in jobs.values():
             job()

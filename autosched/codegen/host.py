@@ -19,7 +19,7 @@ _PREFIXES = (
 )  # fmt: skip
 _OPERATIONS = frozenset({
     "vmin", "vmax", "vabs", "vsqrt", "vfloor", "vceil", "vrint", "vtrunc", "vfma", "select", "index", "allocate",
-    "release", "fence", "bool_", "plan",
+    "release", "fence", "prefetch", "bool_", "plan",
 })  # fmt: skip
 
 

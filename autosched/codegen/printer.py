@@ -32,6 +32,7 @@ from autosched.lower.ir import (
     Load,
     Name,
     Permute,
+    Prefetch,
     Require,
     Reserve,
     Select,
@@ -147,6 +148,8 @@ class _Printer:
                 return lines
             case Store():
                 return [pad + self._store(stmt)]
+            case Prefetch():
+                return [f"{pad}{self.op('prefetch')}({self.expr(stmt.address)})"]
             case Reserve():
                 self.support.add("reserve")
                 name = identifier(stmt.buffer)

@@ -460,6 +460,13 @@ class Store(Stmt):
 
 
 @dataclass(frozen=True)
+class Prefetch(Stmt):
+    """Bytes from `address` on will be read soon."""
+
+    address: Expr
+
+
+@dataclass(frozen=True)
 class Reserve(Stmt):
     """Scratch memory of at least `size` bytes for `buffer`, kept for the next time."""
 

@@ -11,6 +11,7 @@ from autosched.lower.demands import Pack, Target, WindowRequirement
 from autosched.lower.ir import Assign, Block, For, Let, Reserve, Store, expressions, names, statements
 from autosched.lower.loopnest import LoopNestBuilder
 from autosched.lower.optimize import Optimizer
+from autosched.lower.prefetch import announce
 from autosched.lower.stages import LoopNests, Stage
 from autosched.lower.stagger import stagger
 from autosched.lower.vectorize import Vectorizer
@@ -58,6 +59,7 @@ def lower(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) 
         vectorizer = Vectorizer(stage.func, nests.storages, builder.bounds, layout.target)
         body = share_windows(vectorizer.block(stage.body), layout.target.excluded)
         body = stagger(body) if layout.target.packs else body
+        body = announce(body, {f.name: f.prefetches for f in nest.funcs.values() if f.prefetches})
         windows += requirements(body)
         packs += vectorizer.packs
         if checking:

@@ -20,6 +20,7 @@ from autosched.lower.ir import (
     Load,
     Name,
     Permute,
+    Prefetch,
     Put,
     Require,
     Reserve,
@@ -62,6 +63,8 @@ def _block(block: Block, scope: dict[str, int], vectorized: bool) -> None:
                 if scope.get(stmt.name, stmt.value.lanes) != stmt.value.lanes:
                     raise CompileError(f"{stmt.name} has {scope[stmt.name]} lanes and is given {stmt.value.lanes}")
                 scope[stmt.name] = stmt.value.lanes
+            case Prefetch():
+                _index(stmt.address, "an address")
             case Reserve():
                 _index(stmt.size, "the size of a buffer")
                 scope[stmt.buffer] = 1

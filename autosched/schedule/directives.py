@@ -216,18 +216,32 @@ class Stream(Directive):
     op = "stream"
 
 
+@dataclass(frozen=True)
+class Prefetch(Directive):
+    """Where this Func reads whole vectors or windows of `source`, what is `distance` bytes further on is fetched.
+
+    It is brought into the second-level cache. For what is read in order and comes from memory.
+    """
+
+    op = "prefetch"
+    source: str
+    distance: int
+
+
 DIRECTIVES: dict[str, type[Directive]] = {
     cls.op: cls
     for cls in (
         Split, Tile, Reorder, Fuse, Parallel, Vectorize, Unroll, Inline, ComputeRoot, ComputeAt, StoreRoot, StoreAt,
-        FoldStorage, ReorderStorage, AlignStorage, Specialize, Loads, Stream,
+        FoldStorage, ReorderStorage, AlignStorage, Specialize, Loads, Stream, Prefetch,
     )
 }  # fmt: skip
 
 _CHOICES = {"tail": get_args(Tail), "strategy": get_args(LoadStrategy)}
-_LEAST = {"factor": 1, "factor_y": 1, "factor_x": 1, "lanes": 2, "multiple": 1}
+_LEAST = {"factor": 1, "factor_y": 1, "factor_x": 1, "lanes": 2, "multiple": 1, "distance": 64}
 #: Beyond this a factor is a mistake, and a generated kernel would be too large to compile.
-_MOST = {"factor": 1 << 20, "factor_y": 1 << 20, "factor_x": 1 << 20, "lanes": 64, "multiple": 1 << 16}
+_MOST = {
+    "factor": 1 << 20, "factor_y": 1 << 20, "factor_x": 1 << 20, "lanes": 64, "multiple": 1 << 16, "distance": 1 << 20,
+}  # fmt: skip
 
 
 def validate(directive: Directive, func: str) -> Directive:

@@ -57,6 +57,7 @@ class FuncNest:
     reduction_unroll: dict[str, int] = field(default_factory=dict)
     reduction_order: dict[str, int] = field(default_factory=dict)
     loads: dict[str, d.LoadStrategy] = field(default_factory=dict)
+    prefetches: dict[str, int] = field(default_factory=dict)
     stream: bool = False
 
     @property
@@ -303,10 +304,13 @@ def _func_nest(
                 if x.param not in pipeline.params or not pipeline.params[x.param].of.is_int:
                     raise b.fail(x, f"pipeline {pipeline.name} has no integer Param {x.param}")
                 special.append(x)
-            case d.Loads():
+            case d.Loads() | d.Prefetch():
                 if x.source not in pipeline.inputs and x.source not in {f.name for f in pipeline.funcs}:
                     raise b.fail(x, f"pipeline {pipeline.name} has no Input or Func {x.source}")
-                result = replace(result, loads={**result.loads, x.source: x.strategy})
+                if isinstance(x, d.Loads):
+                    result = replace(result, loads={**result.loads, x.source: x.strategy})
+                else:
+                    result = replace(result, prefetches={**result.prefetches, x.source: x.distance})
             case d.Stream():
                 result = replace(result, stream=True)
     _check_kinds(b)

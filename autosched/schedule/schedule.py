@@ -105,6 +105,9 @@ class Schedule:
     def loads(self, func: str, source: str, strategy: d.LoadStrategy) -> Schedule:
         return self.add(func, d.Loads(source, strategy))
 
+    def prefetch(self, func: str, source: str, distance: int) -> Schedule:
+        return self.add(func, d.Prefetch(source, distance))
+
     def stream(self, func: str) -> Schedule:
         return self.add(func, d.Stream())
 

@@ -49,6 +49,9 @@ _WINDOWS: Final[dict[str, tuple[int, LoadStrategy]]] = {
 #: Rows of a pass that are computed before the next 16 pixels of a row: they share indices and weights, which are more
 #: than a first-level cache holds.
 _ROWS: Final = 4
+#: How far ahead of what is read the image is fetched, in bytes: about a row, so that memory is read while the rows
+#: before are resized.
+_AHEAD: Final = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,8 @@ def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str) -
     s = s.reorder(down, "y", "c", "x").vectorize(down, "x", 64).vectorize(down, "yk", 4)
     s = s.compute_at("planes", consumer, var) if a.vertical_first else s.compute_at("planes", "first", "yo")
     s = s.reorder("planes", "y", "x", "c").unroll("planes", "c", CHANNELS)
-    return s.vectorize("planes", "x", 16).loads("planes", "src", "permute64")
+    s = s.vectorize("planes", "x", 16).loads("planes", "src", "permute64")
+    return s.prefetch("planes", "src", _AHEAD)
 
 
 def passes_at_root(s: Schedule) -> Schedule:

@@ -175,6 +175,9 @@ class _Proposer:
             if self.chance(60):
                 way = self.one_of(("pick", "gather", "permute64", "permute128"))
                 self.attempt(lambda s, x=source, w=way: s.loads(name, x, w))
+            if self.chance(25):
+                distance = self.one_of((64, 4096, 1 << 20))
+                self.attempt(lambda s, x=source, n=distance: s.prefetch(name, x, n))
 
     def readable(self, f: FuncNest) -> list[str]:
         return [s.name for s in sources(f.func)]

@@ -118,6 +118,7 @@ S = Schedule()
         (S.align_storage("s", "kx", 8), r"kx is not a coordinate"),
         (S.specialize("out", "m", 8), r"pipeline out has no integer Param m"),
         (S.loads("out", "picture", "gather"), r"pipeline out has no Input or Func picture"),
+        (S.prefetch("out", "picture", 4096), r"prefetch.*of Func out: pipeline out has no Input or Func picture"),
     ],
 )
 def test_illegal_schedules_say_why(schedule: Schedule, message: str) -> None:
@@ -170,6 +171,7 @@ def test_schedules_that_lowering_refuses(schedule: Schedule, message: str) -> No
         (lambda: S.parallel("f", 3), r"var must be a name, not 3"),
         (lambda: S.fold_storage("f", "x", -1), r"factor is -1"),
         (lambda: S.align_storage("f", "x", 0), r"multiple is 0"),
+        (lambda: S.prefetch("f", "a", 8), r"distance is 8; it must be 64\.\.1048576"),
         (lambda: S.loads("f", "a", "magic"), r"strategy is 'magic'; it must be one of pick, gather"),
         (lambda: S.specialize("f", "n", 1.5), r"value must be an integer, not 1\.5"),
     ],

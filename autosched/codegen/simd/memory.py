@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.core.errors import NumbaTypeError
 
 from autosched.codegen.simd import emit
@@ -22,6 +22,9 @@ from autosched.codegen.simd.types import ValueType
 
 Builder: TypeAlias = ir.IRBuilder
 Value: TypeAlias = ir.Value
+
+#: What is announced to `llvm.prefetch`: a read, into the second-level cache and those behind it, of data.
+_READ, _SECOND_LEVEL, _DATA = 0, 2, 1
 
 
 def in_memory(value: ValueType) -> ValueType:
@@ -90,6 +93,20 @@ def _stream(value: ValueType, addr: types.Type, v: types.Type) -> Lowering:
                 b.store(converted, pointer, align=1)
 
     return Lowering(types.void, (plain, value), emit_one)
+
+
+@family("prefetch", typed=False)
+def _prefetch(addr: types.Type) -> Lowering:
+    """Bring the line at `addr` into the second-level cache, if it can be read; it may be any address."""
+    plain = integer_argument("prefetch", "addr", addr)
+
+    def emit_one(b: Builder, address: Value) -> None:
+        pointer = b.inttoptr(address, emit.POINTER)
+        flags = [ir.Constant(emit.I32, flag) for flag in (_READ, _SECOND_LEVEL, _DATA)]
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, *(flag.type for flag in flags)])
+        b.call(cgutils.get_or_insert_function(b.module, kind, "llvm.prefetch.p0"), [pointer, *flags])
+
+    return Lowering(types.void, (plain,), emit_one)
 
 
 @family("fence", typed=False)
