@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any, Final, TypeAlias
 
 from autosched.schedule import Schedule
-from autosched.vlm import passes, patches, qwen_vl, tiles
+from autosched.vlm import passes, patches, qwen_vl, siglip2, tiles
 from autosched.vlm.passes import BUCKETS, Algorithm, measures
 from autosched.workload import nearest
 from experiments.implementation import NotAvailableError
@@ -22,7 +22,9 @@ _DECIDES: Final = "best_schedule"
 """The function that a processor asks for schedules."""
 
 #: The modules that ask it.
-_ASK: Final[tuple[ModuleType, ...]] = tuple(m for m in (passes, patches, qwen_vl, tiles) if hasattr(m, _DECIDES))
+_ASK: Final[tuple[ModuleType, ...]] = tuple(
+    module for module in (passes, patches, qwen_vl, siglip2, tiles) if hasattr(module, _DECIDES)
+)
 
 
 def named(name: str) -> Chooser:

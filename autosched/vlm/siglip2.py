@@ -14,7 +14,7 @@ import numpy.typing as npt
 from autosched.errors import ArgumentError
 from autosched.imaging.byte_table import CHANNELS
 from autosched.lang import Expr, Func, Type, f32, relayout, variables
-from autosched.runtime import default_threads, run_calls
+from autosched.runtime import Missing, Template, default_threads, run_calls, template
 from autosched.schedule import Schedule
 from autosched.vlm.parts import Pixels
 from autosched.vlm.passes import (
@@ -146,9 +146,20 @@ class Siglip2:
         for image, size, out in zip(images, sizes, outs, strict=True):
             pixels = image[:, :, :CHANNELS]
             algorithm = self.algorithm(pixels.shape[0], pixels.shape[1], size)
-            chosen = kernel(algorithm, best_schedule(algorithm, pixels, size, workers))
-            calls.append(chosen.bind(out=self.view(out, size), **self.arguments(pixels, size)))
+            schedule = best_schedule(algorithm, pixels, size, workers)
+            view = self.view(out, size)
+            bound = _template(self, Missing.like(pixels), size, Missing.like(view), schedule)
+            calls.append(bound.bind(src=pixels, patches=view))
         run_calls(calls, workers)
+
+
+@lru_cache(maxsize=256)
+def _template(settings: Siglip2, image: Missing, size: Size, out: Missing, schedule: Schedule) -> Template:
+    """The call of images of one geometry but for the image and the output: the same sizes come again and again."""
+    given = settings.arguments(image.stand_in(), size)
+    del given["src"]
+    algorithm = settings.algorithm(image.shape[0], image.shape[1], size)
+    return template(kernel(algorithm, schedule), {"src": image, "patches": out}, **given)
 
 
 def workload(settings: Siglip2, images: Sequence[Any], _settings: Mapping[str, Any]) -> Workload:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from autosched.imaging.byte_table import CHANNELS
 from autosched.lang import Expr, Func, Param, relayout, variables
-from autosched.runtime import Call
+from autosched.runtime import Call, Missing, Template, template
 from autosched.schedule import Schedule
 from autosched.vlm.passes import (
     BUCKETS,
@@ -117,6 +118,16 @@ class TileSettings:
         schedule: Schedule | None = None,
     ) -> Call:
         """A call that computes `out` [ty, tx, C, y, x] under `schedule` or the best that is known."""
-        algorithm = self.algorithm(image.shape[0], image.shape[1], canvas.size)
-        chosen = schedule or best_schedule(algorithm, image, canvas.size, threads)
-        return kernel(algorithm, chosen).bind(out=out, **self.arguments(image, canvas, (out.shape[3], out.shape[4])))
+        if schedule is None:
+            algorithm = self.algorithm(image.shape[0], image.shape[1], canvas.size)
+            schedule = best_schedule(algorithm, image, canvas.size, threads)
+        return _template(self, Missing.like(image), canvas, Missing.like(out), schedule).bind(src=image, tiles=out)
+
+
+@lru_cache(maxsize=256)
+def _template(settings: TileSettings, image: Missing, canvas: Canvas, out: Missing, schedule: Schedule) -> Template:
+    """The call of images of one geometry but for the image and the output: the same sizes come again and again."""
+    given = settings.arguments(image.stand_in(), canvas, (out.shape[3], out.shape[4]))
+    del given["src"]
+    algorithm = settings.algorithm(image.shape[0], image.shape[1], canvas.size)
+    return template(kernel(algorithm, schedule), {"src": image, "tiles": out}, **given)

@@ -17,4 +17,6 @@ MODULES = (
     "startup",
     "half",
     "end_to_end",
+    "families",
+    "callers",
 )

@@ -15,7 +15,8 @@ _LEFT_OUT = ("hf-compiled", "halide-adams2019")
 """Take half a minute to compile in every process."""
 
 _MEGABYTE = 1e6
-_SECONDS = 8.0
+SECONDS = 8.0
+"""What a process takes, about."""
 
 
 def cases(selection: Selection) -> Iterator[Case]:
@@ -27,20 +28,21 @@ def cases(selection: Selection) -> Iterator[Case]:
         for workload in selection.workloads or (name for name in _WORKLOADS if name in family.workloads):
             for threads in selection.all_threads:
                 for name in names:
-                    measure = partial(_measure, family.name, workload, name, threads)
-                    yield Case(family.name, workload, threads, (name,), measure, _SECONDS, case=name)
+                    measure = partial(peak, family.name, workload, name, threads)
+                    yield Case(family.name, workload, threads, (name,), measure, SECONDS, case=name)
 
 
-def _measure(family: str, workload: str, name: str, threads: int, effort: Effort) -> list[Number]:
-    peak = memory.measure(family, workload, name, threads)
+def peak(family: str, workload: str, name: str, threads: int, effort: Effort) -> list[Number]:
+    """The peak of a call over its output, what is beside the output, and the output."""
+    found = memory.measure(family, workload, name, threads)
 
     def number(measure: str, value: float, unit: str) -> Number:
         return Number(name, measure, Interval(value, value, value), unit)
 
     return [
-        number("peak memory", peak.ratio, "x output"),
-        number("extra memory", peak.extra / _MEGABYTE, "MB"),
-        number("output", peak.output / _MEGABYTE, "MB"),
+        number("peak memory", found.ratio, "x output"),
+        number("extra memory", found.extra / _MEGABYTE, "MB"),
+        number("output", found.output / _MEGABYTE, "MB"),
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import transformers
 from families import check_forms_of_images, check_random_images, photographs, tensors
 from references import TRANSFORMERS_5, Oracle, check_accelerated, check_fallback, oracles
 
@@ -44,6 +45,21 @@ def test_without_padding(oracle: Oracle) -> None:
     processor = oracle.build(**OPTIONS["shrunk"], do_pad=False)
     check_accelerated(processor, photographs(), return_tensors=None)
     check_accelerated(processor, photographs()[0], return_tensors="np")
+
+
+@every_oracle
+def test_releases_that_always_pad(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """5.16 and before have do_pad among their options, unset, and do not listen to it."""
+    if not TRANSFORMERS_5:
+        pytest.skip("4.57 always pads")
+    computes = getattr(transformers, oracle.class_name)._preprocess
+
+    def always(self: Any, images: Any, **options: Any) -> Any:
+        return computes(self, images, **{**options, "do_pad": True})
+
+    monkeypatch.setattr(getattr(transformers, oracle.class_name), "_preprocess", always)
+    processor = oracle.build(**OPTIONS["shrunk"], do_pad=None)
+    check_accelerated(processor, photographs(), return_tensors="np")
 
 
 @every_oracle

@@ -63,6 +63,11 @@ TABLES = {
         spread(workload="blur", implementation=name, measure="speedup", against="halide-adams2019", value=value)
         for name, value in (("autosched", 1.3), ("halide-adams2019", 1.0))
     ],
+    "families": [
+        spread(family=family, workload="w1", implementation=ours, measure="speedup", against=theirs, value=5.0)
+        for family in ("siglip", "gemma3-pan-and-scan")
+        for ours, theirs in (("autosched", "hf-torchvision"), ("autosched-pil", "hf-pil"))
+    ],
     "endtoend": [
         spread(family="smolvlm-256m", workload="1920x1080", case=case, part=part, measure=measure, value=5.0)
         for case, part, measure in (

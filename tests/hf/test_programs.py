@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -19,6 +20,7 @@ import autosched
 
 transformers = pytest.importorskip("transformers")
 torch = pytest.importorskip("torch")
+datasets = pytest.importorskip("datasets")
 FIVE = int(transformers.__version__.split(".")[0]) >= 5
 
 
@@ -59,6 +61,22 @@ def test_data_loader(start: str) -> None:
     made = list(loader)
     assert all(accelerated for _, accelerated in made)
     assert [pixels.numpy().tobytes() for pixels, _ in made] == expected(range(10))
+
+
+def preprocess(example: dict[str, Any], processor: Any) -> dict[str, Any]:
+    pixels = processor(picture(example["index"]), return_tensors="np")["pixel_values"]
+    return {"bytes": pixels.tobytes(), "accelerated": processor.autosched_explain().accelerated, "process": os.getpid()}
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_datasets_map_with_two_processes() -> None:
+    fast = autosched.accelerate(processor())
+    rows = datasets.Dataset.from_dict({"index": list(range(10))})
+    # Nothing is taken from a cache of an earlier run.
+    made = rows.map(preprocess, fn_kwargs={"processor": fast}, num_proc=2, new_fingerprint=uuid.uuid4().hex)
+    assert all(made["accelerated"])
+    assert list(made["bytes"]) == expected(range(10))
+    assert len(set(made["process"])) == 2 and os.getpid() not in made["process"]
 
 
 def test_pool_of_eight_threads() -> None:

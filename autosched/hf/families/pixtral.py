@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 from autosched.hf.arguments import NotCoveredError
@@ -33,7 +36,7 @@ class PixtralFamily(Family):
         patch = arguments.get("patch_size")
         box = (patch, patch) if type(patch) is int and patch > 0 else arguments.box("patch_size")
         self.planner = Pixtral(arguments.preparation(), largest, box)
-        self.pads = arguments.flag("do_pad") or arguments.generation < 5
+        self.pads = arguments.flag("do_pad") or not _pads_on_demand(arguments.processor)
         self.slow = arguments.slow
 
     def outputs(self, batch: Batch) -> dict[str, Any]:
@@ -63,6 +66,16 @@ class PixtralFamily(Family):
         import torch
 
         return [torch.Size(size) for size in sizes]
+
+
+def _pads_on_demand(processor: Any) -> bool:
+    """Whether a processor listens to `do_pad`; those of 4.57 and of the first releases of 5 always pad."""
+    return "do_pad" in _parameters(getattr(type(processor), "_preprocess", None))
+
+
+@lru_cache(maxsize=16)
+def _parameters(function: Callable[..., Any] | None) -> frozenset[str]:
+    return frozenset() if function is None else frozenset(inspect.signature(function).parameters)
 
 
 SUPPORT: Final = supports("pixtral", "PixtralImageProcessor", PixtralFamily, ("_pad_for_batching", "pad"))
