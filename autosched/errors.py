@@ -39,6 +39,10 @@ class TuneError(AutoschedError):
     """A tuning run cannot start or go on."""
 
 
+class ClusterError(AutoschedError):
+    """Slurm does not take a job, or a job has failed."""
+
+
 class ArgumentError(AutoschedError, ValueError):
     """An argument of a library function has a value that the function cannot take."""
 

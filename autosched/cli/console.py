@@ -17,6 +17,11 @@ def err() -> Console:
     return Console(stderr=True, highlight=False)
 
 
+def say(message: str) -> None:
+    """Show a line of what goes on."""
+    err().print(message, soft_wrap=True, markup=False)
+
+
 def complain(message: str, status: int = 2) -> int:
     """Show a mistake in one red line; returns the exit status."""
     err().print(Text(f"error: {' '.join(message.split())}", style="red"), soft_wrap=True)

@@ -12,6 +12,7 @@ import typer
 from autosched.cli import ablate, bench, experiment, explain, list_kernels, matrix, merge, report, show, space, tune
 from autosched.cli.console import complain, warn
 from autosched.errors import AutoschedError, AutoschedWarning
+from autosched.signals import like_ctrl_c
 
 app = typer.Typer(
     name="autosched",
@@ -89,4 +90,5 @@ def _message(error: typer.TyperException) -> str:
 
 def main() -> NoReturn:
     """The entry point of the console script."""
+    like_ctrl_c()
     sys.exit(run())

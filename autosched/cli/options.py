@@ -31,6 +31,43 @@ Regime = Annotated[
     RegimeName, typer.Option("--regime", help="What is in the caches when the clock starts, and which pages are new.")
 ]
 
+# Of `autosched tune --slurm`; cli.slurm says what they mean.
+Slurm = Annotated[bool, typer.Option("--slurm", help="Tune on nodes of a Slurm cluster, each for itself alone.")]
+Partition = Annotated[
+    str | None,
+    typer.Option("--partition", help="Their partition. [default: the cluster's]", show_default=False),
+]
+Constraint = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--constraint",
+        "-C",
+        help="A feature of nodes that says which CPU they have; one job for each that is given.",
+        show_default=False,
+    ),
+]
+Nodes = Annotated[
+    int | None,
+    typer.Option("--nodes", "-N", help="Nodes of a job; more than one share a study in --storage.", show_default=False),
+]
+Account = Annotated[str | None, typer.Option("--account", help="The account of the jobs.", show_default=False)]
+TimeLimit = Annotated[
+    str | None,
+    typer.Option(
+        "--time-limit",
+        help="Of each job, which is requeued and goes on when it is over: 2h. [default: half as much again as the "
+        "budget, and 15 minutes]",
+        show_default=False,
+    ),
+]
+Sbatch = Annotated[
+    list[str] | None,
+    typer.Option("--sbatch", help="Another option of sbatch, NAME=VALUE; may be repeated.", show_default=False),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the job scripts and submit nothing.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Submit the jobs only; the same command waits for them later.")]
+LedgerFile = Annotated[Path | None, typer.Option("--ledger", hidden=True)]
+
 _UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|min|m|h)")
 

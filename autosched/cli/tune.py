@@ -2,20 +2,46 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autosched.cli.console import amount, complain, err, out, table, warn
-from autosched.cli.options import Images, Name, Preset, Regime, RegimeName, Sampler, Threads, duration, thread_count
+from autosched.cli.console import amount, complain, err, out, say, table, warn
+from autosched.cli.options import (
+    Account,
+    Constraint,
+    DryRun,
+    Images,
+    LedgerFile,
+    Name,
+    Nodes,
+    NoWait,
+    Partition,
+    Preset,
+    Regime,
+    RegimeName,
+    Sampler,
+    Sbatch,
+    Slurm,
+    Threads,
+    TimeLimit,
+    duration,
+    thread_count,
+)
+from autosched.cli.passing import passed_on, refuse_cluster_options
 from autosched.errors import ArgumentError, RecordError
 
 if TYPE_CHECKING:
     from autosched.cli.samples import Sampled
     from autosched.records import Record
     from autosched.tune import Progress, Result
+    from autosched.tune.ledger import Found, Ledger
     from autosched.vlm.registry import KernelFamily
 
 #: Noise, as a fraction, from which on the user is told.
@@ -23,9 +49,14 @@ NOISY = 0.1
 #: Share of a time budget in which the schedules of several workloads are compared, and the seconds of each workload
 #: where there is none.
 COMPARE, COMPARE_SECONDS = 0.1, 5.0
+#: Seconds that a node of a job waits for another one to leave its study: of a job that was killed, or of its node.
+PATIENCE = 300.0
+#: Minutes of a job whose search has no time budget.
+LONG = 60
 
 
 def tune(
+    context: typer.Context,
     name: Name,
     trials: Annotated[
         int | None,
@@ -69,18 +100,30 @@ def tune(
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Write records to this directory.", show_default=False)
     ] = None,
+    slurm: Slurm = False,
+    partition: Partition = None,
+    constraint: Constraint = None,
+    nodes: Nodes = None,
+    account: Account = None,
+    time_limit: TimeLimit = None,
+    sbatch: Sbatch = None,
+    dry_run: DryRun = False,
+    no_wait: NoWait = False,
+    ledger: LedgerFile = None,
 ) -> None:
     """Search for the fastest schedule of a kernel on this machine and record it.
 
     Every candidate is checked bit for bit before it is timed. A run that is stopped goes on where it ended when it is
     started again. After several workloads the best schedules of each are timed on all, and the fewest that serve all of
-    them are what is recorded.
+    them are what is recorded. With --slurm all of this is done on nodes of a cluster.
     """  # fmt: skip
-    from autosched.cli.samples import choose, sample, space_of
+    from autosched.cli.samples import choose, load_images, sample, space_of
     from autosched.records import write
     from autosched.records.store import user_directory
     from autosched.tune import PRESETS, Budget, Interrupted, Method, Task
     from autosched.tune import tune as search
+    from autosched.tune.covering import finalists
+    from autosched.tune.ledger import Found, Ledger
     from autosched.vlm.lookup import neighbours
     from autosched.vlm.registry import get
 
@@ -91,32 +134,71 @@ def tune(
         seconds = PRESETS[preset.value].seconds
     method = Method(sampler, regime, PRESETS[preset.value], seed)
     count = thread_count(threads)
+    if not slurm:
+        refuse_cluster_options(context)
     family = get(name)
     file = space_of(family)
     specs = choose(file, workload or [], images)
-    directory = _writable(out_dir or user_directory())
+    directory = out_dir or user_directory()
+    if not dry_run:
+        _writable(directory)
+    if slurm:
+        from autosched.cli.slurm import show, tune_there
+        from autosched.cli.slurm_request import Request
+        from autosched.slurm import Cluster
+        from autosched.slurm.cluster import options
+
+        if images is not None:
+            load_images(images)  # what is wrong with them is better said now than by a job
+        limit = None if time_limit is None else duration(time_limit, "--time-limit")
+        cluster = Cluster(
+            partition,
+            tuple(constraint or ()),
+            1 if nodes is None else nodes,
+            account,
+            _minutes(seconds, limit),
+            options(sbatch or []),
+        )
+        request = Request(name, passed_on(context), cluster, storage, directory.resolve())
+        if dry_run:
+            show(request)
+        else:
+            tune_there(request, wait=not no_wait)
+        return
     pipeline = family.pipeline()
     searching = None if seconds is None else seconds * (1 - COMPARE * (len(specs) > 1))
-    found: list[tuple[Sampled, Result]] = []
+    book = Ledger(ledger)
+    found: list[tuple[Sampled, Found]] = []
     for i, spec in enumerate(specs):
         sampled = sample(family, spec, images)
+        before = book.entry(spec.name)
+        if before.found is not None:
+            say(f"{name}, {spec.name}: done before")
+            found.append((sampled, before.found))
+            continue
         schedules = {label: make(sampled.bucket) for label, make in family.schedules.items()}
         seeds = neighbours(pipeline, sampled.bucket, count)
         task = Task(pipeline, file.space, sampled.workload, schedules, sampled.bucket, seeds)
         share = None if searching is None else searching / len(specs)
-        budget = Budget(trials, share)
+        budget = Budget(trials, share, before.seconds)
         title = f"{name}, bucket {sampled.bucket.name}, {sampled.workload.name}"
         place = f"[{i + 1}/{len(specs)}] " if len(specs) > 1 else ""
         try:
             with _Display(place + title, budget.trials, share) as display:
-                result = search(task, budget, threads=count, report=display.update, method=method, storage=storage)
+                report = _noted(display.update, book, spec.name)
+                run = partial(search, task, budget, threads=count, report=report, method=method, storage=storage)
+                result = _patiently(run, PATIENCE if ledger is not None else 0.0)
         except Interrupted as stop:
+            if ledger is not None:
+                say(str(stop))  # the job says what comes next
+                raise typer.Exit(130) from None
             complain(f"{stop}; the same command goes on from there, and with --trials {max(stop.trials, 1)} it "
                      "records the best so far", 130)  # fmt: skip
             raise typer.Exit(130) from None
         (path,) = write([result.record], pipeline.name, directory)
+        found.append((sampled, Found(result.record, finalists({sampled.workload.name: result}))))
+        book.finish(spec.name, found[-1][1])
         _report(title, result, path, method.sampler)
-        found.append((sampled, result))
     if len(found) > 1:
         left = COMPARE_SECONDS * len(found) if seconds is None else COMPARE * seconds / 2  # the rest is for preparing
         _compare(family, found, count, left, method.regime, directory)
@@ -124,7 +206,7 @@ def tune(
 
 def _compare(
     family: KernelFamily,
-    found: list[tuple[Sampled, Result]],
+    found: list[tuple[Sampled, Found]],
     threads: int,
     seconds: float,
     regime: RegimeName,
@@ -133,19 +215,48 @@ def _compare(
     """Time the best of each search on all workloads, and record the fewest that serve them all."""
     from autosched.cli.matrix import compare
     from autosched.records import write
-    from autosched.tune.covering import finalists
 
     records: dict[str, list[Record]] = {}
-    for sampled, result in found:
-        records.setdefault(sampled.bucket.name, []).append(result.record)
-    schedules = finalists({sampled.workload.name: result for sampled, result in found})
+    for sampled, one in found:
+        records.setdefault(sampled.bucket.name, []).append(one.record)
+    schedules = {label: schedule for _, one in found for label, schedule in one.schedules.items()}
     out().print(f"{family.name}, all workloads:")
     covered = compare(family, [sampled for sampled, _ in found], schedules, records, threads, seconds, regime)
     (path,) = write(covered, family.pipeline().name, directory)
     out().print(f"written to {path}", soft_wrap=True)
 
 
-def _writable(directory: Path) -> Path:
+def _minutes(seconds: float | None, limit: float | None) -> int:
+    """The limit of a job: what was given, or enough for a search of so many seconds and what comes with it."""
+    if limit is not None:
+        return math.ceil(limit / 60)
+    return LONG if seconds is None else math.ceil(1.5 * seconds / 60) + 15
+
+
+def _noted(update: Callable[[Progress], None], book: Ledger, workload: str) -> Callable[[Progress], None]:
+    def report(progress: Progress) -> None:
+        update(progress)
+        book.note(workload, progress.elapsed, progress.trials, progress.best_speedup)
+
+    return report
+
+
+def _patiently(search: Callable[[], Result], patience: float) -> Result:
+    """The result of a search, begun again for so many seconds while another process works on its study."""
+    from autosched.tune.place import BusyError
+
+    end = time.monotonic() + patience
+    while True:
+        try:
+            return search()
+        except BusyError as error:
+            if time.monotonic() > end:
+                raise
+            warn(f"{error}; waiting for it to end")
+            time.sleep(5.0)
+
+
+def _writable(directory: Path) -> None:
     """Try it now: after the search would be too late."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -155,7 +266,6 @@ def _writable(directory: Path) -> Path:
         raise RecordError(
             f"records cannot be written to {directory}: {error.strerror or error}; choose another place with --out DIR"
         ) from None
-    return directory
 
 
 class _Display:

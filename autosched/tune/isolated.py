@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -26,6 +26,7 @@ import psutil
 
 from autosched.errors import TuneError
 from autosched.schedule import Schedule
+from autosched.signals import ENDINGS
 from autosched.tune.bench import Job, Ready
 from autosched.tune.candidate import CandidateError, Kind
 from autosched.tune.footprint import available
@@ -127,14 +128,15 @@ class IsolatedBench:
         with (self.directory / STDERR).open("wb") as stderr:
             cpus = cpus_to_pin(self.job.threads)
             numbers = f"{theirs.fileno()}, {str(self.directory)!r}, {os.getpid()}, {self.memory}, {cpus!r}"
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM.format(path=sys.path, arguments=numbers)],
-                stdin=subprocess.DEVNULL,
-                stdout=stderr,
-                stderr=stderr,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,  # Ctrl-C is for the search to handle, and what it starts dies with it
-            )
+            with _blocked():
+                self._process = subprocess.Popen(
+                    [sys.executable, "-c", _PROGRAM.format(path=sys.path, arguments=numbers)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=stderr,
+                    stderr=stderr,
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,  # Ctrl-C is for the search to handle, and what it starts dies with it
+                )
         theirs.close()
         self._connection = ours
         self.started += 1
@@ -214,6 +216,19 @@ class IsolatedBench:
         if self._connection is not None:
             self._connection.close()
         self._process = self._connection = None
+
+
+@contextlib.contextmanager
+def _blocked() -> Iterator[None]:
+    """What is started here never gets the signals of batch systems, which are sent to every process of a job.
+
+    They are for the search to handle; a candidate that they ended would be taken for one that crashes.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _sweep() -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
+import psutil
 import sqlalchemy
 from filelock import FileLock, Timeout
 from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
@@ -32,6 +33,12 @@ from autosched.errors import TuneError
 VARIABLE = "AUTOSCHED_STATE_DIR"
 #: First key of all advisory locks of autosched, and the second of the one for opening.
 _SPACE, _OPENING = 0x61757473, 0
+#: File systems that other machines may write to as well.
+NETWORKED = {"nfs", "nfs4", "lustre", "gpfs", "beegfs", "ceph", "cifs", "smb3", "afs", "panfs", "pvfs2", "fuse.sshfs"}
+
+
+class BusyError(TuneError):
+    """Another process works on the study."""
 
 
 def state_directory() -> Path:
@@ -70,12 +77,20 @@ def open_place(file: str, name: str, directory: Path | None, url: str | None) ->
         return _sqlite(study_file(file, directory), name)
     if url == "memory:":
         return Place(InMemoryStorage(), url, False, 0, lambda _: False, lambda: None)
+    parsed = checked(url)
+    if parsed.drivername == "sqlite":
+        return _sqlite(Path(parsed.database or ""), name)
+    return _postgresql(parsed)
+
+
+def checked(url: str) -> sqlalchemy.URL:
+    """The URL of a storage that can be used as far as it says itself. Raises TuneError; nothing is connected to."""
     try:
         parsed = make_url(url)
     except ArgumentError:
         raise TuneError(f"storage {url!r} is not a URL; write postgresql://user@host/database") from None
     if parsed.drivername == "sqlite" and parsed.database:
-        return _sqlite(Path(parsed.database), name)
+        return parsed
     if parsed.drivername not in ("postgresql", "postgresql+psycopg"):
         raise TuneError(
             f"storage {parsed.render_as_string()} is not supported; use postgresql://user@host/database, which many "
@@ -83,17 +98,45 @@ def open_place(file: str, name: str, directory: Path | None, url: str | None) ->
         )
     if find_spec("psycopg") is None:
         raise TuneError("PostgreSQL needs psycopg; install it: pip install 'autosched[postgresql]'")
-    return _postgresql(parsed.set(drivername="postgresql+psycopg"))
+    return parsed.set(drivername="postgresql+psycopg")
+
+
+def unreachable(url: str) -> str:
+    """Why a database cannot be connected to from here; empty where it can, and for SQLite. Raises TuneError."""
+    parsed = checked(url)
+    if parsed.drivername == "sqlite":
+        return ""
+    engine = sqlalchemy.create_engine(parsed, poolclass=sqlalchemy.NullPool, connect_args={"connect_timeout": 5})
+    try:
+        engine.connect().close()
+    except SQLAlchemyError as error:
+        return str(unusable(_shown(parsed), error))
+    return ""
+
+
+def _shown(url: sqlalchemy.URL) -> str:
+    """A URL of PostgreSQL without password, for messages."""
+    return url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
+
+
+def networked(path: Path) -> bool:
+    """Whether `path` is on a file system that other machines may write to as well."""
+    parents = {str(p) for p in (path.resolve(), *path.resolve().parents)}
+    mounts = [m for m in psutil.disk_partitions(all=True) if m.mountpoint in parents]
+    return bool(mounts) and max(mounts, key=lambda m: len(m.mountpoint)).fstype.lower() in NETWORKED
 
 
 def _sqlite(path: Path, name: str) -> Place:
-    """SQLite with a write-ahead log: a killed process loses nothing, and a trial costs milliseconds on a busy disk."""
+    """SQLite with a write-ahead log: a killed process loses nothing, and a trial costs milliseconds on a busy disk.
+
+    The log is memory that processes of one machine share, so on a file system of many machines there is none.
+    """
     lock = FileLock(path.parent / f".{sha256(f'{path.name} {name}'.encode()).hexdigest()[:16]}.lock", timeout=0)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
-        raise TuneError(f"another tuner works on this study ({name} in {path}); wait for it, or end it") from None
+        raise BusyError(f"another tuner works on this study ({name} in {path}); wait for it, or end it") from None
     except OSError as error:
         raise TuneError(
             f"studies cannot be kept in {path.parent}: {error.strerror or error}; set {VARIABLE} to a directory that "
@@ -105,9 +148,11 @@ def _sqlite(path: Path, name: str) -> Place:
         lock.release()
         raise unusable(str(path), error) from None
 
+    settings = ("journal_mode=DELETE",) if networked(path) else ("journal_mode=WAL", "synchronous=NORMAL")
+
     def configure(connection: Any, _: Any) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
+        for setting in settings:
+            connection.execute(f"PRAGMA {setting}")
 
     event.listen(storage.engine, "connect", configure)
     storage.engine.dispose()  # connections from here on are configured
@@ -121,7 +166,7 @@ def _sqlite(path: Path, name: str) -> Place:
 
 
 def _postgresql(url: sqlalchemy.URL) -> Place:
-    where = url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
+    where = _shown(url)
     owner = secrets.randbits(31)
     try:
         own = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool, isolation_level="AUTOCOMMIT")

@@ -232,7 +232,7 @@ class _Run:
                     return
 
     def elapsed(self) -> float:
-        return time.monotonic() - self.begin
+        return self.budget.spent + time.monotonic() - self.begin
 
     def attempt(self, schedule: Schedule, study: Study, label: str) -> Outcome:
         """Prepare a candidate and race it against the best so far, which it replaces where it is faster."""

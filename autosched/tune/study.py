@@ -117,6 +117,7 @@ class Study:
         self.trials: list[Trial] = []
         self._seen: dict[str, Trial] = {}
         self._points: set[str] = set()
+        self._elsewhere: set[str] = set()
         self._numbers: set[int] = set()
         self._open: dict[int, optuna.Trial] = {}
         try:
@@ -229,10 +230,13 @@ class Study:
             self._study.enqueue_trial(parameters(self.space, point), skip_if_exists=True)
 
     def propose(self) -> Proposal | None:
-        """The next point whose schedule has no outcome yet; None where every point has been seen."""
+        """The next point whose schedule has no outcome yet; None where every point has been seen.
+
+        Points that other tuners work on meanwhile are theirs.
+        """
         if self.place.shared:
             self.refresh()
-        while len(self._points) < self.space.count():
+        while len(self._points | self._elsewhere) < self.space.count():
             drawn = self.sampler in DRAWN or len(self._points) < self._startup
             if (self._repeats >= PATIENCE or drawn) and not self._waiting():
                 fresh = self._unseen()
@@ -245,6 +249,11 @@ class Study:
             schedule = self.space.schedule(point)
             self._open[trial.number] = trial
             proposal = Proposal(trial.number, point, schedule)
+            if self._taken(trial):
+                self._study.tell(self._open.pop(trial.number), state=TrialState.FAIL)
+                self._elsewhere.add(_text(point))
+                self._repeats += 1
+                continue
             known = self.known(schedule)
             if known is None:
                 self._repeats = 0
@@ -256,18 +265,27 @@ class Study:
             self.finish(proposal, again)
         return None
 
+    def _taken(self, trial: optuna.Trial) -> bool:
+        """Whether another tuner, who is alive, works on the point of `trial` since earlier."""
+        if not self.place.shared:
+            return False
+        running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        same = [t for t in running if t.number < trial.number and t.params == trial.params]
+        return any(self.place.alive(t.user_attrs.get(OWNER, 0)) for t in same if t.number not in self._open)
+
     def _waiting(self) -> bool:
         """Whether points are enqueued."""
         return bool(self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
 
     def _unseen(self) -> dict[str, Value] | None:
+        known = self._points | self._elsewhere
         if self.sampler == "brute":
-            return next((p for p in self._walk if _text(p) not in self._points), None)
+            return next((p for p in self._walk if _text(p) not in known), None)
         if self.space.count() <= LISTED:
-            left = [p for p in self.space.points() if _text(p) not in self._points]
+            left = [p for p in self.space.points() if _text(p) not in known]
             return self._rng.choice(left) if left else None
         drawn = (self.space.sample(self._rng) for _ in range(1000))
-        return next((p for p in drawn if _text(p) not in self._points), None)
+        return next((p for p in drawn if _text(p) not in known), None)
 
     def finish(self, proposal: Proposal, outcome: Outcome) -> Trial:
         """Record what became of a proposal."""

@@ -43,10 +43,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Budget:
-    """When a run ends: so many schedules timed, by all runs of a study together, or so many seconds of this run."""
+    """When a run ends: so many schedules timed, by all runs of a study together, or so many seconds of this run.
+
+    `spent` seconds count as gone when it starts: where it continues a run that was killed.
+    """
 
     trials: int | None = None
     seconds: float | None = 120.0
+    spent: float = 0.0
 
     def __post_init__(self) -> None:
         if self.trials is not None and self.trials < 1:

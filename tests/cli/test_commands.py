@@ -143,8 +143,9 @@ def test_broken_records_are_warned_of_and_repaired(autosched: Command, places: P
     assert autosched("list").err == ""
 
 
-def test_ctrl_c_and_resume(autosched: Command, places: Path) -> None:
-    """A real SIGINT in the middle of a search: status 130, one line, and the next run goes on."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "batch system"])
+def test_ctrl_c_and_resume(autosched: Command, places: Path, number: signal.Signals) -> None:
+    """A real signal in the middle of a search: status 130, one line, and the next run goes on."""
     program = (
         "import signal, sys\n"
         # tests that run in the background inherit a SIGINT that is ignored
@@ -166,7 +167,7 @@ def test_ctrl_c_and_resume(autosched: Command, places: Path) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and trials_in(database) < 5 and process.poll() is None:
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     last = [line for line in err.splitlines() if line.startswith("error:")]

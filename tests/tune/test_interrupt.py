@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from autosched.signals import ENDINGS, like_ctrl_c
 from autosched.tune.interrupt import Interruption
 
 
@@ -43,6 +44,28 @@ def test_the_second_does_not() -> None:
             interrupt()
     with pytest.raises(KeyboardInterrupt):
         interrupt()
+
+
+@pytest.mark.parametrize("number", ENDINGS, ids=[s.name for s in ENDINGS])
+def test_signals_of_batch_systems_wait_too(number: signal.Signals) -> None:
+    """However often they come; a Ctrl-C after them is still the first."""
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        like_ctrl_c()
+        with Interruption() as interruption:
+            for sent in (number, number, signal.SIGINT):
+                os.kill(os.getpid(), sent)
+                for _ in range(1000):
+                    pass
+            with pytest.raises(KeyboardInterrupt):
+                interruption.check()
+        assert signal.getsignal(number) is signal.default_int_handler
+        signal.signal(number, signal.SIG_IGN)
+        like_ctrl_c()
+        with Interruption():
+            assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
 
 
 def test_other_handlers_and_threads_are_left_alone() -> None:

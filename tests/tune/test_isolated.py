@@ -18,6 +18,7 @@ import pytest
 
 from autosched.errors import TuneError
 from autosched.schedule import Schedule
+from autosched.signals import ENDINGS
 from autosched.tune import Budget, Task, isolated, run, tune
 from autosched.tune.bench import Job, LocalBench
 from autosched.tune.candidate import CandidateError
@@ -95,6 +96,15 @@ def test_memory_is_counted(bench: IsolatedBench) -> None:
         assert two.prepare(strips).memory == 2 * held
     finally:
         two.close()
+
+
+def test_signals_of_batch_systems_are_for_the_search(bench: IsolatedBench) -> None:
+    """Slurm sends them to every process of a job; a candidate is not taken for one that crashes."""
+    ready = bench.prepare(Schedule())
+    (worker,) = (p for p in psutil.Process().children() if "autosched.tune.worker" in " ".join(p.cmdline()))
+    for number in ENDINGS:
+        worker.send_signal(number)
+        assert bench.seconds(ready) > 0
 
 
 def test_who_failed_is_said(bench: IsolatedBench) -> None:

@@ -214,6 +214,14 @@ def test_unknown_methods() -> None:
     assert preset("quick").search(100.0) == pytest.approx(65.0)
 
 
+def test_time_that_was_spent_before(tmp_path: Path) -> None:
+    """A run that continues one that was killed has what that left: no search here, but a final and a record."""
+    seen: list[Progress] = []
+    result = tune(task(), Budget(None, 100.0, spent=99.0), threads=1, directory=tmp_path, report=seen.append)
+    assert {p.stage for p in seen} <= {"check", "search", "simplify", "final"} and seen[0].elapsed >= 99
+    assert not [t for t in result.trials if t.point is not None and not t.name]
+
+
 def test_time_budget(tmp_path: Path) -> None:
     result = tune(task(), Budget(seconds=0.01), threads=1, directory=tmp_path)
     assert [t.name for t in result.trials] == ["default", "v1", "v3"]  # those are always timed

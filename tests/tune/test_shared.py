@@ -23,7 +23,7 @@ from autosched.tune import place, study
 from autosched.tune.bench import Ready
 from autosched.tune.candidate import schedule_id
 from autosched.tune.place import open_place
-from autosched.tune.space import Space
+from autosched.tune.space import Knob, Ref, Space, Template
 from autosched.tune.study import Outcome, Study
 
 pytest.importorskip("psycopg")
@@ -109,6 +109,26 @@ def test_the_living_are_left_alone(url: str) -> None:
     again = open_place("p", "n", None, url)
     assert not again.alive(first.place.owner)
     again.close()
+
+
+def test_no_point_is_tried_twice_at_once(url: str) -> None:
+    """What one tuner works on is not proposed to another, until it is known to have died with it."""
+    space = Space(
+        "s", (Knob("lanes", (2, 4), 2),), (), (Template("f", "vectorize", (("var", "x"), ("lanes", Ref("lanes")))),)
+    )
+    with Study("p", "n", space, storage=url) as first, Study("p", "n", space, storage=url) as second:
+        point = {"lanes": 4}
+        first.enqueue(point)
+        mine = first.propose()
+        assert mine is not None and mine.point == point
+        second._study.enqueue_trial({"lanes": 1})  # the index of 4
+        theirs = second.propose()
+        assert theirs is not None and theirs.point == {"lanes": 2}
+        second.finish(theirs, Outcome("ok", 0.5))
+        assert second.propose() is None
+    with Study("p", "n", space, storage=url) as third:
+        left = third.propose()
+        assert left is not None and left.point == point
 
 
 def test_a_server_that_goes_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

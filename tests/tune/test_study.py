@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import optuna
 import pytest
 
 from autosched.errors import TuneError
 from autosched.schedule import Schedule
+from autosched.tune import place
 from autosched.tune.candidate import Kind
 from autosched.tune.constraints import Condition
-from autosched.tune.place import state_directory
+from autosched.tune.place import networked, open_place, state_directory
 from autosched.tune.space import Knob, Ref, Space, Template
 from autosched.tune.study import Outcome, Study
 
@@ -154,3 +157,21 @@ def test_state_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     assert state_directory() == tmp_path / "studies"
     monkeypatch.delenv("AUTOSCHED_STATE_DIR")
     assert "autosched" in str(state_directory())
+
+
+def test_file_systems_of_many_machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There a study keeps its journal in a file: a write-ahead log is memory of one machine."""
+
+    def mode() -> str:
+        opened = open_place("p", "n", tmp_path / "home" / "me", None)
+        opened.storage.get_all_studies()
+        opened.close()
+        with sqlite3.connect(opened.where) as connection:
+            return str(connection.execute("pragma journal_mode").fetchone()[0])
+
+    mounts = [("/", "ext4"), (str(tmp_path / "home"), "nfs4"), (str(tmp_path / "home/me/scratch"), "xfs")]
+    assert not networked(tmp_path / "home" / "me") and mode() == "wal"
+    partitions = [SimpleNamespace(mountpoint=m, fstype=f) for m, f in mounts]
+    monkeypatch.setattr(place.psutil, "disk_partitions", lambda **_: partitions)
+    assert networked(tmp_path / "home" / "me") and not networked(tmp_path / "home/me/scratch/x")
+    assert mode() == "delete"
