@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import re
 import subprocess
@@ -15,6 +16,7 @@ from autosched.cli import job as job_module
 from autosched.cli.job import TuneJob, ledger_file, records_folder
 from autosched.cli.passing import passed_on
 from autosched.errors import ArgumentError
+from autosched.records import read
 from autosched.slurm import submission
 from autosched.slurm.cluster import Cluster, options
 from autosched.slurm.states import State, query
@@ -83,19 +85,31 @@ def test_flags_are_passed_on_too() -> None:
     assert seen == [("tune", "x", "--no-fast", "--warm"), ("tune", "x")]
 
 
-def test_what_a_node_runs(autosched: Command, places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The job as it is pickled tunes into its folder; started again it has nothing left to do."""
+def test_what_a_node_runs(autosched: Command, places: Path, monkeypatch: pytest.MonkeyPatch,
+                          capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    """The job as it is pickled tunes into its folder; started again it goes on where it was, to the same end."""
     monkeypatch.setattr(job_module, "requeued", lambda work, folder: work())
+    monkeypatch.setattr("autosched.cli.tune.COMPARE_SECONDS", 0.05)
     work = places / "work"
-    job = pickle.loads(pickle.dumps(TuneJob(("tune", NAME, "--trials", "4", "-t", "1"), work, places / "cluster")))
+    arguments = ("tune", NAME, "--trials", "4", "-t", "1", "-w", "small", "-w", "large")
+    job = pickle.loads(pickle.dumps(TuneJob(arguments, work, places / "cluster")))
     assert job.checkpoint().function == job
     job()
-    assert len(list(records_folder(work).rglob("*.json"))) == 1 and ledger_file(work, 0).exists()
-    assert list((places / "cluster").rglob("studies/blur-test.db"))
+    first = capsys.readouterr().out
+    assert first.count("schedules timed") == 2 and "all workloads:" in first
+    (file,) = records_folder(work).rglob("*.json")
+    assert [r.search.trials for r in read(file)] == [4, 4]
     (study,) = (places / "cluster").rglob("studies/blur-test.db")
-    before = study.stat().st_mtime_ns
+    book = json.loads(ledger_file(work, 0).read_text())
+    del book["large"]
+    ledger_file(work, 0).write_text(json.dumps(book))
+    before = dict(book["small"])
     job()
-    assert study.stat().st_mtime_ns == before
+    said = capsys.readouterr()
+    assert f"{NAME}, small: done before" in said.err and said.out.count("schedules timed (4 before)") == 1
+    assert "all workloads:" in said.out and len(read(file)) == 2
+    assert json.loads(ledger_file(work, 0).read_text())["small"] == before
+    assert study.exists()
     with pytest.raises(SystemExit) as ended:
         TuneJob(("tune", "nothing"), work, places / "cluster")()
     assert ended.value.code == 2
