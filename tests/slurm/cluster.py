@@ -77,6 +77,12 @@ class Slurm:
         """What Slurm says of a job, by field."""
         return dict(re.findall(r"(\w+)=(\S*)", self.ask("scontrol", "--oneliner", "show", "job", id_)))
 
+    def clear(self) -> None:
+        """Cancel all jobs and wait until both nodes are idle."""
+        self.ask("scancel", "--user", getpass.getuser())
+        until(lambda: not self.ask("squeue", "--noheader"), "no jobs are left")
+        until(lambda: _idle(self), "both nodes are idle")
+
     def node(self, name: str) -> None:
         """Start the daemon of a node."""
         self.nodes[name] = self._start(["slurmd", "-D", "-N", name], name)
@@ -100,7 +106,7 @@ def until(true: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
 
 @contextmanager
 def slurm() -> Iterator[Slurm]:
-    """Two idle nodes; jobs that are left at the end are cancelled."""
+    """Two idle nodes."""
     munged = needed("munged", "munge", "usr/sbin")
     as_root = os.getuid() == 0
     folder = Path(tempfile.mkdtemp(prefix="autosched-slurm-"))
@@ -133,8 +139,6 @@ def slurm() -> Iterator[Slurm]:
             made.node(node)
         until(lambda: _idle(made), f"both nodes are idle ({folder}/*.log)")
         yield made
-        subprocess.run(["scancel", "--user", getpass.getuser()], check=False, env={**os.environ, **made.environment})
-        until(lambda: not made.ask("squeue", "--noheader"), "no jobs are left")
     finally:
         for process in (*made.nodes.values(), *reversed(running)):
             process.terminate()

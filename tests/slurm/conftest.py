@@ -22,7 +22,8 @@ def cluster() -> Iterator[Slurm]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, cluster: Slurm) -> Desk:
+def desk(tmp_path: Path, cluster: Slurm) -> Iterator[Desk]:
+    """Nothing that it has started is left at the end of a test, whatever became of that."""
     (tmp_path / "spaces").mkdir()
     (tmp_path / "spaces" / "blur-test.toml").write_text(blur_family.SPACE)
     path = [str(TESTS / "slurm" / "node"), str(TESTS), *sys.path]
@@ -40,4 +41,8 @@ def desk(tmp_path: Path, cluster: Slurm) -> Desk:
         },
     )
     made.trials.touch()
-    return made
+    yield made
+    for process in made.started:
+        process.kill()
+        process.wait()
+    cluster.clear()

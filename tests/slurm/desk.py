@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cluster import until
@@ -33,6 +33,7 @@ class Desk:
 
     folder: Path
     environment: dict[str, str]
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def trials(self) -> Path:
@@ -56,6 +57,7 @@ class Desk:
                 [*command, "--threads", "1", "--out", str(self.folder / "tuned"), *arguments],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, **self.environment},
             )  # fmt: skip
+        self.started.append(process)
         return Running(process, log)
 
     def hold(self, trials: int) -> None:
