@@ -12,10 +12,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tune"))
 
@@ -86,6 +88,15 @@ class Slurm:
     def node(self, name: str) -> None:
         """Start the daemon of a node."""
         self.nodes[name] = self._start(["slurmd", "-D", "-N", name], name)
+
+    def fail(self, name: str, process: int) -> None:
+        """What is seen of a node that loses its power: its daemon and all of the step that `process` is in are gone."""
+        tuner = psutil.Process(process)
+        self.nodes[name].kill()
+        self.nodes[name].wait()
+        for one in (*(p for p in tuner.parents() if p.name() == "slurmstepd"), *tuner.children(), tuner):
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
 
     def _start(self, command: list[str], name: str, **who: Any) -> subprocess.Popen[bytes]:
         with (self.folder / f"{name}.log").open("a") as log:

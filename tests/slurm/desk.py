@@ -48,6 +48,11 @@ class Desk:
         """The processes that have tuned, in the order of their starts."""
         return [int(line.split()[1]) for line in self.trials.read_text().splitlines() if line.startswith("tuner")]
 
+    def tuner_on(self, node: str) -> int:
+        """The process that has started last on a node."""
+        lines = [line.split() for line in self.trials.read_text().splitlines() if line.startswith("tuner")]
+        return int([line[1] for line in lines if line[2] == node][-1])
+
     def start(self, *arguments: str) -> Running:
         """`autosched tune blur-test --slurm` with more arguments."""
         log = self.folder / f"said-{len(list(self.folder.glob('said-*')))}"

@@ -120,7 +120,7 @@ def test_preempted_then_cancelled(desk: Desk, cluster: Slurm) -> None:
 
 
 def test_nodes_share_a_study_and_one_of_them_fails(desk: Desk, cluster: Slurm) -> None:
-    """Two nodes on one PostgreSQL; the daemon of one is killed: the job starts again on both, nothing is lost."""
+    """Two nodes on one PostgreSQL; one loses its power: the job starts again on both, nothing is lost."""
     pytest.importorskip("psycopg")
     desk.hold(5)
     with folder_of_nobody("autosched-postgresql-") as folder, postgresql(folder) as url:
@@ -128,8 +128,7 @@ def test_nodes_share_a_study_and_one_of_them_fails(desk: Desk, cluster: Slurm) -
         id_ = job_of(running)
         assert "the nodes differ in their features (lake,fast; zen,fast)" in running.said()
         desk.held(0), desk.held(1)
-        cluster.nodes["node2"].kill()
-        cluster.nodes["node2"].wait()
+        cluster.fail("node2", desk.tuner_on("node2"))
         try:
             until(lambda: cluster.job(id_)["Restarts"] == "1", "the job is requeued")
         finally:

@@ -61,7 +61,7 @@ def _register() -> None:
 
     Study.finish = logged  # type: ignore[method-assign]
     if "SLURM_JOB_ID" in os.environ:
-        _write(f"tuner {os.getpid()}")
+        _write(f"tuner {os.getpid()} {os.environ['SLURMD_NODENAME']}")
     else:
         from autosched.cli import slurm_results
 
