@@ -110,7 +110,7 @@ def test_report(autosched: Command, places: Path) -> None:
     for part in ("answered by: exact", "best so far", ">Importance of knobs</h2>", "def stage_", "autosched ablate"):
         assert part in text, part
     assert "src=" not in text and "<script" not in text and "<link" not in text
-    assert text.count("<svg") == 2 and "`autosched tune blur-test` on several workloads makes it" in text
+    assert text.count("<svg") == 2 and "<code>autosched tune blur-test</code> on several workloads makes it" in text
     assert "no schedule that was timed" in text.lower() and "trial" in text[text.index("Time and memory") :]
     autosched("ablate", NAME, "-t", "1", "-k", "lanes", "--time-budget", "50ms", "--out", str(places))
     autosched("report", NAME, "-t", "1", "--out", str(path), "--ablation", str(places))
