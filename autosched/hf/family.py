@@ -155,6 +155,7 @@ class Family(ABC):
         samples: whether the lengths of samples are among the outputs.
         bands: whether images may come as `Bands`, which saves copying large ones of Pillow's.
         slow_converts: whether the slow processors of 4.57 convert images to RGB before they resize them.
+        slow_channels: the numbers of channels that the slow processors of 4.57 look for when they guess a layout.
     """
 
     summary: str
@@ -162,6 +163,7 @@ class Family(ABC):
     samples: ClassVar[bool] = False
     bands: ClassVar[bool] = False
     slow_converts: ClassVar[bool] = True
+    slow_channels: ClassVar[tuple[int, ...]] = (1, CHANNELS)
 
     @abstractmethod
     def __init__(self, arguments: Arguments) -> None: ...

@@ -195,7 +195,7 @@ class Fast4(FamilyDropIn):
     _autosched_generation = 4
 
     def _preprocess_image_like_inputs(self, images: Any, *args: Any, **kwargs: Any) -> Any:
-        if images is not None:
+        if images is not None and not self._autosched_family.nested:  # the nested ones know no addresses
             images = self.fetch_images(images)  # type: ignore[attr-defined]
         try:
             if images is None or kwargs.get("videos") is not None:
@@ -280,7 +280,7 @@ def slow_pixels(image: Any, convert: bool, family: type[Family]) -> Source:
         image = convert_to_rgb(image)
     if not (is_plain(image) or (is_pil(image) and image.mode == "RGB")):
         raise NotCoveredError(f"{describe(image)} is not plain RGB")
-    if is_pil(image) and image.height in (1, CHANNELS):
+    if is_pil(image) and image.height in family.slow_channels:
         # The slow processor guesses the layout of PIL images too, and takes these rows for channels.
         raise NotCoveredError(f"the image has {image.height} rows, which are read as channels")
     return _pixels(image, family)

@@ -19,6 +19,7 @@ class Idefics3Family(Family):
     summary = "Idefics3 tiles"
     nested = True
     slow_converts = False
+    slow_channels = (1, CHANNELS, 4)
 
     def __init__(self, arguments: Arguments) -> None:
         if arguments.generation < 5 and not arguments.slow:
