@@ -48,6 +48,8 @@ from autosched.lower.wrapping import exact
 SIGNATURE = "int64(int64[::1], int64, int64)"
 #: What a stage returns where it cannot get scratch memory; 0 is success, and a Require has a number from 1 on.
 NO_MEMORY = -1
+#: Bytes between where one buffer begins in its first page and where the next does in its own; whole lines.
+_STAGGER, _PAGE = 13 * 64, 4096
 _SYMBOLS = {
     "add": "+", "sub": "-", "mul": "*", "div": "/", "floordiv": "//", "mod": "%", "and": "&", "or": "|", "xor": "^",
     "shl": "<<", "shr": ">>", "eq": "==", "ne": "!=", "lt": "<", "le": "<=",
@@ -155,13 +157,21 @@ class _Printer:
                 name = identifier(stmt.buffer)
                 room = _room(stmt.buffer)
                 return [
-                    f"{pad}{name}, {room} = reserve({name}, {room}, {self.expr(stmt.size)})",
+                    f"{pad}{name}, {room} = reserve({name}, {room}, {self.expr(stmt.size)}, {self._place(stmt)})",
                     f"{pad}if {name} == 0:",
                     *self._leave(depth + 1, NO_MEMORY),
                 ]
             case Require():
                 return [f"{pad}if not ({self.condition(stmt.condition)}):", *self._leave(depth + 1, stmt.code)]
         raise CompileError(f"cannot print {type(stmt).__name__}")
+
+    def _place(self, reserve: Reserve) -> int:
+        """Where in a page a buffer begins: always the same, and not where others do.
+
+        A load waits for an earlier store whose address has the same last 12 bits. Which loads that are is the same in
+        every process then, and a kernel that was fast when it was tuned is fast afterwards.
+        """
+        return self.reserved.index(reserve.buffer) * _STAGGER % _PAGE
 
     def _range(self, loop: For, dealt: bool) -> str:
         if dealt:

@@ -10,17 +10,20 @@ INFINITY = float("inf")
 
 
 @njit(inline="never", cache=True)
-def reserve(buffer, room, size):  # type: ignore[no-untyped-def]
+def reserve(buffer, room, size, place):  # type: ignore[no-untyped-def]
     """Scratch memory of at least `size` bytes: the same where it is large enough, else a new one (address, bytes).
 
-    Address 0 where there is none to be had.
+    It begins `place` bytes into a page. Address 0 where there is none to be had.
     """
     if 0 < size <= room:
         return buffer, room
     release(buffer)
     if size <= 0:  # its computation overflowed
         return 0, 0
-    return allocate(size), size
+    memory = allocate(size + place)
+    if memory == 0:
+        return 0, 0
+    return memory + place, size
 
 
 @njit(inline="never", cache=True)

@@ -71,8 +71,6 @@ class Arguments:
 
     def preparation(self) -> Preparation:
         """The settings of pixels, as every family calls them."""
-        if self.reference == "torchvision":
-            read.require_float32_default()
         resample = self.values["interpolation"] if "interpolation" in self.values else self.values.get("resample")
         return Preparation(
             reference=self.reference,
@@ -145,7 +143,7 @@ def as_tensor(array: npt.NDArray[Any]) -> Any:
 
 
 class Family(ABC):
-    """The settings of one call of a family's processor, read from its arguments.
+    """The settings of a call of a family's processor, read from its arguments; calls of many threads may share them.
 
     The constructor raises `NotCoveredError` for what the kernels do not cover.
 
@@ -172,6 +170,6 @@ class Family(ABC):
     def outputs(self, batch: Batch) -> dict[str, Any]:
         """The outputs of a batch, with Hugging Face's keys, types and nesting."""
 
-    def finish(self, encoding: Any) -> Any:
+    def finish(self, encoding: Any, batch: Batch) -> Any:
         """Changes what transformers' BatchFeature made of the outputs."""
         return encoding

@@ -27,7 +27,7 @@ from autosched.hf.family import Arguments, Batch, Family
 from autosched.hf.images import CHANNELS, as_hwc, as_pixels, describe, is_pil, is_plain, is_tensor, require_bytes
 from autosched.hf.registry import Support
 from autosched.hf.resolved import Resolved, is_common
-from autosched.hf.results import require_type, rounded
+from autosched.hf.results import feature, require_type, rounded
 from autosched.vlm.passes import Source
 from autosched.vlm.preparation import Reference
 
@@ -52,33 +52,29 @@ class FamilyDropIn(DropIn):
     _autosched_family: ClassVar[type[Family]]
 
     def _autosched_answer(
-        self, images: Any, values: Mapping[str, Any], conversion: Mapping[str, Any], extra: tuple[Any, ...] = ()
+        self, images: Any, values: Mapping[str, Any], extra: tuple[Any, ...] = (), family: Family | None = None
     ) -> Any:
         """Converts and computes all images of a call with resolved arguments, or raises `NotCoveredError`.
 
-        ``conversion`` holds the arguments of Hugging Face's own conversion of one image, which is used for every image
-        that is not plain.
+        ``values`` are also the arguments of Hugging Face's own conversion of one image, which is used for every image
+        that is not plain. ``family`` holds what was read from them, where that is known.
         """
-        from transformers.image_processing_base import BatchFeature
-
-        arguments = Arguments(values, self._autosched_reference, self, self._autosched_generation)
-        family = self._autosched_settings(arguments)
+        family = family or self._autosched_settings(values)
         if extra and not family.samples:
             raise NotCoveredError("there are positional arguments after the images, such as videos")
         structure = self._autosched_structure(images)
         nested = len(structure) > 0 and isinstance(structure[0], (list, tuple))
         flat = [image for sample in structure for image in sample] if nested else list(structure)
         for image in flat:
-            require_bytes(image, bool(conversion.get("do_convert_rgb")))
-        pixels = [self._autosched_pixels(image, conversion) for image in flat]
+            require_bytes(image, bool(values.get("do_convert_rgb")))
+        pixels = [self._autosched_pixels(image, values) for image in flat]
         nesting = tuple(len(sample) for sample in structure) if nested else None
-        data = self._autosched_data(family, pixels, nesting, arguments, extra)
-        return family.finish(BatchFeature(data=data, tensor_type=arguments.get("return_tensors")))
+        return self._autosched_feature(family, pixels, nesting, values.get("return_tensors"), extra)
 
-    def _autosched_settings(self, arguments: Arguments) -> Family:
+    def _autosched_settings(self, values: Mapping[str, Any]) -> Family:
         """What the family reads from the arguments of a call."""
-        self._autosched_require_type(arguments.get("return_tensors"))
-        return self._autosched_family(arguments)
+        self._autosched_require_type(values.get("return_tensors"))
+        return self._autosched_family(Arguments(values, self._autosched_reference, self, self._autosched_generation))
 
     def _autosched_require_type(self, return_tensors: Any) -> None:
         """Refuses return types that the kernels do not make, and that pixel values have no type in."""
@@ -87,41 +83,41 @@ class FamilyDropIn(DropIn):
         tensors = name == "pt" or (name is None and self._autosched_reference == "torchvision")
         require_type(self._autosched_state.dtype, tensors)
 
-    def _autosched_data(
+    def _autosched_feature(
         self,
         family: Family,
         images: Sequence[Source],
         nesting: tuple[int, ...] | None,
-        arguments: Arguments,
+        return_tensors: Any,
         extra: tuple[Any, ...] = (),
-    ) -> dict[str, Any]:
-        """The outputs for images, computed by the kernels."""
+    ) -> Any:
+        """The outputs for images, computed by the kernels, as transformers' BatchFeature."""
         if len(images) == 0:
             raise NotCoveredError("there are no images")
-        stacked = arguments.get("return_tensors") is not None
-        batch = Batch(arguments.reference, images, nesting, extra, stacked, self._autosched_state.threads)
+        reference = self._autosched_reference
+        if reference == "torchvision":
+            read.require_float32_default()
+        batch = Batch(reference, images, nesting, extra, return_tensors is not None, self._autosched_state.threads)
         with building():
             data = family.outputs(batch)
-        self._autosched_record(
-            Explanation("kernels", f"{family.summary}, {arguments.reference} reference", len(images))
-        )
-        return data
+        self._autosched_record(Explanation("kernels", f"{family.summary}, {reference} reference", len(images)))
+        return family.finish(feature(data, return_tensors), batch)
 
     def _autosched_structure(self, images: Any) -> Sequence[Any]:
         """The images as Hugging Face's own code flattens or nests them."""
         structure: Sequence[Any] = self._prepare_images_structure(images)  # type: ignore[attr-defined]
         return structure
 
-    def _autosched_pixels(self, image: Any, conversion: Mapping[str, Any]) -> Source:
-        if is_plain(image) and (is_pil(image) or conversion.get("input_data_format") is None):
+    def _autosched_pixels(self, image: Any, values: Mapping[str, Any]) -> Source:
+        if is_plain(image) and (is_pil(image) or values.get("input_data_format") is None):
             return _pixels(image, self._autosched_family)
-        converted = self._autosched_convert(image, conversion)
+        converted = self._autosched_convert(image, values)
         array = converted.numpy() if is_tensor(converted) else converted
         if array.ndim != 3 or array.shape[0] != CHANNELS or array.dtype != np.uint8 or 0 in array.shape:
             raise NotCoveredError(f"{describe(image)} was converted to {array.dtype} {list(array.shape)}")
         return as_hwc(array)
 
-    def _autosched_convert(self, image: Any, conversion: Mapping[str, Any]) -> Any:
+    def _autosched_convert(self, image: Any, values: Mapping[str, Any]) -> Any:
         """Hugging Face's own conversion of one image to ``[C, H, W]``."""
         raise NotImplementedError
 
@@ -147,7 +143,7 @@ class Form5(FamilyDropIn):
         state, wanted = self._autosched_state, kwargs.get("return_tensors")
         known = state.resolved.get(wanted)
         if known is not None and known.holds(vars(self)):
-            return self._preprocess_image_like_inputs(images, **known.values)
+            return self._autosched_inputs(images, (), known.values, known)
         state.local.asked = wanted, images
         try:
             return super().preprocess(images, **kwargs)  # type: ignore[misc]
@@ -155,22 +151,33 @@ class Form5(FamilyDropIn):
             state.local.asked = None
 
     def _preprocess_image_like_inputs(self, images: Any, *args: Any, **kwargs: Any) -> Any:
-        state = self._autosched_state
+        state, known = self._autosched_state, None
         if state.local.asked is not None:
             wanted, given = state.local.asked
             if given is images and not args:  # otherwise more than the arguments was prepared
-                state.resolved[wanted] = Resolved.of(kwargs, vars(self))
+                known = state.resolved[wanted] = Resolved.of(kwargs, vars(self))
+        return self._autosched_inputs(images, args, kwargs, known)
+
+    def _autosched_inputs(
+        self, images: Any, args: tuple[Any, ...], values: dict[str, Any], known: Resolved | None
+    ) -> Any:
+        """The answer for resolved arguments, of which `known` keeps what was read."""
         images = self.fetch_images(images)  # type: ignore[attr-defined]
         try:
-            read.require_cpu(kwargs.get("device"))
-            return self._autosched_answer(images, kwargs, kwargs, args)
+            family = None if known is None else known.family
+            if family is None:
+                read.require_cpu(values.get("device"))
+                family = self._autosched_settings(values)
+                if known is not None:
+                    known.family = family
+            return self._autosched_answer(images, values, args, family)
         except NotCoveredError as reason:
             self._autosched_give_up(reason)
-        made = super()._preprocess_image_like_inputs(images, *args, **kwargs)  # type: ignore[misc]
+        made = super()._preprocess_image_like_inputs(images, *args, **values)  # type: ignore[misc]
         return self._autosched_rounded(made)
 
-    def _autosched_convert(self, image: Any, conversion: Mapping[str, Any]) -> Any:
-        return self.process_image(image, **conversion)  # type: ignore[attr-defined]
+    def _autosched_convert(self, image: Any, values: Mapping[str, Any]) -> Any:
+        return self.process_image(image, **values)  # type: ignore[attr-defined]
 
 
 class Torchvision5(Form5):
@@ -203,15 +210,15 @@ class Fast4(FamilyDropIn):
             if kwargs.get("input_data_format") is not None:
                 raise NotCoveredError(f"input_data_format is {kwargs['input_data_format']!r}")
             read.require_cpu(kwargs.get("device"))
-            return self._autosched_answer(images, kwargs, kwargs, tuple(a for a in args if a is not None))
+            return self._autosched_answer(images, kwargs, tuple(a for a in args if a is not None))
         except NotCoveredError as reason:
             self._autosched_give_up(reason)
         made = super()._preprocess_image_like_inputs(images, *args, **kwargs)  # type: ignore[misc]
         return self._autosched_rounded(made)
 
-    def _autosched_convert(self, image: Any, conversion: Mapping[str, Any]) -> Any:
+    def _autosched_convert(self, image: Any, values: Mapping[str, Any]) -> Any:
         return self._process_image(  # type: ignore[attr-defined]
-            image, do_convert_rgb=conversion.get("do_convert_rgb"), input_data_format=None, device=None
+            image, do_convert_rgb=values.get("do_convert_rgb"), input_data_format=None, device=None
         )
 
 
@@ -237,9 +244,9 @@ class Slow4(FamilyDropIn):
             if not (values.get("do_rescale") or values.get("do_normalize")):
                 raise NotCoveredError("neither do_rescale nor do_normalize is set, so the result is uint8")
             if not self._autosched_family.samples:
-                return self._autosched_answer(images, values, values)
+                return self._autosched_answer(images, values)
             images, counts = _samples(images)
-            return self._autosched_answer(images, values, values, (counts,))
+            return self._autosched_answer(images, values, (counts,))
         except NotCoveredError as reason:
             self._autosched_give_up(reason)
         return self._autosched_rounded(super().preprocess(images, *args, **kwargs))  # type: ignore[misc]
@@ -267,8 +274,8 @@ class Slow4(FamilyDropIn):
             raise NotCoveredError("some images have their channels first and some last")
         return structure
 
-    def _autosched_pixels(self, image: Any, conversion: Mapping[str, Any]) -> Source:
-        convert = bool(conversion.get("do_convert_rgb")) and self._autosched_family.slow_converts
+    def _autosched_pixels(self, image: Any, values: Mapping[str, Any]) -> Source:
+        convert = bool(values.get("do_convert_rgb")) and self._autosched_family.slow_converts
         return slow_pixels(image, convert, self._autosched_family)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import struct
 import sys
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
@@ -177,31 +178,25 @@ def _pillow_memory(image: PIL.Image.Image) -> npt.NDArray[np.uint8] | None:
     return view(address, shape, capsule)
 
 
-class _ArrowArray(ctypes.Structure):
-    """The array structure of the Arrow C data interface (arrow.apache.org/docs/format/CDataInterface.html)."""
-
-
-_ArrowArray._fields_ = [
-    ("length", ctypes.c_int64),
-    ("null_count", ctypes.c_int64),
-    ("offset", ctypes.c_int64),
-    ("n_buffers", ctypes.c_int64),
-    ("n_children", ctypes.c_int64),
-    ("buffers", ctypes.POINTER(ctypes.c_void_p)),
-    ("children", ctypes.POINTER(ctypes.POINTER(_ArrowArray))),
-    ("dictionary", ctypes.c_void_p),
-    ("release", ctypes.c_void_p),
-    ("private_data", ctypes.c_void_p),
-]
+#: The beginning of the array structure of the Arrow C data interface
+#: (arrow.apache.org/docs/format/CDataInterface.html): length, null count, offset, numbers of buffers and of children,
+#: and the addresses of those of both.
+_ARROW: Final = struct.Struct("@5q2P")
+_POINTER: Final = struct.Struct("@P")
 
 
 def _arrow_pixels(capsule: object, pixels: int) -> int | None:
     """Address of the bytes of an Arrow array of 4-byte pixels, or None if it is something else."""
-    array = _ArrowArray.from_address(capsule_pointer(capsule, b"arrow_array"))
-    if array.length != pixels or array.offset != 0 or array.n_children != 1:
+    length, _, offset, _, parts, _, children = _read(_ARROW, capsule_pointer(capsule, b"arrow_array"))
+    if length != pixels or offset != 0 or parts != 1:
         return None
-    values = array.children[0].contents
-    if values.length != pixels * PIXEL_BYTES or values.offset != 0 or values.n_buffers != 2:
+    (child,) = _read(_POINTER, children)
+    length, _, offset, count, _, buffers, _ = _read(_ARROW, child)
+    if length != pixels * PIXEL_BYTES or offset != 0 or count != 2:
         return None
-    address = values.buffers[1]
-    return int(address) if address else None
+    (address,) = _read(_POINTER, buffers + _POINTER.size)  # behind the one that says which are null
+    return int(address) or None
+
+
+def _read(layout: struct.Struct, address: int) -> tuple[Any, ...]:
+    return layout.unpack(ctypes.string_at(address, layout.size))

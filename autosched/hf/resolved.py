@@ -1,4 +1,4 @@
-"""The arguments of calls as transformers resolves and validates them, remembered.
+"""The arguments of calls as transformers resolves and validates them, remembered, and what a family reads from them.
 
 Resolving takes transformers longer than a kernel takes a small image, and its result depends on nothing but the
 arguments and the attributes of the processor. Calls that give nothing but the type of their result come again and
@@ -10,35 +10,41 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_NONE = object()
+if TYPE_CHECKING:
+    from autosched.hf.family import Family
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Resolved:
-    """The resolved arguments of a call, and the attributes of the processor that they came from."""
+    """The resolved arguments of a call, and the attributes of the processor that they came from.
 
-    values: Mapping[str, Any]
-    attributes: Mapping[str, Any]
+    Attributes:
+        values: the arguments.
+        attributes: the processor's, and their `types` in the same order.
+        family: the settings that were read from the arguments; None before the first call that has read them.
+    """
+
+    values: dict[str, Any]
+    attributes: dict[str, Any]
+    types: list[type]
+    family: Family | None = None
 
     @classmethod
     def of(cls, values: Mapping[str, Any], attributes: Mapping[str, Any]) -> Resolved:
         """Copies, so that what changes later is seen."""
-        return cls(copy.deepcopy(dict(values)), copy.deepcopy(dict(attributes)))
+        return cls(copy.deepcopy(dict(values)), copy.deepcopy(dict(attributes)), list(map(type, attributes.values())))
 
     def holds(self, attributes: Mapping[str, Any]) -> bool:
-        """Whether the processor still has these attributes."""
-        kept = self.attributes
-        return len(kept) == len(attributes) and all(
-            _same(kept.get(name, _NONE), value) for name, value in attributes.items()
-        )
+        """Whether the processor still has these attributes, in the same order and of the same types."""
+        try:
+            # True equals 1, which some attributes may not be. This runs in every call: few steps of Python.
+            return self.attributes == attributes and self.types == list(map(type, attributes.values()))
+        except (TypeError, ValueError):  # arrays have no truth
+            return False
 
 
 def is_common(kwargs: Mapping[str, Any]) -> bool:
     """Whether a call gives nothing, or nothing but the type of its result as a string."""
     return not kwargs or (len(kwargs) == 1 and type(kwargs.get("return_tensors")) is str)
-
-
-def _same(kept: Any, value: Any) -> bool:
-    return kept is value or (type(kept) is type(value) and bool(kept == value))

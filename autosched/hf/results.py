@@ -1,4 +1,6 @@
-"""Results in bfloat16 or float16: what has no such type, and how Hugging Face's own results get it."""
+"""Outputs as transformers returns them; in bfloat16 or float16: what has no such type, and how Hugging Face's own
+results get it.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +23,16 @@ def require_type(dtype: Type, tensors: bool) -> None:
             "numpy has no bfloat16, which this processor was accelerated for; call it with return_tensors='pt', or "
             "accelerate it with dtype='float16'."
         )
+
+
+def feature(data: dict[str, Any], return_tensors: Any) -> Any:
+    """transformers' BatchFeature of outputs; it looks at every value, unless all of them are what is asked for."""
+    from transformers.image_processing_base import BatchFeature
+
+    name = getattr(return_tensors, "value", return_tensors)
+    if name == "pt" and all(map(is_tensor, data.values())):
+        return BatchFeature(data)
+    return BatchFeature(data, tensor_type=return_tensors)
 
 
 def rounded(feature: Any, dtype: Type) -> Any:

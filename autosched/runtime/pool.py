@@ -36,19 +36,21 @@ _PRIVATE = hasattr(mmap, "MAP_PRIVATE") and hasattr(mmap, "MAP_ANONYMOUS")
 class _Block:
     """Anonymous pages of `size` bytes, from `start` on in a mapping that is one huge page longer."""
 
-    __slots__ = ("memory", "resting", "size", "start")
+    __slots__ = ("address", "memory", "resting", "size", "start")
 
     def __init__(self, size: int) -> None:
         self.size = size
         self.resting = False
         self.memory = mmap.mmap(-1, size + HUGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        self.start = -np.frombuffer(self.memory, np.uint8).ctypes.data % HUGE_PAGE
+        mapped = np.frombuffer(self.memory, np.uint8).ctypes.data
+        self.start = -mapped % HUGE_PAGE
+        self.address = mapped + self.start
         self._advise("MADV_HUGEPAGE")
 
-    def lend(self, nbytes: int) -> npt.NDArray[np.uint8]:
-        """The first bytes; the block goes back to the pool when nothing refers to them any more."""
+    def lend(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+        """An array at its beginning; the block goes back to the pool when nothing refers to that any more."""
         self.resting = False
-        return np.asarray(_Loan(self, nbytes))
+        return np.asarray(_Loan(self, shape, dtype))
 
     def idle(self) -> None:
         """Let the kernel take the pages while nobody uses them."""
@@ -65,11 +67,15 @@ class _Block:
 class _Loan:
     """What an array on a block keeps alive, and what gives the block back in the end."""
 
-    def __init__(self, block: _Block, nbytes: int) -> None:
+    def __init__(self, block: _Block, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self._block = block
         self._pid = os.getpid()
-        bytes_ = np.frombuffer(block.memory, np.uint8, nbytes, block.start)
-        self.__array_interface__ = bytes_.__array_interface__
+        self.__array_interface__: dict[str, Any] = {
+            "version": 3,
+            "shape": shape,
+            "typestr": dtype.str,
+            "data": (block.address, False),
+        }
 
     def __del__(self, getpid: Callable[[], int] = os.getpid) -> None:  # modules are empty when Python ends
         # Appending is one step: the collector may run this in any thread, even inside of `empty`.
@@ -95,7 +101,7 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     kind = np.dtype(dtype)
     nbytes = math.prod(shape) * kind.itemsize
     limit = pool_limit()
-    if nbytes < HUGE_PAGE or not limit or not _PRIVATE or kind.hasobject:
+    if nbytes < HUGE_PAGE or not limit or not _PRIVATE or kind.hasobject or kind.fields:
         return np.empty(shape, kind)
     size = -(-nbytes // HUGE_PAGE) * HUGE_PAGE
     with _lock:
@@ -107,7 +113,7 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
             block = _Block(size)
         except OSError as error:
             raise MemoryError(f"no memory for an array of {nbytes} bytes") from error
-    return block.lend(nbytes).view(kind).reshape(shape)
+    return block.lend(shape, kind)
 
 
 def pool_limit() -> int:
@@ -146,12 +152,8 @@ def clear() -> None:
 
 def _collect(limit: int) -> None:
     """Moves what came back among the waiting; the oldest go where that is too much."""
-    while True:
-        try:
-            block = _returned.popleft()
-        except IndexError:
-            break
-        _waiting.append(block)
+    while _returned:  # nobody else takes from it while the lock is held
+        _waiting.append(_returned.popleft())
     total = sum(b.size for b in _waiting)
     while total > limit:
         total -= _waiting.pop(0).size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autosched.runtime.cpu import fingerprint
+from autosched.runtime.pool import HUGE_PAGE
 from autosched.tune.measure import nothing
 
 Array = npt.NDArray[Any]
@@ -24,12 +26,21 @@ _LEAST, _MOST = 32 << 20, 256 << 20
 
 
 def new_output(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """An output on pages of its own, which `between` can give back; they are faulted in."""
+    """An output on pages of its own, which `between` can give back; they are faulted in.
+
+    Large ones are as the pool's: huge pages, where the system has them.
+    """
     nbytes = int(np.prod(shape)) * dtype.itemsize
     if not nbytes:
         return np.zeros(shape, dtype)
-    memory = mmap.mmap(-1, nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    made: Array = np.frombuffer(memory, np.uint8, nbytes).view(dtype).reshape(shape)
+    huge = nbytes >= HUGE_PAGE
+    memory = mmap.mmap(-1, nbytes + HUGE_PAGE * huge, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    start = 0
+    if huge:
+        start = -np.frombuffer(memory, np.uint8).ctypes.data % HUGE_PAGE
+        with contextlib.suppress(OSError, AttributeError):  # a kernel, or a Python, without huge pages
+            memory.madvise(mmap.MADV_HUGEPAGE)
+    made: Array = np.frombuffer(memory, np.uint8, nbytes, start).view(dtype).reshape(shape)
     made.fill(0)
     return made
 

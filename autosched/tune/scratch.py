@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-#: The bytes that are held, and the most that were held. Kernels ask for multiples of 64; the C library may give some
+#: The bytes that are held, and the most that were held. Kernels ask for multiples of 4096; the C library may give some
 #: more, now and then, which is left out.
 _COUNTS = (ctypes.c_int64 * 2)()
 
@@ -33,7 +33,7 @@ define void @autosched_release(ptr %memory) {{
 define private void @autosched_count(ptr %memory, i64 %sign) {{
   %usable = inttoptr i64 {malloc_usable_size} to ptr
   %room = call i64 %usable(ptr %memory)
-  %size = and i64 %room, -64
+  %size = and i64 %room, -4096
   %change = mul i64 %size, %sign
   %held = inttoptr i64 {held} to ptr
   %before = atomicrmw add ptr %held, i64 %change seq_cst

@@ -25,6 +25,8 @@ Value: TypeAlias = ir.Value
 
 #: What is announced to `llvm.prefetch`: a read, into the second-level cache and those behind it, of data.
 _READ, _SECOND_LEVEL, _DATA = 0, 2, 1
+#: Scratch memory begins at a page of the least size.
+_PAGE = 4096
 
 
 def in_memory(value: ValueType) -> ValueType:
@@ -298,14 +300,14 @@ def _scatter(value: ValueType, addr: types.Type, offsets: types.Type, v: types.T
 
 @family("allocate", typed=False)
 def _allocate(nbytes: types.Type) -> Lowering:
-    """The address of at least `nbytes` fresh bytes, a multiple of 64; 0 if there is no memory."""
+    """The address of at least `nbytes` fresh bytes, a multiple of 4096; 0 if there is no memory."""
     plain = integer_argument("allocate", "nbytes", nbytes)
     i64 = ValueType("i64", 1)
 
     def emit_one(b: Builder, size: Value) -> Value:
         positive = maximum(b, i64, size, emit.constant(i64, 1))
-        rounded = b.and_(b.add(positive, emit.constant(i64, 63)), emit.constant(i64, -64))
-        memory = emit.call(b, "aligned_alloc", emit.POINTER, emit.constant(i64, 64), rounded)
+        rounded = b.and_(b.add(positive, emit.constant(i64, _PAGE - 1)), emit.constant(i64, -_PAGE))
+        memory = emit.call(b, "aligned_alloc", emit.POINTER, emit.constant(i64, _PAGE), rounded)
         return b.ptrtoint(memory, emit.I64)
 
     return Lowering(types.int64, (plain,), emit_one)
@@ -313,10 +315,11 @@ def _allocate(nbytes: types.Type) -> Lowering:
 
 @family("release", typed=False)
 def _release(addr: types.Type) -> Lowering:
-    """Give back what `allocate` returned; 0 is harmless."""
+    """Give back what `allocate` returned, by any address in its first page; 0 is harmless."""
     plain = integer_argument("release", "addr", addr)
 
     def emit_one(b: Builder, address: Value) -> None:
-        emit.call(b, "free", ir.VoidType(), b.inttoptr(address, emit.POINTER))
+        begin = b.and_(address, emit.constant(ValueType("i64", 1), -_PAGE))
+        emit.call(b, "free", ir.VoidType(), b.inttoptr(begin, emit.POINTER))
 
     return Lowering(types.void, (plain,), emit_one)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from autosched.hf.family import Arguments, Batch, Family
 from autosched.hf.forms import supports
 from autosched.imaging.byte_table import CHANNELS
 from autosched.vlm.idefics3 import Idefics3
+
+T = TypeVar("T")
 
 
 class Idefics3Family(Family):
@@ -40,16 +43,11 @@ class Idefics3Family(Family):
             arguments.preparation(), tile["longest_edge"], size, arguments.flag("do_image_splitting")
         )
         self.with_grids = arguments.flag("return_row_col_info")
-        self.grids: list[list[tuple[int, int]]] = []
 
     def outputs(self, batch: Batch) -> dict[str, Any]:
         """pixel_values [sample, tile, 3, y, x] and pixel_attention_mask, zeros where a sample has fewer tiles."""
         plans = batch.plans(self.planner.plan)
-        grids = iter([self.planner.grid(*image.shape[:2]) for image in batch.images])
-        nesting = batch.nesting or (1,) * len(plans)
-        self.grids = [[next(grids) for _ in range(count)] for count in nesting]
-        counts = iter([plan.tiles for plan in plans])
-        samples = [[next(counts) for _ in range(count)] for count in nesting]
+        samples = _nested([plan.tiles for plan in plans], batch)
         most, tile = max(sum(sample) for sample in samples), plans[0].tile
         out = self.planner.preparation.empty((len(samples), most, CHANNELS, *tile))
         mask = np.zeros((len(samples), most, *tile), np.int64)
@@ -64,12 +62,19 @@ class Idefics3Family(Family):
         batch.run(self.planner.preparation, plans, outs)
         return {"pixel_values": batch.wrap(out), "pixel_attention_mask": batch.wrap(mask)}
 
-    def finish(self, encoding: Any) -> Any:
+    def finish(self, encoding: Any, batch: Batch) -> Any:
         """Adds rows and cols, which never become tensors."""
         if self.with_grids:
-            encoding["rows"] = [[rows for rows, _ in sample] for sample in self.grids]
-            encoding["cols"] = [[columns for _, columns in sample] for sample in self.grids]
+            grids = _nested([self.planner.grid(*image.shape[:2]) for image in batch.images], batch)
+            encoding["rows"] = [[rows for rows, _ in sample] for sample in grids]
+            encoding["cols"] = [[columns for _, columns in sample] for sample in grids]
         return encoding
+
+
+def _nested(values: Iterable[T], batch: Batch) -> list[list[T]]:
+    """A value for each image, as samples."""
+    left = iter(values)
+    return [[next(left) for _ in range(count)] for count in batch.nesting or (1,) * len(batch.images)]
 
 
 _METHODS: Final = ("split_images", "split_image", "resize_for_vision_encoder", "pad", "_pad_image")

@@ -40,13 +40,12 @@ class VideoDropIn(FamilyDropIn):
         return self._autosched_rounded(super()._preprocess(videos, *args, **kwargs))  # type: ignore[misc]
 
     def _autosched_computed(self, videos: list[list[Any]], kwargs: dict[str, Any]) -> Any:
-        from transformers.image_processing_base import BatchFeature
-
+        wanted = kwargs.get("return_tensors")
+        self._autosched_require_type(wanted)
         arguments = Arguments(kwargs, "torchvision", self, 4 if "interpolation" in kwargs else 5)
-        family = self._autosched_settings(arguments)
         frames = [frame for video in videos for frame in video]
-        data = self._autosched_data(family, frames, tuple(len(video) for video in videos), arguments)
-        return BatchFeature(data=data, tensor_type=kwargs.get("return_tensors"))
+        lengths = tuple(len(video) for video in videos)
+        return self._autosched_feature(self._autosched_family(arguments), frames, lengths, wanted)
 
 
 class VideoTiles(Family):
