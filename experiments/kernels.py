@@ -14,7 +14,7 @@ import numpy as np
 
 from autosched.errors import ArgumentError, ScheduleError
 from autosched.imaging.byte_table import normalize_table
-from autosched.runtime import Call, Kernel, run_calls
+from autosched.runtime import Call, Kernel, empty, run_calls
 from autosched.schedule import Schedule, directives
 from autosched.vlm.anyres import AnyRes
 from autosched.vlm.internvl import InternVL
@@ -72,8 +72,8 @@ class Bench:
         return load(self.family.name, bucket=self.bucket.name, threads=threads).schedule
 
     def outputs(self) -> list[np.ndarray[Any, Any]]:
-        """New outputs of the calls."""
-        return [np.empty(binding.shape, np.float32) for binding in self.calls.bindings]
+        """New outputs of the calls, in memory as real ones have it: whole lines are written differently elsewhere."""
+        return [empty(binding.shape, np.float32) for binding in self.calls.bindings]
 
     def bind(self, variant: Variant, outs: Sequence[np.ndarray[Any, Any]]) -> list[Call]:
         """The calls of a variant, which write `outs`. Raises ScheduleError where it is not legal."""

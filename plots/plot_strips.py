@@ -23,6 +23,7 @@ def figures(folder: Path = RESULTS) -> Iterator[tuple[str, Figure | None]]:
     """A panel a workload, a line a family."""
     found = rows("strips", folder)
     workloads = [name for name in WORKLOADS if any(row.workload == name for row in found)]
+    families = [name for name in FAMILIES if any(row.family == name for row in found)]
     if not workloads:
         return
     figure, grid = plt.subplots(
@@ -31,7 +32,7 @@ def figures(folder: Path = RESULTS) -> Iterator[tuple[str, Figure | None]]:
     caches = {"L1": fingerprint().l1d, "L2": fingerprint().l2, "L3": fingerprint().l3}
     here = machine(found).endswith(f"({fingerprint().cpu_class})")
     for axes, workload in zip(grid[0], workloads, strict=True):
-        for family, colour in zip(FAMILIES, _COLOURS * len(FAMILIES), strict=False):
+        for family, colour in zip(families, _COLOURS, strict=False):
             mine = [row for row in found if (row.workload, row.family) == (workload, family)]
             if mine:
                 _line(axes, mine, family, colour)
