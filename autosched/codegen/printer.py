@@ -10,6 +10,7 @@ import re
 
 from autosched import __version__
 from autosched.codegen.host import host_plan, identifier
+from autosched.codegen.simd.memory import PAGE
 from autosched.errors import CompileError
 from autosched.lang.types import Type, i64
 from autosched.lower.ir import (
@@ -49,7 +50,7 @@ SIGNATURE = "int64(int64[::1], int64, int64)"
 #: What a stage returns where it cannot get scratch memory; 0 is success, and a Require has a number from 1 on.
 NO_MEMORY = -1
 #: Bytes between where one buffer begins in its first page and where the next does in its own; whole lines.
-_STAGGER, _PAGE = 13 * 64, 4096
+_STAGGER = 13 * 64
 _SYMBOLS = {
     "add": "+", "sub": "-", "mul": "*", "div": "/", "floordiv": "//", "mod": "%", "and": "&", "or": "|", "xor": "^",
     "shl": "<<", "shr": ">>", "eq": "==", "ne": "!=", "lt": "<", "le": "<=",
@@ -171,7 +172,7 @@ class _Printer:
         A load waits for an earlier store whose address has the same last 12 bits. Which loads that are is the same in
         every process then, and a kernel that was fast when it was tuned is fast afterwards.
         """
-        return self.reserved.index(reserve.buffer) * _STAGGER % _PAGE
+        return self.reserved.index(reserve.buffer) * _STAGGER % PAGE
 
     def _range(self, loop: For, dealt: bool) -> str:
         if dealt:

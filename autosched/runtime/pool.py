@@ -33,6 +33,21 @@ _LEAST_FILLED = 0.75
 _PRIVATE = hasattr(mmap, "MAP_PRIVATE") and hasattr(mmap, "MAP_ANONYMOUS")
 
 
+def huge_pages(nbytes: int) -> tuple[mmap.mmap, int]:
+    """New anonymous memory, one huge page longer than `nbytes`, and where in it the first huge page begins."""
+    memory = mmap.mmap(-1, nbytes + HUGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    start = -np.frombuffer(memory, np.uint8).ctypes.data % HUGE_PAGE
+    _advise(memory, "MADV_HUGEPAGE", start, nbytes)
+    return memory, start
+
+
+def _advise(memory: mmap.mmap, name: str, start: int, nbytes: int) -> None:
+    advice = getattr(mmap, name, None)
+    if advice is not None:
+        with contextlib.suppress(OSError):  # only advice: a kernel without huge pages refuses it
+            memory.madvise(advice, start, nbytes)
+
+
 class _Block:
     """Anonymous pages of `size` bytes, from `start` on in a mapping that is one huge page longer."""
 
@@ -41,11 +56,8 @@ class _Block:
     def __init__(self, size: int) -> None:
         self.size = size
         self.resting = False
-        self.memory = mmap.mmap(-1, size + HUGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        mapped = np.frombuffer(self.memory, np.uint8).ctypes.data
-        self.start = -mapped % HUGE_PAGE
-        self.address = mapped + self.start
-        self._advise("MADV_HUGEPAGE")
+        self.memory, self.start = huge_pages(size)
+        self.address = np.frombuffer(self.memory, np.uint8).ctypes.data + self.start
 
     def lend(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
         """An array at its beginning; the block goes back to the pool when nothing refers to that any more."""
@@ -58,10 +70,7 @@ class _Block:
         self._advise("MADV_FREE")
 
     def _advise(self, name: str) -> None:
-        advice = getattr(mmap, name, None)
-        if advice is not None:
-            with contextlib.suppress(OSError):  # only advice: a kernel without huge pages refuses it
-                self.memory.madvise(advice, self.start, self.size)
+        _advise(self.memory, name, self.start, self.size)
 
 
 class _Loan:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import mmap
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autosched.runtime.cpu import fingerprint
-from autosched.runtime.pool import HUGE_PAGE
+from autosched.runtime.pool import HUGE_PAGE, huge_pages
 from autosched.tune.measure import nothing
 
 Array = npt.NDArray[Any]
@@ -33,13 +32,10 @@ def new_output(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     nbytes = int(np.prod(shape)) * dtype.itemsize
     if not nbytes:
         return np.zeros(shape, dtype)
-    huge = nbytes >= HUGE_PAGE
-    memory = mmap.mmap(-1, nbytes + HUGE_PAGE * huge, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    start = 0
-    if huge:
-        start = -np.frombuffer(memory, np.uint8).ctypes.data % HUGE_PAGE
-        with contextlib.suppress(OSError, AttributeError):  # a kernel, or a Python, without huge pages
-            memory.madvise(mmap.MADV_HUGEPAGE)
+    if nbytes >= HUGE_PAGE:
+        memory, start = huge_pages(nbytes)
+    else:
+        memory, start = mmap.mmap(-1, nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), 0
     made: Array = np.frombuffer(memory, np.uint8, nbytes, start).view(dtype).reshape(shape)
     made.fill(0)
     return made

@@ -25,8 +25,8 @@ Value: TypeAlias = ir.Value
 
 #: What is announced to `llvm.prefetch`: a read, into the second-level cache and those behind it, of data.
 _READ, _SECOND_LEVEL, _DATA = 0, 2, 1
-#: Scratch memory begins at a page of the least size.
-_PAGE = 4096
+#: Scratch memory begins at a page of this many bytes, and kernels may use it from any place in the first on.
+PAGE = 4096
 
 
 def in_memory(value: ValueType) -> ValueType:
@@ -306,8 +306,8 @@ def _allocate(nbytes: types.Type) -> Lowering:
 
     def emit_one(b: Builder, size: Value) -> Value:
         positive = maximum(b, i64, size, emit.constant(i64, 1))
-        rounded = b.and_(b.add(positive, emit.constant(i64, _PAGE - 1)), emit.constant(i64, -_PAGE))
-        memory = emit.call(b, "aligned_alloc", emit.POINTER, emit.constant(i64, _PAGE), rounded)
+        rounded = b.and_(b.add(positive, emit.constant(i64, PAGE - 1)), emit.constant(i64, -PAGE))
+        memory = emit.call(b, "aligned_alloc", emit.POINTER, emit.constant(i64, PAGE), rounded)
         return b.ptrtoint(memory, emit.I64)
 
     return Lowering(types.int64, (plain,), emit_one)
@@ -319,7 +319,7 @@ def _release(addr: types.Type) -> Lowering:
     plain = integer_argument("release", "addr", addr)
 
     def emit_one(b: Builder, address: Value) -> None:
-        begin = b.and_(address, emit.constant(ValueType("i64", 1), -_PAGE))
+        begin = b.and_(address, emit.constant(ValueType("i64", 1), -PAGE))
         emit.call(b, "free", ir.VoidType(), b.inttoptr(begin, emit.POINTER))
 
     return Lowering(types.void, (plain,), emit_one)
