@@ -46,7 +46,7 @@ def matrix(
     """
     from autosched.cli.samples import choose, sample, space_of
     from autosched.records import write as write_records
-    from autosched.records.store import user_directory
+    from autosched.shipped import user_directory
     from autosched.vlm.registry import get
 
     seconds = duration(time_budget, "--time-budget")

@@ -25,7 +25,7 @@ def merge(
     Files of older versions are brought up to date. Nothing is written where one of the files cannot be read.
     """
     from autosched.records import Record, read_strictly, write
-    from autosched.records.store import user_directory
+    from autosched.shipped import user_directory
 
     by_pipeline: dict[str, list[Record]] = {}
     files = [file for source in sources for file in _files(source)]

@@ -119,7 +119,7 @@ def tune(
     """  # fmt: skip
     from autosched.cli.samples import choose, load_images, sample, space_of
     from autosched.records import write
-    from autosched.records.store import user_directory
+    from autosched.shipped import user_directory
     from autosched.tune import PRESETS, Budget, Interrupted, Method, Task
     from autosched.tune import tune as search
     from autosched.tune.covering import finalists

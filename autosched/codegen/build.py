@@ -116,7 +116,7 @@ def environment_key() -> str:
     for part in (__version__, numba.__version__, llvmlite.__version__, sys.version, *sorted(features())):
         digest.update(part.encode())
     here = Path(__file__).parent
-    for file in sorted([*here.glob("simd/*.py"), here / "support.py"]):
+    for file in sorted([*here.glob("simd/*.py"), here / "compiler.py", here / "support.py"]):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 

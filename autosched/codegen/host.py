@@ -10,7 +10,8 @@ from autosched.lang.types import i64
 from autosched.lower.ir import Access, Binary, Cast, Const, Expr, Name, Select, Unary, names
 from autosched.lower.lower import Lowered
 
-_TAKEN = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | {"njit", "reserve", "next_power_of_two", "INFINITY"}
+_GLOBALS = frozenset({"njit", "KernelCompiler", "reserve", "next_power_of_two", "INFINITY"})
+_TAKEN = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | _GLOBALS
 _SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "and": "&", "or": "|", "xor": "^", "shr": ">>", "shl": "<<"}
 _PREFIXES = (
     "load_", "read_", "pairs_", "quads_", "dot_",

@@ -86,7 +86,8 @@ class Batch:
 
     Attributes:
         reference: whose types the outputs have.
-        images: all images, uint8 ``[H, W, C]`` with C >= 3; some may be `Bands` where the family takes those.
+        images: all images, uint8 ``[H, W, C]`` with C >= 3; some may be `Bands` where the family takes those. Videos,
+            uint8 ``[T, H, W, C]``, of a video processor.
         nesting: how many of them belong to each sample; None where they came as a flat list.
         extra: positional arguments that transformers puts between preprocess and its computation.
         stacked: whether tensors or arrays are asked for; otherwise outputs stay lists.

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
@@ -21,32 +19,12 @@ from autosched.records.merge import merge
 from autosched.records.migrate import migrate
 from autosched.records.model import SCHEMA, Key, Record, RecordFile
 from autosched.schedule import Schedule
-from autosched.shipped import checkout, shipped
+from autosched.shipped import VARIABLE, file_name, tuned_directories
 
-#: The variable that names the directory of the user's own records.
-VARIABLE = "AUTOSCHED_TUNED_DIR"
 #: Seconds that a writer waits for the others.
 PATIENCE = 60.0
 
 _warned: set[tuple[str, str]] = set()
-
-
-def user_directory() -> Path:
-    """Where `autosched tune` writes: AUTOSCHED_TUNED_DIR, tuned/ of a checkout, or the user's data directory."""
-    given = os.environ.get(VARIABLE)
-    if given:
-        return Path(given)
-    return shipped("tuned") if checkout() else Path(platformdirs.user_data_dir("autosched")) / "tuned"
-
-
-def tuned_directories() -> tuple[Path, ...]:
-    """Where records are looked for, the user's own first."""
-    return tuple(dict.fromkeys((user_directory(), shipped("tuned"))))
-
-
-def file_name(pipeline: str) -> str:
-    """The name of the file of a pipeline's records."""
-    return re.sub(r"[^A-Za-z0-9._-]", "_", pipeline).lstrip(".") + ".json"
 
 
 @dataclass(frozen=True)

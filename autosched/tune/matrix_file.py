@@ -12,8 +12,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from autosched.errors import TuneError
 from autosched.records import Key
-from autosched.records.store import file_name
 from autosched.schedule import Schedule
+from autosched.shipped import file_name
 from autosched.tune.matrix import Cover, Matrix, Row
 from autosched.tune.place import VARIABLE, state_directory
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from autosched.errors import ScheduleError
 from autosched.lang import Pipeline
 from autosched.schedule import Schedule
+from autosched.shipped import tuned_files
 from autosched.workload import Bucket
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ def tuned(pipeline: Pipeline, bucket: Bucket, threads: int) -> Answer:
     from autosched.records import find, key_here  # pydantic, which only a lookup needs
 
     return find(key_here(pipeline, bucket, threads), pipeline.name, partial(illegal, pipeline))
+
+
+def tuned_schedule(pipeline: Pipeline, bucket: Bucket, threads: int) -> Schedule | None:
+    """The schedule of that answer. Where there are no records, nothing is imported to read them."""
+    return tuned(pipeline, bucket, threads).schedule if tuned_files(pipeline.name) else None
 
 
 def neighbours(pipeline: Pipeline, bucket: Bucket, threads: int) -> dict[str, Schedule]:

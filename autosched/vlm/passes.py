@@ -23,11 +23,11 @@ from autosched.lang import Expr, Func, Input, Pipeline, Type, cast, f32, u8, var
 from autosched.runtime import Bands, Call, Kernel, bind_bands
 from autosched.schedule import Schedule
 from autosched.schedule.directives import LoadStrategy
-from autosched.vlm.lookup import tuned
+from autosched.vlm.lookup import tuned_schedule
 from autosched.vlm.preparation import Preparation, Values
 from autosched.workload import Bucket, nearest
 
-#: An image, uint8 [H, W, C].
+#: An image, uint8 [H, W, C], or frames of a video, uint8 [T, H, W, C].
 Source: TypeAlias = npt.NDArray[np.uint8] | Bands
 
 #: Regions of images, by `stretch`: how many pixels of a source row one output pixel spans. It decides how many output
@@ -63,12 +63,14 @@ class Algorithm(ABC):
         vertical_first: order of the two passes.
         values: how bytes become values.
         dtype: what values, which are f32, are rounded to.
+        moving: whether the source is frames [t, y, x, c] that are resized alike.
     """
 
     flavour: Flavour = "torchvision"
     vertical_first: bool = False
     values: Values = "division"
     dtype: Type = f32
+    moving: bool = False
 
     @property
     @abstractmethod
@@ -77,37 +79,39 @@ class Algorithm(ABC):
 
     @abstractmethod
     def layout(self, resized: Func, value: Callable[[Expr, Expr], Expr]) -> Func:
-        """The output Func of bytes [c, y, x]: `value` of a byte and its channel, in some order."""
+        """The output Func of bytes [c, y, x], or [t, c, y, x]: `value` of a byte and its channel, in some order."""
 
     @abstractmethod
     def default(self, bucket: Bucket) -> Schedule:
         """The built-in schedule."""
 
     def pipeline(self) -> Pipeline:
-        """The algorithm: Funcs `planes`, `first`, `resized` [c, y, x], and those of the layout."""
+        """The algorithm: Funcs `planes`, `first`, `resized` [c, y, x] (of each frame t), and those of the layout."""
         return _build(self)[0]
 
     @property
     def suffix(self) -> str:
         """The part of `name` that says how pixels are made."""
+        order = "-vertical-first" if self.vertical_first else ""
         rounded = "" if self.dtype == f32 else f"-{self.dtype}"
-        return f"{'-vertical-first' if self.vertical_first else ''}-{self.values}{rounded}"
+        return f"{order}-{self.values}{rounded}{'-moving' if self.moving else ''}"
 
 
 @lru_cache(maxsize=64)
 def _build(a: Algorithm) -> tuple[Pipeline, AxisPass, AxisPass]:
     c, y, x = variables("c y x")
-    src = Input("src", u8, 3)
-    horizontal = axis_pass("x", src.extent(1), a.flavour)
-    vertical = axis_pass("y", src.extent(0), a.flavour)
+    frame = variables("t") if a.moving else ()
+    src = Input("src", u8, len(frame) + 3)
+    horizontal = axis_pass("x", src.extent(len(frame) + 1), a.flavour)
+    vertical = axis_pass("y", src.extent(len(frame)), a.flavour)
     planes, first, resized = Func("planes"), Func("first"), Func("resized")
-    planes[c, y, x] = src[y, x, c]
+    planes[*frame, c, y, x] = src[*frame, y, x, c]
     if a.vertical_first:
-        first[c, y, x] = vertical.at(y, lambda j: planes[c, j, x])
-        resized[c, y, x] = horizontal.at(x, lambda j: first[c, y, j])
+        first[*frame, c, y, x] = vertical.at(y, lambda j: planes[*frame, c, j, x])
+        resized[*frame, c, y, x] = horizontal.at(x, lambda j: first[*frame, c, y, j])
     else:
-        first[c, y, x] = horizontal.at(x, lambda j: planes[c, y, j])
-        resized[c, y, x] = vertical.at(y, lambda j: first[c, j, x])
+        first[*frame, c, y, x] = horizontal.at(x, lambda j: planes[*frame, c, y, j])
+        resized[*frame, c, y, x] = vertical.at(y, lambda j: first[*frame, c, j, x])
     return Pipeline(a.layout(resized, _value(a)), a.name), horizontal, vertical
 
 
@@ -140,13 +144,14 @@ class Canvas:
 
 
 def pass_arguments(algorithm: Algorithm, preparation: Preparation, image: Source, canvas: Canvas) -> dict[str, Any]:
-    """What a kernel of `algorithm` is bound to for an image [H, W, C], the output and the layout's own excepted."""
+    """What a kernel of `algorithm` is bound to for its source, the output and the layout's own excepted."""
     _, *passes = _build(algorithm)
     given: dict[str, Any] = {"src": image}
+    sides = image.shape[-3:-1]
     for axis, along in ((1, passes[0]), (0, passes[1])):
         start = canvas.origin[axis]
         window = axis_window(
-            image.shape[axis],
+            sides[axis],
             canvas.size[axis],
             preparation.filter,
             preparation.flavour,
@@ -198,8 +203,8 @@ def passes_at_root(s: Schedule) -> Schedule:
 
 
 def measures(image: Source, size: tuple[int, int]) -> dict[str, float]:
-    """What places an image [H, W, C] that is resized to `size` in a bucket."""
-    return {"stretch": image.shape[1] / size[1]}
+    """What places an image that is resized to `size` in a bucket."""
+    return {"stretch": image.shape[-2] / size[1]}
 
 
 @lru_cache(maxsize=256)
@@ -210,7 +215,7 @@ def kernel(algorithm: Algorithm, schedule: Schedule) -> Kernel:
 
 def best_schedule(algorithm: Algorithm, image: Source, size: tuple[int, int], threads: int) -> Schedule:
     """The schedule tuned on this machine for an image like this, or the built-in default."""
-    return _best(algorithm, _bucket(image.shape[1], size[1]), threads)
+    return _best(algorithm, _bucket(image.shape[-2], size[1]), threads)
 
 
 @lru_cache(maxsize=1024)
@@ -224,4 +229,4 @@ def _bucket(width: int, resized: int) -> str:
 def _best(algorithm: Algorithm, bucket: str, threads: int) -> Schedule:
     """Looked up once a process."""
     chosen = next(b for b in BUCKETS if b.name == bucket)
-    return tuned(algorithm.pipeline(), chosen, threads).schedule or algorithm.default(chosen)
+    return tuned_schedule(algorithm.pipeline(), chosen, threads) or algorithm.default(chosen)

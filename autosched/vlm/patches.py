@@ -38,7 +38,8 @@ class PatchAlgorithm(Algorithm):
     """What the pipeline is built for: an `Algorithm` whose output is patches.
 
     Attributes:
-        patch, merge, frames: patch side in pixels, side of a square of patches, copies of the frame.
+        patch, merge, frames: patch side in pixels, side of a square of patches, and frames of a patch: copies of one
+            image, or those of a video.
     """
 
     patch: int = 14
@@ -127,31 +128,32 @@ NAMED = {"default": streamed, "v1": naive, "v2": pointwise_fused, "v3": fused}
 
 @dataclass(frozen=True)
 class PatchSettings:
-    """The settings of a processor that its pixels depend on."""
+    """The settings of a processor that its pixels depend on; `moving` for frames of a video, not copies of an image."""
 
     preparation: Preparation
     patch: int
     merge: int
     frames: int
+    moving: bool = False
 
     def algorithm(self, height: int, width: int, size: tuple[int, int]) -> PatchAlgorithm:
         """The algorithm for an image of height x width pixels that is resized to `size`."""
         p = self.preparation
         first = p.vertical_first(height, width, size)
-        return PatchAlgorithm(p.flavour, first, p.values, p.dtype, self.patch, self.merge, self.frames)
+        return PatchAlgorithm(p.flavour, first, p.values, p.dtype, self.moving, self.patch, self.merge, self.frames)
 
     def arguments(self, image: Source, size: tuple[int, int]) -> dict[str, Any]:
         """What the kernel of `algorithm` is bound to, the output excepted."""
-        algorithm = self.algorithm(image.shape[0], image.shape[1], size)
+        algorithm = self.algorithm(*image.shape[-3:-1], size)
         return pass_arguments(algorithm, self.preparation, image, Canvas(size))
 
     def view(self, rows: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArray[Any]:
-        """The rows of one image in the output, as the array that the pipeline writes."""
+        """The rows of one image, or of the frames of a patch, in the output, as the array that the pipeline writes."""
         p, m = self.patch, self.merge
         return rows.reshape(size[0] // (p * m), size[1] // (p * m), m, m, CHANNELS, self.frames, p, p)
 
     def bind(self, image: Source, size: tuple[int, int], rows: npt.NDArray[Any], schedule: Schedule) -> Call:
-        """A call that computes the rows of one image."""
+        """A call that computes the rows of one image, or of the frames of a patch."""
         view = self.view(rows, size)
         if isinstance(image, Bands):
             made = kernel(self.algorithm(image.shape[0], image.shape[1], size), schedule)
@@ -164,7 +166,7 @@ def _template(
     settings: PatchSettings, image: Missing, size: tuple[int, int], out: Missing, schedule: Schedule
 ) -> Template:
     """The call of images of one geometry but for the image and the output: the same sizes come again and again."""
-    algorithm = settings.algorithm(image.shape[0], image.shape[1], size)
+    algorithm = settings.algorithm(*image.shape[-3:-1], size)
     given = settings.arguments(image.stand_in(), size)
     del given["src"]
     return template(kernel(algorithm, schedule), {"src": image, "patches": out}, **given)

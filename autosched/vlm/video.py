@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
 
+import numpy as np
 import numpy.typing as npt
 
 from autosched.imaging.byte_table import CHANNELS
 from autosched.runtime import Call, default_threads, run_calls
-from autosched.vlm.parts import Pixels
-from autosched.vlm.passes import BUCKETS, Canvas, kernel, measures, pass_arguments
-from autosched.vlm.patches import PatchSettings, fused
-from autosched.vlm.preparation import Preparation
+from autosched.vlm.passes import best_schedule
+from autosched.vlm.patches import PatchSettings
 from autosched.vlm.sizes import Size
-from autosched.workload import nearest
+
+#: Frames, uint8 [T, H, W, C].
+Video: TypeAlias = npt.NDArray[np.uint8]
 
 
 def patch_grid(frames: int, size: Size, patch: int, temporal: int) -> tuple[int, int, int]:
@@ -23,11 +25,8 @@ def patch_grid(frames: int, size: Size, patch: int, temporal: int) -> tuple[int,
 
 
 def run_videos(
-    preparation: Preparation,
-    patch: int,
-    merge: int,
-    temporal: int,
-    videos: Sequence[Sequence[Pixels]],
+    settings: PatchSettings,
+    videos: Sequence[Video],
     sizes: Sequence[Size],
     outs: Sequence[npt.NDArray[Any]],
     threads: int | None = None,
@@ -35,28 +34,26 @@ def run_videos(
     """Resizes, normalises and cuts the frames of every video into patches.
 
     Args:
-        preparation: the settings of pixels.
-        patch, merge, temporal: side of a patch, side of a square of patches, and frames in a patch.
-        videos: frames, uint8 ``[H, W, C]`` with C >= 3 of any strides; all of a video of one size.
+        settings: how, of moving frames.
+        videos: uint8 ``[T, H, W, C]`` with C >= 3 of any strides; the first three channels are read.
         sizes: what the frames of each video are resized to, multiples of patch x merge.
-        outs: of the preparation's dtype, ``[gt * gh * gw, 3 * temporal * patch * patch]`` for each video, C-contiguous.
+        outs: of the preparation's dtype, ``[gt * gh * gw, 3 * frames * patch * patch]`` for each video, C-contiguous.
         threads: upper bound of the threads used, None for the default.
     """
     workers = default_threads() if threads is None else threads
-    settings = PatchSettings(preparation, patch, merge, 1)
     calls: list[Call] = []
-    for frames, size, out in zip(videos, sizes, outs, strict=True):
-        gt = patch_grid(len(frames), size, patch, temporal)[0]
-        square = patch * merge
-        whole = out.reshape(gt, size[0] // square, size[1] // square, merge, merge, CHANNELS, temporal, patch, patch)
-        for index in range(gt * temporal):
-            frame = frames[min(index, len(frames) - 1)][:, :, :CHANNELS]
-            t = index % temporal
-            algorithm = settings.algorithm(frame.shape[0], frame.shape[1], size)
-            bucket = nearest(measures(frame, size), BUCKETS)
-            assert bucket is not None
-            # A frame's rows lie apart in memory, so putting squares together in the cache first would win nothing.
-            chosen = kernel(algorithm, fused(algorithm, bucket))
-            target = whole[index // temporal, ..., t : t + 1, :, :]
-            calls.append(chosen.bind(out=target, **pass_arguments(algorithm, preparation, frame, Canvas(size))))
+    for video, size, out in zip(videos, sizes, outs, strict=True):
+        algorithm = settings.algorithm(*video.shape[1:3], size)
+        schedule = best_schedule(algorithm, video[0], size, workers)
+        rows = math.prod(patch_grid(1, size, settings.patch, settings.frames))
+        for index, frames in enumerate(_groups(video[..., :CHANNELS], settings.frames)):
+            calls.append(settings.bind(frames, size, out[index * rows : (index + 1) * rows], schedule))
     run_calls(calls, workers)
+
+
+def _groups(video: Video, count: int) -> Iterator[Video]:
+    """The frames of each patch; the last frame is repeated where some are left over."""
+    for first in range(0, len(video), count):
+        group = video[first : first + count]
+        missing = count - len(group)
+        yield np.concatenate([group, np.repeat(group[-1:], missing, axis=0)]) if missing else group

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from record_data import Make, data
 
+from autosched import shipped as shipped_module
 from autosched.errors import AutoschedWarning, RecordError
 from autosched.records import SCHEMA, find, nearest, read, tuned_directories, write
 from autosched.records import store as store_module
 from autosched.records.migrate import STEPS
-from autosched.records.store import file_name, user_directory
 from autosched.schedule import Schedule
+from autosched.shipped import file_name, user_directory
 
 
 def test_what_is_written_is_read(tmp_path: Path, make: Make) -> None:
@@ -183,7 +184,7 @@ def test_directories(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert tuned_directories()[0] == tmp_path and tuned_directories()[1].name == "tuned"
     monkeypatch.delenv("AUTOSCHED_TUNED_DIR")
     assert tuned_directories() == (user_directory(),)  # a checkout: one directory for both
-    monkeypatch.setattr(store_module, "checkout", lambda: None)
+    monkeypatch.setattr(shipped_module, "checkout", lambda: None)
     assert user_directory().name == "tuned" and "autosched" in user_directory().parts
 
 

@@ -5,6 +5,7 @@ Reading, sampling and timestamps stay transformers'; frames come as ``[T, 3, H, 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +19,7 @@ from autosched.hf.registry import Support
 from autosched.vlm.fixed import Fixed
 from autosched.vlm.glm import glm_resize
 from autosched.vlm.sizes import Size
-from autosched.vlm.video import patch_grid, run_videos
+from autosched.vlm.video import Video, patch_grid, run_videos
 
 
 class VideoDropIn(FamilyDropIn):
@@ -33,19 +34,16 @@ class VideoDropIn(FamilyDropIn):
                 raise NotCoveredError("there are positional arguments after the videos")
             for video in videos:
                 _require_frames(video)
-            frames = [[frame.transpose(1, 2, 0) for frame in video.numpy()] for video in videos]
-            return self._autosched_computed(frames, kwargs)
+            return self._autosched_computed([video.numpy().transpose(0, 2, 3, 1) for video in videos], kwargs)
         except NotCoveredError as reason:
             self._autosched_give_up(reason)
         return self._autosched_rounded(super()._preprocess(videos, *args, **kwargs))  # type: ignore[misc]
 
-    def _autosched_computed(self, videos: list[list[Any]], kwargs: dict[str, Any]) -> Any:
+    def _autosched_computed(self, videos: list[Video], kwargs: dict[str, Any]) -> Any:
         wanted = kwargs.get("return_tensors")
         self._autosched_require_type(wanted)
         arguments = Arguments(kwargs, "torchvision", self, 4 if "interpolation" in kwargs else 5)
-        frames = [frame for video in videos for frame in video]
-        lengths = tuple(len(video) for video in videos)
-        return self._autosched_feature(self._autosched_family(arguments), frames, lengths, wanted)
+        return self._autosched_feature(self._autosched_family(arguments), videos, None, wanted)
 
 
 class VideoTiles(Family):
@@ -60,10 +58,11 @@ class VideoTiles(Family):
 
     def outputs(self, batch: Batch) -> dict[str, Any]:
         """pixel_values_videos ``[video, frame, 3, y, x]``."""
-        assert batch.nesting is not None
+        lengths = [len(video) for video in batch.images]
+        batch = replace(batch, images=[frame for video in batch.images for frame in video])
         plans = batch.plans(self.planner.plan)
-        first = np.cumsum([0, *batch.nesting[:-1]])
-        shapes = [(count, CHANNELS, *plans[at].tile) for count, at in zip(batch.nesting, first, strict=True)]
+        first = np.cumsum([0, *lengths[:-1]])
+        shapes = [(count, CHANNELS, *plans[at].tile) for count, at in zip(lengths, first, strict=True)]
         if batch.stacked and len(set(shapes)) > 1:
             raise NotCoveredError("videos have results of different shapes")
         if batch.stacked:
@@ -86,6 +85,7 @@ class Qwen2Video(PatchFamily):
             raise NotCoveredError("cap_pixels_per_frame is set")
         super().__init__(arguments)
         self.generation = arguments.generation
+        self.settings = replace(self.kernel.settings, moving=True)
 
     def frame_size(self, frames: int, image: Any) -> Size:
         """What the frames of a video are resized to."""
@@ -93,11 +93,8 @@ class Qwen2Video(PatchFamily):
 
     def outputs(self, batch: Batch) -> dict[str, Any]:
         """pixel_values_videos, rows of patches, and video_grid_thw."""
-        assert batch.nesting is not None
-        kernel, temporal = self.kernel, self.kernel.temporal_patch_size
-        left = iter(batch.images)
-        videos = [[next(left) for _ in range(count)] for count in batch.nesting]
-        if self.generation < 5 and temporal > 2 and any(count % temporal for count in batch.nesting):
+        kernel, videos, temporal = self.kernel, batch.images, self.settings.frames
+        if self.generation < 5 and temporal > 2 and any(len(video) % temporal for video in videos):
             raise NotCoveredError("4.57 cannot fill patches of more than two frames")
         sizes = [self.frame_size(len(video), video[0]) for video in videos]
         if min(min(size) for size in sizes) < kernel.factor:
@@ -107,16 +104,7 @@ class Qwen2Video(PatchFamily):
         ]
         counts = [int(np.prod(grid)) for grid in grids]
         out = kernel.preparation.empty((sum(counts), kernel.row_length))
-        run_videos(
-            kernel.preparation,
-            kernel.patch_size,
-            kernel.merge_size,
-            temporal,
-            videos,
-            sizes,
-            np.split(out, np.cumsum(counts)[:-1]),
-            batch.threads,
-        )
+        run_videos(self.settings, videos, sizes, np.split(out, np.cumsum(counts)[:-1]), batch.threads)
         return {
             "pixel_values_videos": batch.wrap(out),
             "video_grid_thw": batch.wrap(np.array(grids, np.int64)),

@@ -1,0 +1,49 @@
+"""How Numba compiles generated code: no pass that it has no use for, and each kind of call is typed once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from numba.core.typing.context import BaseContext
+
+from autosched import Func, Input, Pipeline, Schedule
+from autosched.codegen.build import build
+from autosched.lang import f32, variables
+
+
+def compiled(name: str) -> Any:
+    """The one stage of a pipeline that no cache has: its name is part of the source."""
+    y, x = variables("y x")
+    source, out = Input("source", f32, 2), Func("out")
+    out[y, x] = source[y, x] * 1.5 + source[y, x]
+    (stage,) = build(Pipeline(out, name), Schedule().vectorize("out", "x", 16)).stages
+    return stage
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.setattr("autosched.codegen.build.cache_directory", lambda: tmp_path)
+
+
+def test_passes() -> None:
+    (overload,) = compiled("passes").overloads.values()
+    (passes,) = overload.metadata["pipeline_times"].values()
+    names = {name.partition("_")[2] for name in passes}
+    assert {"translate_bytecode", "reconstruct_ssa", "kernel_type_inference", "native_lowering"} <= names
+    assert not {"inline_closure_likes", "nopython_rewrites", "nopython_type_inference", "with_lifting"} & names
+
+
+def test_calls_are_typed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolved: Counter[Any] = Counter()
+    usual = BaseContext.resolve_function_type
+
+    def counted(self: BaseContext, func: Any, args: Any, kws: Any) -> Any:
+        resolved[func, args] += 1
+        return usual(self, func, args, kws)
+
+    monkeypatch.setattr(BaseContext, "resolve_function_type", counted)
+    compiled("typed_once")
+    # Numba asks for some outside of type inference, where nothing is remembered.
+    assert len(resolved) > 10 and sum(resolved.values()) < 1.5 * len(resolved)
