@@ -13,6 +13,7 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from autosched.runtime.pool import clear
 from experiments.exactness import output_bytes
 from experiments.family import FAMILIES
 from experiments.implementation import IMPLEMENTATIONS, NotAvailableError, Output
@@ -83,7 +84,8 @@ def measure_here(family: str, workload: str, implementation: str, threads: int) 
 
 
 def _give_back_free_memory() -> None:
-    """Memory that the allocator kept would serve the call without showing."""
+    """Memory that the allocator kept, or the pool of outputs, would serve the call without showing."""
+    clear()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

@@ -144,7 +144,8 @@ class PatchSettings:
 
     def arguments(self, image: Source, size: tuple[int, int]) -> dict[str, Any]:
         """What the kernel of `algorithm` is bound to, the output excepted."""
-        algorithm = self.algorithm(*image.shape[-3:-1], size)
+        height, width = image.shape[-3:-1]
+        algorithm = self.algorithm(height, width, size)
         return pass_arguments(algorithm, self.preparation, image, Canvas(size))
 
     def view(self, rows: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArray[Any]:
@@ -166,7 +167,8 @@ def _template(
     settings: PatchSettings, image: Missing, size: tuple[int, int], out: Missing, schedule: Schedule
 ) -> Template:
     """The call of images of one geometry but for the image and the output: the same sizes come again and again."""
-    algorithm = settings.algorithm(*image.shape[-3:-1], size)
+    height, width = image.shape[-3:-1]
+    algorithm = settings.algorithm(height, width, size)
     given = settings.arguments(image.stand_in(), size)
     del given["src"]
     return template(kernel(algorithm, schedule), {"src": image, "patches": out}, **given)

@@ -121,7 +121,7 @@ class Siglip2:
     def algorithm(self, height: int, width: int, size: Size) -> FlatAlgorithm:
         """The algorithm for an image of height x width pixels."""
         p = self.preparation
-        return FlatAlgorithm(p.flavour, p.vertical_first(height, width, size), p.values, p.dtype, self.patch)
+        return FlatAlgorithm(p.flavour, p.vertical_first(height, width, size), p.values, p.dtype, patch=self.patch)
 
     def view(self, rows: npt.NDArray[Any], size: Size) -> npt.NDArray[Any]:
         """The rows of one image in the output, as the array that the pipeline writes."""
@@ -179,7 +179,7 @@ def _family(reference: Reference, dtype: Type = f32) -> KernelFamily:
     settings = Siglip2()
     settings = replace(settings, preparation=replace(settings.preparation, reference=reference, dtype=dtype))
     p = settings.preparation
-    algorithm = FlatAlgorithm(p.flavour, False, p.values, p.dtype, settings.patch)
+    algorithm = FlatAlgorithm(p.flavour, False, p.values, p.dtype, patch=settings.patch)
     make = processor("Siglip2ImageProcessor", p)
     return KernelFamily(
         name=name_of("siglip2", p),

@@ -43,8 +43,8 @@ def run_videos(
     workers = default_threads() if threads is None else threads
     calls: list[Call] = []
     for video, size, out in zip(videos, sizes, outs, strict=True):
-        algorithm = settings.algorithm(*video.shape[1:3], size)
-        schedule = best_schedule(algorithm, video[0], size, workers)
+        _, height, width, _ = video.shape
+        schedule = best_schedule(settings.algorithm(height, width, size), video[0], size, workers)
         rows = math.prod(patch_grid(1, size, settings.patch, settings.frames))
         for index, frames in enumerate(_groups(video[..., :CHANNELS], settings.frames)):
             calls.append(settings.bind(frames, size, out[index * rows : (index + 1) * rows], schedule))
