@@ -6,7 +6,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -90,6 +90,7 @@ class _Workload(_Model):
 class _File(_Model):
     schema_: Annotated[Literal[1], Field(alias="schema")]
     summary: str = ""
+    like: str = ""
     knobs: dict[str, _Knob] = {}
     constraints: list[_Constraint] = []
     funcs: dict[str, list[dict[str, Any]]] = {}
@@ -138,6 +139,27 @@ class _Reader:
             first = error.errors()[0]
             loc = tuple(p for p in first["loc"] if not (isinstance(p, str) and p in ("bool", "int", "str")))
             raise self.fail(loc, _plain(first)) from None
+        space = self.space_like(file) if file.like else self.space(file)
+        names = [w.name for w in file.workloads]
+        for i, name in enumerate(names):
+            if name in names[:i]:
+                raise self.fail(("workloads", i, "name"), f"there are two workloads called {name!r}")
+        return SpaceFile(space, tuple(WorkloadSpec(**w.model_dump()) for w in file.workloads))
+
+    def space_like(self, file: _File) -> Space:
+        """The space of another file beside this one, which has workloads of its own and nothing else."""
+        for key in ("knobs", "constraints", "funcs", "points"):
+            if getattr(file, key):
+                raise self.fail((key,), f"a file that is like another ({file.like}) has its {key}, and none of its own")
+        path = self.path.parent / file.like
+        if Path(file.like).name != file.like or not path.is_file():
+            raise self.fail(("like",), f"there is no search space {file.like!r} in {self.path.parent}")
+        text = path.read_text(encoding="utf-8")
+        if tomllib.loads(text).get("like"):
+            raise self.fail(("like",), f"{file.like} is like another itself; name that one")
+        return replace(parse_space(text, path).space, name=self.path.stem)
+
+    def space(self, file: _File) -> Space:
         knobs = self.knobs(file)
         constraints = tuple(self.constraint(i, c, knobs) for i, c in enumerate(file.constraints))
         templates = tuple(
@@ -148,12 +170,7 @@ class _Reader:
             raise self.fail(("constraints",), "they leave no point at all")
         self.check_use(space)
         named = {name: self.point(name, point, space) for name, point in file.points.items()}
-        space = Space(space.name, space.knobs, constraints, templates, named)
-        names = [w.name for w in file.workloads]
-        for i, name in enumerate(names):
-            if name in names[:i]:
-                raise self.fail(("workloads", i, "name"), f"there are two workloads called {name!r}")
-        return SpaceFile(space, tuple(WorkloadSpec(**w.model_dump()) for w in file.workloads))
+        return Space(space.name, space.knobs, constraints, templates, named)
 
     def knobs(self, file: _File) -> dict[str, Knob]:
         made: dict[str, Knob] = {}

@@ -79,14 +79,14 @@ class Algorithm(ABC):
 
     @abstractmethod
     def layout(self, resized: Func, value: Callable[[Expr, Expr], Expr]) -> Func:
-        """The output Func of bytes [c, y, x], or [t, c, y, x]: `value` of a byte and its channel, in some order."""
+        """The output Func of bytes [c, y, x], or [c, t, y, x]: `value` of a byte and its channel, in some order."""
 
     @abstractmethod
     def default(self, bucket: Bucket) -> Schedule:
         """The built-in schedule."""
 
     def pipeline(self) -> Pipeline:
-        """The algorithm: Funcs `planes`, `first`, `resized` [c, y, x] (of each frame t), and those of the layout."""
+        """The algorithm: Funcs `planes`, `first`, `resized` [c, y, x] or [c, t, y, x], and those of the layout."""
         return _build(self)[0]
 
     @property
@@ -105,13 +105,13 @@ def _build(a: Algorithm) -> tuple[Pipeline, AxisPass, AxisPass]:
     horizontal = axis_pass("x", src.extent(len(frame) + 1), a.flavour)
     vertical = axis_pass("y", src.extent(len(frame)), a.flavour)
     planes, first, resized = Func("planes"), Func("first"), Func("resized")
-    planes[*frame, c, y, x] = src[*frame, y, x, c]
+    planes[c, *frame, y, x] = src[*frame, y, x, c]
     if a.vertical_first:
-        first[*frame, c, y, x] = vertical.at(y, lambda j: planes[*frame, c, j, x])
-        resized[*frame, c, y, x] = horizontal.at(x, lambda j: first[*frame, c, y, j])
+        first[c, *frame, y, x] = vertical.at(y, lambda j: planes[c, *frame, j, x])
+        resized[c, *frame, y, x] = horizontal.at(x, lambda j: first[c, *frame, y, j])
     else:
-        first[*frame, c, y, x] = horizontal.at(x, lambda j: planes[*frame, c, y, j])
-        resized[*frame, c, y, x] = vertical.at(y, lambda j: first[*frame, c, j, x])
+        first[c, *frame, y, x] = horizontal.at(x, lambda j: planes[c, *frame, y, j])
+        resized[c, *frame, y, x] = vertical.at(y, lambda j: first[c, *frame, j, x])
     return Pipeline(a.layout(resized, _value(a)), a.name), horizontal, vertical
 
 

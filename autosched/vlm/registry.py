@@ -68,7 +68,7 @@ class KernelFamily:
 
 
 #: The module that registers each name when it is imported.
-_HOMES: dict[str, str] = {
+_HOMES: dict[str, str] = {f"{name}-video": "autosched.vlm.video" for name in ("qwen2-vl", "qwen2.5-vl", "qwen3-vl")} | {
     name + suffix: f"autosched.vlm.{module}"
     for module, known in {
         "qwen_vl": ("qwen2-vl", "qwen2.5-vl", "qwen3-vl"),

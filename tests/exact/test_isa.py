@@ -12,8 +12,10 @@ import pytest
 
 from autosched.codegen.simd import target
 
-#: Every kind of kernel once: random sizes, a photograph, and both types of 16 bits.
-CHOSEN = "random_sizes or (photographs and astronaut) or (every_byte and clip and torchvision)"
+#: Every kind of kernel once: random sizes, a photograph, both types of 16 bits, and frames of videos.
+CHOSEN = (
+    "random_sizes or (photographs and astronaut) or (every_byte and clip and torchvision) or (several_videos and qwen2)"
+)
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="names CPUs of x86-64")
@@ -29,7 +31,7 @@ def test_hugging_faces_bits_on_lesser_cpus(cpu: str, tmp_path: Path) -> None:
     }
     here = Path(__file__).parent
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-k", CHOSEN]
-    files = [str(here / name) for name in ("test_qwen_vl.py", "test_dtypes.py")]
+    files = [str(here / name) for name in ("test_qwen_vl.py", "test_dtypes.py", "test_video.py")]
     done = subprocess.run([*command, *files], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed" in done.stdout

@@ -9,6 +9,10 @@ import pytest
 from families import noise
 from references import TRANSFORMERS_5, check_accelerated, check_fallback
 
+from autosched.runtime import Kernel
+from autosched.tune.check import reference
+from autosched.vlm.registry import get
+
 transformers = pytest.importorskip("transformers")
 torch = pytest.importorskip("torch")
 pytest.importorskip("torchvision")
@@ -68,6 +72,37 @@ def test_several_videos(name: str) -> None:
         check_accelerated(processor, [*videos, video(rng, 2, least)], return_tensors=None, do_sample_frames=False)
 
 
+@pytest.mark.skipif(not TRANSFORMERS_5, reason="4.57 limits no tokens")
+@pytest.mark.parametrize("cls", ["Qwen2VLVideoProcessor", "Qwen3VLVideoProcessor"])
+def test_limited_tokens(cls: str) -> None:
+    """Limits that bind, that the least size overrules, and that do not bind."""
+    rng = np.random.default_rng(5)
+    frames = [video(rng, count, 40) for count in (2, 5, 12)]
+    grids = set()
+    for tokens in (1, 5, 10_000):
+        sizes = {"shortest_edge": 28 * 28, "longest_edge": 28 * 28 * 2000}
+        processor = getattr(transformers, cls)(size=sizes, max_video_tokens=tokens)
+        call = {"return_tensors": "pt", "do_sample_frames": False, "cap_pixels_per_frame": True}
+        check_accelerated(processor, frames, **call)
+        grids.add(str(processor(videos=frames, **call)["video_grid_thw"].tolist()))
+    assert len(grids) == 3
+
+
+@pytest.mark.parametrize("name", ["qwen2.5-vl-video", "qwen3-vl-video-bf16"])
+def test_schedules_of_frames(name: str) -> None:
+    """What can be tuned: every named schedule gives the bits of the interpreter, also of a frame that is repeated."""
+    family = get(name)
+    pipeline = family.pipeline()
+    images = family.specimens({"sizes": [[90, 70]], "count": 3})
+    kernels = {label: Kernel(pipeline, make(family.buckets[0])) for label, make in family.schedules.items()}
+    made = family.workload(images, {"min_pixels": 28 * 28, "max_pixels": 28 * 28 * 6})
+    assert len(made.bindings) == 2 and made.items == 3
+    for binding in made.bindings:
+        right = reference(pipeline, binding)
+        for label, kernel in kernels.items():
+            assert np.array_equal(kernel(shape=binding.shape, **binding.given), right), label
+
+
 def test_what_falls_back() -> None:
     rng = np.random.default_rng(2)
     processor = transformers.Qwen2VLVideoProcessor(**LIMITS)
@@ -75,5 +110,3 @@ def test_what_falls_back() -> None:
     call = {"return_tensors": "pt", "do_sample_frames": False}
     check_fallback(processor, lambda: [frames.float()], "not a tensor of bytes", **call)
     check_fallback(processor, lambda: [frames[:, :, :28, :28]], "do_resize is off", do_resize=False, **call)
-    if TRANSFORMERS_5:
-        check_fallback(processor, lambda: [frames], "cap_pixels_per_frame", cap_pixels_per_frame=True, **call)

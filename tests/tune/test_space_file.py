@@ -163,6 +163,25 @@ def test_missing_and_unreadable_files(tmp_path: Path) -> None:
         load_space(tmp_path / "bytes.toml")
 
 
+def test_a_file_like_another(tmp_path: Path) -> None:
+    (tmp_path / "other.toml").write_text(GOOD)
+    path = tmp_path / "videos.toml"
+    text = 'schema = 1\nlike = "other.toml"\n\n[[workloads]]\nname = "clip"\n'
+    file, other = parse_space(text, path), load_space(tmp_path / "other.toml")
+    assert file.space.name == "videos" and [w.name for w in file.workloads] == ["clip"]
+    assert (file.space.knobs, file.space.templates) == (other.space.knobs, other.space.templates)
+    assert file.space.constraints == other.space.constraints and file.space.count() == other.space.count()
+    (tmp_path / "second.toml").write_text(text)
+    for change, message in {
+        ("other.toml", "another.toml"): r"videos.toml:2: like: there is no search space 'another.toml' in",
+        ("other.toml", "../other.toml"): r"videos.toml:2: like: there is no search space '../other.toml' in",
+        ("other.toml", "second.toml"): r"videos.toml:2: like: second.toml is like another itself",
+        ("[[workloads]]", "[knobs.rows]\nchoices = [1]\n[[workloads]]"): r"videos.toml: knobs: a file that is like",
+    }.items():
+        with pytest.raises(SpaceError, match=message):
+            parse_space(text.replace(*change), path)
+
+
 def test_shipped_spaces_are_valid() -> None:
     for path in shipped("search_spaces").glob("*.toml"):
         file = load_space(path)

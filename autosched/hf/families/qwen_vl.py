@@ -48,9 +48,13 @@ class PatchFamily(Family):
 
     def resized(self, image: Source) -> tuple[int, int]:
         """The size that an image is resized to; `NotCoveredError` where the size rule has none, so that HF raises."""
+        return self.within(image, *self.limits)
+
+    def within(self, image: Source, least: int, most: int) -> tuple[int, int]:
+        """The same with other limits of pixels."""
         height, width = image.shape[:2]
         try:
-            size = self.kernel.smart_resize(height, width, *self.limits)
+            size = self.kernel.smart_resize(height, width, least, most)
         except (ValueError, ArithmeticError) as error:
             raise NotCoveredError(f"an image of {width}x{height} pixels has no size: {error}") from error
         if min(size) < self.kernel.factor:

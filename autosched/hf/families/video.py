@@ -81,15 +81,19 @@ class Qwen2Video(PatchFamily):
     title = "Qwen2-VL video"
 
     def __init__(self, arguments: Arguments) -> None:
-        if arguments.flag("cap_pixels_per_frame"):
-            raise NotCoveredError("cap_pixels_per_frame is set")
         super().__init__(arguments)
         self.generation = arguments.generation
+        #: What limits frames besides their pixels, in tokens; 4.57 knows no such limit.
+        self.tokens = arguments.processor.max_video_tokens if arguments.flag("cap_pixels_per_frame") else None
         self.settings = replace(self.kernel.settings, moving=True)
 
     def frame_size(self, frames: int, image: Any) -> Size:
-        """What the frames of a video are resized to."""
-        return self.resized(image)
+        """What the frames of a video are resized to: all of them share 90 % of the tokens where those are limited."""
+        least, most = self.limits
+        if self.tokens is not None:
+            budget = int(self.tokens * self.kernel.factor**2 * 0.9)
+            most = max(min(most, budget * self.settings.frames // frames), int(least * 1.05))
+        return self.within(image, least, most)
 
     def outputs(self, batch: Batch) -> dict[str, Any]:
         """pixel_values_videos, rows of patches, and video_grid_thw."""
@@ -117,13 +121,16 @@ class Qwen3Video(Qwen2Video):
     title = "Qwen3-VL video"
 
     def frame_size(self, frames: int, image: Any) -> Size:
-        """What the frames of a video are resized to."""
+        """What the frames of a video are resized to: each has at most the tokens, where those are limited."""
         height, width = image.shape[:2]
         factor, temporal = self.kernel.factor, self.kernel.temporal_patch_size
+        least, most = self.limits
+        if self.tokens is not None:
+            most = frames * max(min(self.tokens * factor**2, most // frames), int(least * 1.05))
         if self.generation < 5 and min(height, width) < factor:
             raise NotCoveredError(f"frames of {width}x{height} pixels have no size in 4.57")
         try:
-            return glm_resize(frames, height, width, temporal, factor, *self.limits)
+            return glm_resize(frames, height, width, temporal, factor, least, most)
         except (ValueError, ArithmeticError) as error:
             raise NotCoveredError(f"{frames} frames of {width}x{height} pixels have no size: {error}") from error
 
