@@ -59,7 +59,7 @@ def run_videos(
 
 
 def _groups(video: Video, count: int) -> Iterator[Video]:
-    """The frames of each patch; the last frame is repeated where some are left over."""
+    """The frames of each patch; the last frame is repeated where some are left over, in a copy of the same layout."""
     for first in range(0, len(video), count):
         group = video[first : first + count]
         missing = count - len(group)
