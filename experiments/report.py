@@ -80,6 +80,37 @@ class Tables(LookUps):
             lines.append([f"{FAMILIES[family].title}, {WORKLOADS[workload].title}", *values])
         return markdown(["peak over output, x", *names], lines)
 
+    def families_table(self) -> str:
+        """Markdown: every drop-in over Hugging Face's backends, and the most memory that it needs."""
+        found = self.find("families", measure="speedup")
+        places = list(dict.fromkeys(row.workload for row in found))
+        lines = []
+        for family in dict.fromkeys(row.family for row in found):
+            cells = []
+            for workload in places:
+                place = {"family": family, "workload": workload, "measure": "speedup"}
+                both = [
+                    self.one("families", **place, implementation=ours, against=theirs) for ours, theirs in _DROP_INS
+                ]
+                cells.append(" / ".join(map(_speed, both)))
+            peaks = [row.value for row in self.find("families", family=family, measure="peak memory")]
+            lines.append([FAMILIES[family].title, *cells, digits(max(peaks)) if peaks else NONE])
+        titles = (WORKLOADS[workload].title for workload in places)
+        return markdown(["over torchvision / over PIL", *titles, "peak over output, x"], lines)
+
+    def over(self, experiment: str, base: str) -> str:
+        """Markdown: speeds over `base` by implementation, a line a workload and number of threads."""
+        found = self.find(experiment, measure="speedup", against=base)
+        names = [name for name in dict.fromkeys(row.implementation for row in found) if name != base]
+        lines = []
+        for family, workload, threads in dict.fromkeys((r.family, r.workload, r.threads) for r in found):
+            place = {"family": family, "workload": workload, "threads": threads, "measure": "speedup"}
+            cells = [_speed(self.one(experiment, **place, implementation=name, against=base)) for name in names]
+            title = f"{FAMILIES[family].title}, " if family in FAMILIES else ""
+            title += WORKLOADS[workload].title if workload in WORKLOADS else workload
+            lines.append([f"{title}, {threads} thread{'s' * (threads > 1)}", *cells])
+        return markdown([f"over {base}", *names], lines)
+
     def profile_table(self, workload: str, threads: int) -> str:
         """Markdown: shares of stages, of moving stages, and of a copy of as many bytes."""
         found = self.find("profile", workload=workload, threads=threads)
@@ -243,6 +274,8 @@ class Tables(LookUps):
         return "; ".join(said) or NONE
 
 
+#: Our drop-ins, and whose bits they have.
+_DROP_INS: Final = (("autosched", "hf-torchvision"), ("autosched-pil", "hf-pil"))
 #: Hugging Face, the model card and autosched; all others are peers.
 _USUAL: Final = (*USUAL, "model-card", "autosched-card")
 

@@ -37,6 +37,27 @@ def test_what_there_is_none_of_is_a_dash(tmp_path: Path) -> None:
     assert "(not measured yet)" in tables.memory_table()
 
 
+def test_tables_of_speeds(tmp_path: Path) -> None:
+    fast = {"measure": "speedup", "family": "siglip", "workload": "w1"}
+    Results(table("families", folder=tmp_path)).add(
+        [
+            row(**fast, implementation="autosched", against="hf-torchvision", value=4.5),
+            row(**fast, implementation="autosched-pil", against="hf-pil", value=8.25),
+            row(**{**fast, "measure": "peak memory"}, case="memory of autosched", value=1.02),
+        ]
+    )
+    Results(table("apps", folder=tmp_path)).add(
+        [
+            row(**{**fast, "workload": "blur", "family": "apps"}, implementation=name, against="halide", value=value)
+            for name, value in (("halide", 1.0), ("autosched", 1.25))
+        ]
+    )
+    tables = Tables(tmp_path)
+    assert tables.families_table().splitlines()[2] == "| SigLIP | 4.5 / 8.25 | 1.02 |"
+    header, _, line = tables.over("apps", "halide").splitlines()
+    assert header == "| over halide | autosched |" and line == "| blur, 1 thread | 1.25 |"
+
+
 def test_an_ambiguous_number_is_refused(tmp_path: Path) -> None:
     Results(table("runtime", folder=tmp_path)).add([row(threads=1), row(threads=2)])
     with pytest.raises(ArgumentError, match=r"2 rows with .*name more fields"):
