@@ -127,7 +127,7 @@ def bindings(preparation: Preparation, image: Pixels, plan: Plan) -> list[tuple[
     for part, source in zip(plan.parts, read, strict=True):
         (rows, columns), (height, width) = part.grid, plan.tile
         canvas = Canvas(part.size, part.origin, (rows * height, columns * width))
-        given = tiles.arguments(source, canvas, plan.tile)
+        given = tiles.arguments(tiles.resizing, source, canvas, plan.tile)
         made.append((source, part, Binding(given, (rows, columns, CHANNELS, height, width))))
     return made
 

@@ -64,6 +64,7 @@ class Algorithm(ABC):
         values: how bytes become values.
         dtype: what values, which are f32, are rounded to.
         moving: whether the source is frames [t, y, x, c] that are resized alike.
+        across, down: whether rows are resized to another length, and columns: a pass that changes nothing is left out.
     """
 
     flavour: Flavour = "torchvision"
@@ -71,6 +72,8 @@ class Algorithm(ABC):
     values: Values = "division"
     dtype: Type = f32
     moving: bool = False
+    across: bool = True
+    down: bool = True
 
     @property
     @abstractmethod
@@ -86,7 +89,10 @@ class Algorithm(ABC):
         """The built-in schedule."""
 
     def pipeline(self) -> Pipeline:
-        """The algorithm: Funcs `planes`, `first`, `resized` [c, y, x] or [c, t, y, x], and those of the layout."""
+        """The algorithm: Funcs `planes`, `first`, `resized` [c, y, x] or [c, t, y, x], and those of the layout.
+
+        Where there is one pass, it is `resized`; where there is none, there are `planes` alone.
+        """
         return _build(self)[0]
 
     @property
@@ -94,25 +100,38 @@ class Algorithm(ABC):
         """The part of `name` that says how pixels are made."""
         order = "-vertical-first" if self.vertical_first else ""
         rounded = "" if self.dtype == f32 else f"-{self.dtype}"
-        return f"{order}-{self.values}{rounded}{'-moving' if self.moving else ''}"
+        passes = "" if self.across and self.down else f"-{''.join(_axes(self)) or 'no'}-pass"
+        return f"{order}-{self.values}{rounded}{'-moving' if self.moving else ''}{passes}"
 
 
 @lru_cache(maxsize=64)
-def _build(a: Algorithm) -> tuple[Pipeline, AxisPass, AxisPass]:
+def _build(a: Algorithm) -> tuple[Pipeline, dict[str, AxisPass]]:
+    """The pipeline, and its passes by their axes."""
     c, y, x = variables("c y x")
     frame = variables("t") if a.moving else ()
     src = Input("src", u8, len(frame) + 3)
-    horizontal = axis_pass("x", src.extent(len(frame) + 1), a.flavour)
-    vertical = axis_pass("y", src.extent(len(frame)), a.flavour)
-    planes, first, resized = Func("planes"), Func("first"), Func("resized")
-    planes[c, *frame, y, x] = src[*frame, y, x, c]
-    if a.vertical_first:
-        first[c, *frame, y, x] = vertical.at(y, lambda j: planes[c, *frame, j, x])
-        resized[c, *frame, y, x] = horizontal.at(x, lambda j: first[c, *frame, y, j])
-    else:
-        first[c, *frame, y, x] = horizontal.at(x, lambda j: planes[c, *frame, y, j])
-        resized[c, *frame, y, x] = vertical.at(y, lambda j: first[c, *frame, j, x])
-    return Pipeline(a.layout(resized, _value(a)), a.name), horizontal, vertical
+    bytes_ = Func("planes")
+    bytes_[c, *frame, y, x] = src[*frame, y, x, c]
+    passes: dict[str, AxisPass] = {}
+    for axis in _axes(a):
+        last = len(passes) == len(_axes(a)) - 1
+        source, bytes_ = bytes_, Func("resized" if last else "first")
+        passes[axis] = made = axis_pass(axis, src.extent(len(frame) + _AXES[axis]), a.flavour)
+        if axis == "x":
+            bytes_[c, *frame, y, x] = made.at(x, lambda j, source=source: source[c, *frame, y, j])  # type: ignore[misc]
+        else:
+            bytes_[c, *frame, y, x] = made.at(y, lambda j, source=source: source[c, *frame, j, x])  # type: ignore[misc]
+    return Pipeline(a.layout(bytes_, _value(a)), a.name), passes
+
+
+#: The dimensions of an image [H, W, C] that passes go along.
+_AXES: Final = {"x": 1, "y": 0}
+
+
+def _axes(a: Algorithm) -> list[str]:
+    """The axes of the passes, in order."""
+    order = ("y", "x") if a.vertical_first else ("x", "y")
+    return [axis for axis in order if (a.across if axis == "x" else a.down)]
 
 
 def _value(a: Algorithm) -> Callable[[Expr, Expr], Expr]:
@@ -143,12 +162,24 @@ class Canvas:
         return self.size if self.extent is None else self.extent
 
 
+ALL_PASSES: Final = {"across": True, "down": True, "vertical_first": False}
+
+
+def passes_of(preparation: Preparation, height: int, width: int, canvas: Canvas) -> dict[str, bool]:
+    """Which passes an image of height x width pixels needs, and in which order: fields of an `Algorithm`."""
+    sides = zip(canvas.size, canvas.origin, canvas.shape, strict=True)
+    down, across = ((side, 0, side) != found for side, found in zip((height, width), sides, strict=True))
+    first = across and down and preparation.vertical_first(height, width, canvas.size)
+    return {"across": across, "down": down, "vertical_first": first}
+
+
 def pass_arguments(algorithm: Algorithm, preparation: Preparation, image: Source, canvas: Canvas) -> dict[str, Any]:
     """What a kernel of `algorithm` is bound to for its source, the output and the layout's own excepted."""
-    _, *passes = _build(algorithm)
+    _, passes = _build(algorithm)
     given: dict[str, Any] = {"src": image}
     sides = image.shape[-3:-1]
-    for axis, along in ((1, passes[0]), (0, passes[1])):
+    for name, along in passes.items():
+        axis = _AXES[name]
         start = canvas.origin[axis]
         window = axis_window(
             sides[axis],
@@ -167,9 +198,11 @@ def bind_rows(kernel: Kernel, given: Mapping[str, Any], out: npt.NDArray[Any], l
 
     Iteration i of the output's coordinate `loop` is for rows i * rows and so on of the resized image.
     """
-    begin, taps = given["y_begin"], given["y_taps"]
+    begin, taps = given.get("y_begin"), given.get("y_taps")
 
     def needed(first: int, last: int) -> tuple[int, int]:
+        if begin is None or taps is None:  # rows are as they were
+            return first * rows, last * rows
         return int(begin[first * rows]), int(begin[min(last * rows, len(begin)) - 1]) + taps
 
     rest = {name: value for name, value in given.items() if name != "src"}
@@ -177,27 +210,37 @@ def bind_rows(kernel: Kernel, given: Mapping[str, Any], out: npt.NDArray[Any], l
 
 
 def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str) -> Schedule:
-    """Adds both passes of the resize to a schedule, computed in loop `var` of `consumer`.
+    """Adds the passes of the resize to a schedule, computed in loop `var` of `consumer`.
 
     The reductions are widening dot products of four taps. Bytes of one channel are put next to each other before rows
     are resized: a window then holds three or four times as many pixels.
     """
-    across, down = ("resized", "first") if a.vertical_first else ("first", "resized")
-    s = s.compute_at("first", consumer, var).compute_at("resized", consumer, var)
     lanes, window = _WINDOWS[bucket.name]
-    s = s.split(across, "y", "yo", "yi", _ROWS).reorder(across, "yo", "x", "yi", "c").unroll(across, "c", CHANNELS)
-    s = s.vectorize(across, "x", lanes, "shift_inwards").vectorize(across, "xk", 4)
-    s = s.loads(across, "first" if a.vertical_first else "planes", window)
-    s = s.reorder(down, "y", "c", "x").vectorize(down, "x", 64).vectorize(down, "yk", 4)
-    s = s.compute_at("planes", consumer, var) if a.vertical_first else s.compute_at("planes", "first", "yo")
+    before, place = "planes", (consumer, var)
+    for axis, name in _passes(a):
+        s = s.compute_at(name, consumer, var)
+        if axis == "x":
+            s = s.split(name, "y", "yo", "yi", _ROWS).reorder(name, "yo", "x", "yi", "c").unroll(name, "c", CHANNELS)
+            s = s.vectorize(name, "x", lanes, "shift_inwards").vectorize(name, "xk", 4).loads(name, before, window)
+            place = (name, "yo") if before == "planes" else place
+        else:
+            s = s.reorder(name, "y", "c", "x").vectorize(name, "x", 64).vectorize(name, "yk", 4)
+        before = name
+    s = s.compute_at("planes", *place)
     s = s.reorder("planes", "y", "x", "c").unroll("planes", "c", CHANNELS)
     s = s.vectorize("planes", "x", 16).loads("planes", "src", "permute64")
     return s.prefetch("planes", "src", _AHEAD)
 
 
-def passes_at_root(s: Schedule) -> Schedule:
-    """Adds both passes of the resize to a schedule, each computed at the root, in parallel rows."""
-    for name in ("first", "resized"):
+def _passes(a: Algorithm) -> list[tuple[str, str]]:
+    """The axis and the Func of each pass."""
+    axes = _axes(a)
+    return list(zip(axes, ("first", "resized")[-len(axes) :] if axes else (), strict=True))
+
+
+def passes_at_root(s: Schedule, a: Algorithm) -> Schedule:
+    """Adds the passes of the resize to a schedule, each computed at the root, in parallel rows."""
+    for _, name in _passes(a):
         s = s.compute_root(name).reorder(name, "y", "c", "x").parallel(name, "y").vectorize(name, "x", 16)
     return s
 

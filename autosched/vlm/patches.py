@@ -6,8 +6,8 @@ does not depend on the sizes; a family adds its size rule and its settings.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -19,14 +19,17 @@ from autosched.lang import Expr, Func, relayout
 from autosched.runtime import Bands, Call, Missing, Template, template
 from autosched.schedule import Schedule
 from autosched.vlm.passes import (
+    ALL_PASSES,
     BUCKETS,
     Algorithm,
     Canvas,
     Source,
+    best_schedule,
     bind_rows,
     kernel,
     pass_arguments,
     passes_at_root,
+    passes_of,
     strips,
 )
 from autosched.vlm.preparation import Preparation
@@ -72,7 +75,7 @@ class PatchAlgorithm(Algorithm):
 
 def naive(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
     """v1: every stage computed at the root, in parallel rows, vectorised along x."""
-    s = passes_at_root(Schedule())
+    s = passes_at_root(Schedule(), a)
     s = s.compute_root("cut").parallel("cut", "gy").vectorize("cut", "px", 16)
     s = s.compute_root("normalized").parallel("normalized", "gy").vectorize("normalized", "px", 16)
     return s.parallel("patches", "gy").vectorize("patches", "px", 16)
@@ -80,7 +83,7 @@ def naive(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
 
 def pointwise_fused(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
     """v2: as v1, with bytes put in order and normalised where patches are written."""
-    return passes_at_root(Schedule()).parallel("patches", "gy").vectorize("patches", "px", 16)
+    return passes_at_root(Schedule(), a).parallel("patches", "gy").vectorize("patches", "px", 16)
 
 
 def fused(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
@@ -138,14 +141,28 @@ class PatchSettings:
 
     def algorithm(self, height: int, width: int, size: tuple[int, int]) -> PatchAlgorithm:
         """The algorithm for an image of height x width pixels that is resized to `size`."""
-        p = self.preparation
-        first = p.vertical_first(height, width, size)
-        return PatchAlgorithm(p.flavour, first, p.values, p.dtype, self.moving, self.patch, self.merge, self.frames)
+        return self._algorithm(passes_of(self.preparation, height, width, Canvas(size)))
 
-    def arguments(self, image: Source, size: tuple[int, int]) -> dict[str, Any]:
+    @property
+    def resizing(self) -> PatchAlgorithm:
+        """The algorithm for images that both passes resize, rows first."""
+        return self._algorithm(ALL_PASSES)
+
+    def _algorithm(self, passes: Mapping[str, bool]) -> PatchAlgorithm:
+        p = self.preparation
+        return PatchAlgorithm(
+            p.flavour,
+            values=p.values,
+            dtype=p.dtype,
+            moving=self.moving,
+            patch=self.patch,
+            merge=self.merge,
+            frames=self.frames,
+            **passes,
+        )
+
+    def arguments(self, algorithm: PatchAlgorithm, image: Source, size: tuple[int, int]) -> dict[str, Any]:
         """What the kernel of `algorithm` is bound to, the output excepted."""
-        height, width = image.shape[-3:-1]
-        algorithm = self.algorithm(height, width, size)
         return pass_arguments(algorithm, self.preparation, image, Canvas(size))
 
     def view(self, rows: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArray[Any]:
@@ -153,22 +170,42 @@ class PatchSettings:
         p, m = self.patch, self.merge
         return rows.reshape(size[0] // (p * m), size[1] // (p * m), m, m, CHANNELS, self.frames, p, p)
 
-    def bind(self, image: Source, size: tuple[int, int], rows: npt.NDArray[Any], schedule: Schedule) -> Call:
-        """A call that computes the rows of one image, or of the frames of a patch."""
+    def bind(
+        self,
+        image: Source,
+        size: tuple[int, int],
+        rows: npt.NDArray[Any],
+        threads: int,
+        schedule: Schedule | None = None,
+    ) -> Call:
+        """A call that computes the rows of one image, or of the frames of a patch.
+
+        `schedule` is one of `resizing`; by default it is the best that is known for the image.
+        """
+        height, width = image.shape[-3:-1]
+        algorithm = self.algorithm(height, width, size)
+        if schedule is None:
+            schedule = best_schedule(algorithm, image, size, threads)
+        else:
+            algorithm = replace(algorithm, across=True, down=True)
         view = self.view(rows, size)
         if isinstance(image, Bands):
-            made = kernel(self.algorithm(image.shape[0], image.shape[1], size), schedule)
-            return bind_rows(made, self.arguments(image, size), view, "gy", self.patch * self.merge)
-        return _template(self, Missing.like(image), size, Missing.like(view), schedule).bind(src=image, patches=view)
+            made = kernel(algorithm, schedule)
+            return bind_rows(made, self.arguments(algorithm, image, size), view, "gy", self.patch * self.merge)
+        bound = _template(self, algorithm, Missing.like(image), size, Missing.like(view), schedule)
+        return bound.bind(src=image, patches=view)
 
 
 @lru_cache(maxsize=256)
 def _template(
-    settings: PatchSettings, image: Missing, size: tuple[int, int], out: Missing, schedule: Schedule
+    settings: PatchSettings,
+    algorithm: PatchAlgorithm,
+    image: Missing,
+    size: tuple[int, int],
+    out: Missing,
+    schedule: Schedule,
 ) -> Template:
     """The call of images of one geometry but for the image and the output: the same sizes come again and again."""
-    height, width = image.shape[-3:-1]
-    algorithm = settings.algorithm(height, width, size)
-    given = settings.arguments(image.stand_in(), size)
+    given = settings.arguments(algorithm, image.stand_in(), size)
     del given["src"]
     return template(kernel(algorithm, schedule), {"src": image, "patches": out}, **given)

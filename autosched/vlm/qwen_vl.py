@@ -17,7 +17,7 @@ from autosched.imaging.coefficients import Filter
 from autosched.lang import Type, f32
 from autosched.runtime import Bands, Call, default_threads, run_calls
 from autosched.schedule import Schedule
-from autosched.vlm.passes import BUCKETS, Source, best_schedule, measures
+from autosched.vlm.passes import BUCKETS, Source, measures
 from autosched.vlm.patches import NAMED, PatchSettings
 from autosched.vlm.photographs import specimens
 from autosched.vlm.preparation import CLIP_MEAN, CLIP_STD, HALF, Preparation, Reference
@@ -168,11 +168,8 @@ class QwenVL:
         first = 0
         for image, size in zip(images, sizes, strict=True):
             last = first + self.rows([size])
-            chosen = schedule
-            if chosen is None:
-                chosen = best_schedule(settings.algorithm(image.shape[0], image.shape[1], size), image, size, threads)
             pixels = image if isinstance(image, Bands) else image[:, :, :CHANNELS]
-            calls.append(settings.bind(pixels, size, out[first:last], chosen))
+            calls.append(settings.bind(pixels, size, out[first:last], threads, schedule))
             first = last
         return calls
 
@@ -224,7 +221,7 @@ def _binding(settings: QwenVL, image: Any, size: tuple[int, int]) -> Binding:
     pixels = np.asarray(image.convert("RGBX"))[:, :, :CHANNELS]
     chosen = settings.settings
     rows = np.broadcast_to(np.zeros((), settings.dtype.dtype), (settings.rows([size]), settings.row_length))
-    return Binding(chosen.arguments(pixels, size), chosen.view(rows, size).shape)
+    return Binding(chosen.arguments(chosen.resizing, pixels, size), chosen.view(rows, size).shape)
 
 
 #: Calls that are checked against the interpreter, and the longer side of what their images are resized to, in pixels.
@@ -274,7 +271,7 @@ def register_patches(
 
 
 def _family(name: str, settings: QwenVL, pixels: tuple[int, int], title: str, processor_name: str) -> KernelFamily:
-    algorithm = settings.settings.algorithm(1, 1, (1, 1))
+    algorithm = settings.settings.resizing
     backend = settings.reference
     return KernelFamily(
         name=name_of(name, settings.preparation),

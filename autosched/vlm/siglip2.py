@@ -25,6 +25,7 @@ from autosched.vlm.passes import (
     kernel,
     measures,
     pass_arguments,
+    passes_of,
     strips,
 )
 from autosched.vlm.photographs import specimens
@@ -121,17 +122,22 @@ class Siglip2:
     def algorithm(self, height: int, width: int, size: Size) -> FlatAlgorithm:
         """The algorithm for an image of height x width pixels."""
         p = self.preparation
-        return FlatAlgorithm(p.flavour, p.vertical_first(height, width, size), p.values, p.dtype, patch=self.patch)
+        passes = passes_of(p, height, width, Canvas(size))
+        return FlatAlgorithm(p.flavour, values=p.values, dtype=p.dtype, patch=self.patch, **passes)
+
+    @property
+    def resizing(self) -> FlatAlgorithm:
+        """The algorithm for images that both passes resize, rows first."""
+        p = self.preparation
+        return FlatAlgorithm(p.flavour, values=p.values, dtype=p.dtype, patch=self.patch)
 
     def view(self, rows: npt.NDArray[Any], size: Size) -> npt.NDArray[Any]:
         """The rows of one image in the output, as the array that the pipeline writes."""
         return rows.reshape(*self.grid(size), self.patch, self.patch, CHANNELS)
 
-    def arguments(self, image: Pixels, size: Size) -> dict[str, Any]:
-        """What the kernel is bound to, the output excepted."""
-        return pass_arguments(
-            self.algorithm(image.shape[0], image.shape[1], size), self.preparation, image, Canvas(size)
-        )
+    def arguments(self, algorithm: FlatAlgorithm, image: Pixels, size: Size) -> dict[str, Any]:
+        """What the kernel of `algorithm` is bound to, the output excepted."""
+        return pass_arguments(algorithm, self.preparation, image, Canvas(size))
 
     def run(
         self,
@@ -148,17 +154,18 @@ class Siglip2:
             algorithm = self.algorithm(pixels.shape[0], pixels.shape[1], size)
             schedule = best_schedule(algorithm, pixels, size, workers)
             view = self.view(out, size)
-            bound = _template(self, Missing.like(pixels), size, Missing.like(view), schedule)
+            bound = _template(self, algorithm, Missing.like(pixels), size, Missing.like(view), schedule)
             calls.append(bound.bind(src=pixels, patches=view))
         run_calls(calls, workers)
 
 
 @lru_cache(maxsize=256)
-def _template(settings: Siglip2, image: Missing, size: Size, out: Missing, schedule: Schedule) -> Template:
+def _template(
+    settings: Siglip2, algorithm: FlatAlgorithm, image: Missing, size: Size, out: Missing, schedule: Schedule
+) -> Template:
     """The call of images of one geometry but for the image and the output: the same sizes come again and again."""
-    given = settings.arguments(image.stand_in(), size)
+    given = settings.arguments(algorithm, image.stand_in(), size)
     del given["src"]
-    algorithm = settings.algorithm(image.shape[0], image.shape[1], size)
     return template(kernel(algorithm, schedule), {"src": image, "patches": out}, **given)
 
 
@@ -170,7 +177,7 @@ def workload(settings: Siglip2, images: Sequence[Any], _settings: Mapping[str, A
         pixels = np.asarray(image.convert("RGBX"))[:, :, :CHANNELS]
         size = settings.size(*pixels.shape[:2])
         shape = (*settings.grid(size), settings.patch, settings.patch, CHANNELS)
-        made.append(Binding(settings.arguments(pixels, size), shape))
+        made.append(Binding(settings.arguments(settings.resizing, pixels, size), shape))
         stretch.append(measures(pixels, size)["stretch"])
     return Workload("images", tuple(made), {"stretch": float(np.median(stretch))}, items=len(images))
 
@@ -179,7 +186,7 @@ def _family(reference: Reference, dtype: Type = f32) -> KernelFamily:
     settings = Siglip2()
     settings = replace(settings, preparation=replace(settings.preparation, reference=reference, dtype=dtype))
     p = settings.preparation
-    algorithm = FlatAlgorithm(p.flavour, False, p.values, p.dtype, patch=settings.patch)
+    algorithm = settings.resizing
     make = processor("Siglip2ImageProcessor", p)
     return KernelFamily(
         name=name_of("siglip2", p),

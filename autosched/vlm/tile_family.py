@@ -105,7 +105,8 @@ def _checked(planner: Planner, source: Any, size: tuple[int, int]) -> Binding:
     height, width = (max(8, int(side / shrink)) for side in source.shape[:2])
     tile = max(8, int(size[0] / shrink)), max(8, int(size[1] / shrink))
     piece = source[:height, :width]
-    given = TileSettings(planner.preparation).arguments(piece, Canvas(tile), tile)
+    tiles = TileSettings(planner.preparation)
+    given = tiles.arguments(tiles.resizing, piece, Canvas(tile), tile)
     return Binding(given, (1, 1, CHANNELS, *tile))
 
 

@@ -5,7 +5,7 @@ One tile is a plane image; an image in a grid of tiles is one call over the resi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from autosched.imaging.byte_table import CHANNELS
-from autosched.lang import Expr, Func, Param, relayout, variables
+from autosched.lang import Expr, Func, Param, f32, relayout, variables
 from autosched.runtime import Call, Missing, Template, template
 from autosched.schedule import Schedule
 from autosched.vlm.passes import (
+    ALL_PASSES,
     BUCKETS,
     Algorithm,
     Canvas,
@@ -25,9 +26,10 @@ from autosched.vlm.passes import (
     kernel,
     pass_arguments,
     passes_at_root,
+    passes_of,
     strips,
 )
-from autosched.vlm.preparation import Preparation
+from autosched.vlm.preparation import Preparation, Values
 from autosched.workload import Bucket
 
 
@@ -55,13 +57,13 @@ class TileAlgorithm(Algorithm):
 
 def naive(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
     """v1: every stage computed at the root, in parallel, vectorised along x."""
-    s = passes_at_root(Schedule()).compute_root("normalized").reorder("normalized", "y", "c", "x")
+    s = passes_at_root(Schedule(), a).compute_root("normalized").reorder("normalized", "y", "c", "x")
     return _planes_in_parallel(s.parallel("normalized", "y").vectorize("normalized", "x", 16))
 
 
 def pointwise_fused(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
     """v2: as v1, with bytes normalised where tiles are written."""
-    return _planes_in_parallel(passes_at_root(Schedule()))
+    return _planes_in_parallel(passes_at_root(Schedule(), a))
 
 
 def _planes_in_parallel(s: Schedule) -> Schedule:
@@ -97,15 +99,24 @@ class TileSettings:
     preparation: Preparation
     bytes: bool = False
 
-    def algorithm(self, height: int, width: int, size: tuple[int, int]) -> TileAlgorithm:
-        """The algorithm for an image of height x width pixels that is resized to `size`."""
-        p = self.preparation
-        made = TileAlgorithm(p.flavour, p.vertical_first(height, width, size), "bytes")
-        return made if self.bytes else replace(made, values=p.values, dtype=p.dtype)
+    def algorithm(self, height: int, width: int, canvas: Canvas) -> TileAlgorithm:
+        """The algorithm for an image of height x width pixels of which `canvas` is computed."""
+        return self._algorithm(passes_of(self.preparation, height, width, canvas))
 
-    def arguments(self, image: npt.NDArray[np.uint8], canvas: Canvas, tile: tuple[int, int]) -> dict[str, Any]:
+    @property
+    def resizing(self) -> TileAlgorithm:
+        """The algorithm for images that both passes resize, rows first."""
+        return self._algorithm(ALL_PASSES)
+
+    def _algorithm(self, passes: Mapping[str, bool]) -> TileAlgorithm:
+        p = self.preparation
+        values: Values = "bytes" if self.bytes else p.values
+        return TileAlgorithm(p.flavour, values=values, dtype=f32 if self.bytes else p.dtype, **passes)
+
+    def arguments(
+        self, algorithm: TileAlgorithm, image: npt.NDArray[np.uint8], canvas: Canvas, tile: tuple[int, int]
+    ) -> dict[str, Any]:
         """What the kernel of `algorithm` is bound to, the output excepted."""
-        algorithm = self.algorithm(image.shape[0], image.shape[1], canvas.size)
         given = pass_arguments(algorithm, self.preparation, image, canvas)
         return {**given, "tile_height": tile[0], "tile_width": tile[1]}
 
@@ -117,17 +128,24 @@ class TileSettings:
         threads: int,
         schedule: Schedule | None = None,
     ) -> Call:
-        """A call that computes `out` [ty, tx, C, y, x] under `schedule` or the best that is known."""
+        """A call that computes `out` [ty, tx, C, y, x].
+
+        `schedule` is one of `resizing`; by default it is the best that is known for the image.
+        """
+        algorithm = self.algorithm(image.shape[0], image.shape[1], canvas)
         if schedule is None:
-            algorithm = self.algorithm(image.shape[0], image.shape[1], canvas.size)
             schedule = best_schedule(algorithm, image, canvas.size, threads)
-        return _template(self, Missing.like(image), canvas, Missing.like(out), schedule).bind(src=image, tiles=out)
+        else:
+            algorithm = replace(algorithm, across=True, down=True)
+        bound = _template(self, algorithm, Missing.like(image), canvas, Missing.like(out), schedule)
+        return bound.bind(src=image, tiles=out)
 
 
 @lru_cache(maxsize=256)
-def _template(settings: TileSettings, image: Missing, canvas: Canvas, out: Missing, schedule: Schedule) -> Template:
+def _template(
+    settings: TileSettings, algorithm: TileAlgorithm, image: Missing, canvas: Canvas, out: Missing, schedule: Schedule
+) -> Template:
     """The call of images of one geometry but for the image and the output: the same sizes come again and again."""
-    given = settings.arguments(image.stand_in(), canvas, (out.shape[3], out.shape[4]))
+    given = settings.arguments(algorithm, image.stand_in(), canvas, (out.shape[3], out.shape[4]))
     del given["src"]
-    algorithm = settings.algorithm(image.shape[0], image.shape[1], canvas.size)
     return template(kernel(algorithm, schedule), {"src": image, "tiles": out}, **given)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from autosched.imaging.byte_table import CHANNELS
 from autosched.runtime import Call, default_threads, run_calls
-from autosched.vlm.passes import BUCKETS, best_schedule, measures
+from autosched.vlm.passes import BUCKETS, measures
 from autosched.vlm.patches import NAMED, PatchSettings
 from autosched.vlm.photographs import specimens
 from autosched.vlm.preparation import HALF
@@ -50,11 +50,9 @@ def run_videos(
     workers = default_threads() if threads is None else threads
     calls: list[Call] = []
     for video, size, out in zip(videos, sizes, outs, strict=True):
-        _, height, width, _ = video.shape
-        schedule = best_schedule(settings.algorithm(height, width, size), video[0], size, workers)
         rows = math.prod(patch_grid(1, size, settings.patch, settings.frames))
         for index, frames in enumerate(_groups(video[..., :CHANNELS], settings.frames)):
-            calls.append(settings.bind(frames, size, out[index * rows : (index + 1) * rows], schedule))
+            calls.append(settings.bind(frames, size, out[index * rows : (index + 1) * rows], workers))
     run_calls(calls, workers)
 
 
@@ -94,7 +92,7 @@ def _planar(video: Video) -> Video:
 def _binding(settings: QwenVL, frames: Video, size: Size) -> Binding:
     chosen = replace(settings.settings, moving=True)
     rows = np.broadcast_to(np.zeros((), settings.dtype.dtype), (settings.rows([size]), settings.row_length))
-    return Binding(chosen.arguments(frames, size), chosen.view(rows, size).shape)
+    return Binding(chosen.arguments(chosen.resizing, frames, size), chosen.view(rows, size).shape)
 
 
 def _small(settings: QwenVL, frames: Video, size: Size) -> Binding:
@@ -117,7 +115,7 @@ _PUBLISHED: Final = {
 
 
 def _family(name: str, settings: QwenVL, pixels: tuple[int, int], title: str) -> KernelFamily:
-    algorithm = replace(settings.settings, moving=True).algorithm(1, 1, (1, 1))
+    algorithm = replace(settings.settings, moving=True).resizing
     return KernelFamily(
         name=name_of(f"{name}-video", settings.preparation),
         summary=f"{title} frames of videos to patches, bit for bit as transformers' video processor",
