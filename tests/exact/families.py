@@ -10,12 +10,36 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from references import HAS_TORCH, TRANSFORMERS_5, Oracle, check_accelerated
+from references import CLIP, HALF, HAS_TORCH, TRANSFORMERS_5, Oracle, check_accelerated, oracles
 
 if HAS_TORCH:
     import torch
 
     torch.set_num_threads(1)  # the images are small, and tests run next to each other
+
+_TILES = {"crop_to_patches": True, "size": {"height": 32, "width": 32}}
+_NEXT = {
+    "size": {"shortest_edge": 32},
+    "crop_size": {"height": 32, "width": 32},
+    "image_grid_pinpoints": [[32, 64], [64, 32]],
+}
+#: Every family in settings that small images suffice for.
+FAMILIES: dict[str, dict[str, Any]] = {
+    "Qwen2VLImageProcessor": CLIP,
+    "GotOcr2ImageProcessor": _TILES,
+    "LlavaNextImageProcessor": _NEXT,
+    "PixtralImageProcessor": {"size": {"longest_edge": 64}, "patch_size": {"height": 16, "width": 16}},
+    "Gemma3ImageProcessor": {"size": {"height": 40, "width": 40}, **HALF},
+    "SiglipImageProcessor": {"size": {"height": 32, "width": 32}},
+    "Siglip2ImageProcessor": {"max_num_patches": 37},
+    "Idefics3ImageProcessor": {"max_image_size": {"longest_edge": 32}, "size": {"longest_edge": 64}},
+}
+EACH = [
+    pytest.param(oracle.values[0], settings, id=f"{name}-{oracle.id}")
+    for name, settings in FAMILIES.items()
+    for oracle in oracles(name)
+    if TRANSFORMERS_5 or name != "Idefics3ImageProcessor" or oracle.id == "pil"
+]
 
 IMAGES = 102
 """Random images for each backend and set of options."""

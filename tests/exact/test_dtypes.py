@@ -7,37 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from families import noise
+from families import EACH, noise
 from PIL import Image
-from references import CLIP, HALF, TRANSFORMERS_5, Oracle, assert_same_values, oracles
+from references import CLIP, TRANSFORMERS_5, Oracle, assert_same_values, oracles
 
 from autosched.errors import ArgumentError
 from autosched.hf import accelerate
 
 torch = pytest.importorskip("torch")
 
-TILES = {"crop_to_patches": True, "size": {"height": 32, "width": 32}}
-NEXT = {
-    "size": {"shortest_edge": 32},
-    "crop_size": {"height": 32, "width": 32},
-    "image_grid_pinpoints": [[32, 64], [64, 32]],
-}
-FAMILIES: dict[str, dict[str, Any]] = {
-    "Qwen2VLImageProcessor": CLIP,
-    "GotOcr2ImageProcessor": TILES,
-    "LlavaNextImageProcessor": NEXT,
-    "PixtralImageProcessor": {"size": {"longest_edge": 64}, "patch_size": {"height": 16, "width": 16}},
-    "Gemma3ImageProcessor": {"size": {"height": 40, "width": 40}, **HALF},
-    "SiglipImageProcessor": {"size": {"height": 32, "width": 32}},
-    "Siglip2ImageProcessor": {"max_num_patches": 37},
-    "Idefics3ImageProcessor": {"max_image_size": {"longest_edge": 32}, "size": {"longest_edge": 64}},
-}
-EACH = [
-    pytest.param(oracle.values[0], settings, id=f"{name}-{oracle.id}")
-    for name, settings in FAMILIES.items()
-    for oracle in oracles(name)
-    if TRANSFORMERS_5 or name != "Idefics3ImageProcessor" or oracle.id == "pil"
-]
 QWEN = pytest.mark.parametrize("oracle", oracles("Qwen2VLImageProcessor"))
 
 
