@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from families import EACH, noise
+from families import EACH, noise, tensors
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -52,7 +52,7 @@ def test_names_and_funcs() -> None:
     st.sampled_from([("qwen2-vl", 28), ("qwen3-vl", 32)]),
     st.sampled_from(["rows", "columns", "neither"]),
     st.integers(1, 12),
-    st.integers(1, 400),
+    st.integers(5, 400),  # 4.57 takes fewer rows for channels
     st.integers(0, 1000),
 )
 @pytest.mark.parametrize("oracle", ORACLES)
@@ -74,5 +74,5 @@ def test_every_family(oracle: Oracle, settings: dict[str, Any]) -> None:
     rng = np.random.default_rng(3)
     for size in ((32, 32), (40, 40), (56, 56), (56, 70), (70, 56), (32, 50), (50, 32), (48, 64), (96, 96), (64, 64)):
         pixels = noise(*size, rng)
-        check_accelerated(processor, [Image.fromarray(pixels)])
-        check_accelerated(processor, [pixels])
+        for image in (Image.fromarray(pixels), pixels):
+            check_accelerated(processor, [image], return_tensors=tensors(oracle))
