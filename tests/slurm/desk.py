@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cluster import until
+
+
+def _heeds_interrupts() -> None:
+    """Ctrl-C ends what is started, also where the tests run in the background and have been told to ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,7 @@ class Desk:
             process = subprocess.Popen(
                 [*command, "--threads", "1", "--out", str(self.folder / "tuned"), *arguments],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, **self.environment},
+                preexec_fn=_heeds_interrupts,
             )  # fmt: skip
         self.started.append(process)
         return Running(process, log)
