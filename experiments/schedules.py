@@ -6,25 +6,16 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import ModuleType
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from autosched.schedule import Schedule
-from autosched.vlm import passes, patches, qwen_vl, siglip2, tiles
+from autosched.vlm import passes, patches, tiles
 from autosched.vlm.passes import BUCKETS, Algorithm, measures
 from autosched.workload import nearest
 from experiments.implementation import NotAvailableError
 
 #: From an algorithm, an image, the size that it is resized to and a number of threads.
 Chooser: TypeAlias = Callable[[Any, Any, tuple[int, int], int], Schedule]
-
-_DECIDES: Final = "best_schedule"
-"""The function that a processor asks for schedules."""
-
-#: The modules that ask it.
-_ASK: Final[tuple[ModuleType, ...]] = tuple(
-    module for module in (passes, patches, qwen_vl, siglip2, tiles) if hasattr(module, _DECIDES)
-)
 
 
 def named(name: str) -> Chooser:
@@ -45,14 +36,12 @@ def named(name: str) -> Chooser:
 @contextmanager
 def forced(choose: Chooser | None) -> Iterator[None]:
     """While it is entered, processors of this process take schedules from `choose`; None changes nothing."""
-    library = {module: getattr(module, _DECIDES) for module in _ASK}
-    for module, ask in library.items():
-        setattr(module, _DECIDES, choose or ask)
+    library = passes.best_schedule
+    passes.best_schedule = choose or library
     try:
         yield
     finally:
-        for module, ask in library.items():
-            setattr(module, _DECIDES, ask)
+        passes.best_schedule = library
 
 
 def used(choose: Chooser | None, run: Callable[[], object]) -> str:

@@ -100,13 +100,16 @@ class _File(_Model):
 
 def load_space(path: Path) -> SpaceFile:
     """The space in a file. Raises SpaceError, naming file, line and key, where it is not valid."""
+    return parse_space(_text(path), path)
+
+
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise SpaceError(f"there is no search space {path}; write one, or name an existing file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SpaceError(f"{path} cannot be read: {error}") from None
-    return parse_space(text, path)
 
 
 def parse_space(text: str, path: Path) -> SpaceFile:
@@ -129,22 +132,25 @@ class _Reader:
         return SpaceError(f"{place}: {shown + ': ' if shown else ''}{why}")
 
     def read(self) -> SpaceFile:
-        try:
-            data = tomllib.loads(self.text)
-        except tomllib.TOMLDecodeError as error:
-            raise SpaceError(f"{self.path}: it is not TOML: {error}") from None
-        try:
-            file = _File.model_validate(data)
-        except ValidationError as error:
-            first = error.errors()[0]
-            loc = tuple(p for p in first["loc"] if not (isinstance(p, str) and p in ("bool", "int", "str")))
-            raise self.fail(loc, _plain(first)) from None
+        file = self.file()
         space = self.space_like(file) if file.like else self.space(file)
         names = [w.name for w in file.workloads]
         for i, name in enumerate(names):
             if name in names[:i]:
                 raise self.fail(("workloads", i, "name"), f"there are two workloads called {name!r}")
         return SpaceFile(space, tuple(WorkloadSpec(**w.model_dump()) for w in file.workloads))
+
+    def file(self) -> _File:
+        try:
+            data = tomllib.loads(self.text)
+        except tomllib.TOMLDecodeError as error:
+            raise SpaceError(f"{self.path}: it is not TOML: {error}") from None
+        try:
+            return _File.model_validate(data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            loc = tuple(p for p in first["loc"] if not (isinstance(p, str) and p in ("bool", "int", "str")))
+            raise self.fail(loc, _plain(first)) from None
 
     def space_like(self, file: _File) -> Space:
         """The space of another file beside this one, which has workloads of its own and nothing else."""
@@ -154,10 +160,11 @@ class _Reader:
         path = self.path.parent / file.like
         if Path(file.like).name != file.like or not path.is_file():
             raise self.fail(("like",), f"there is no search space {file.like!r} in {self.path.parent}")
-        text = path.read_text(encoding="utf-8")
-        if tomllib.loads(text).get("like"):
+        reader = _Reader(_text(path), path)
+        other = reader.file()
+        if other.like:
             raise self.fail(("like",), f"{file.like} is like another itself; name that one")
-        return replace(parse_space(text, path).space, name=self.path.stem)
+        return replace(reader.space(other), name=self.path.stem)
 
     def space(self, file: _File) -> Space:
         knobs = self.knobs(file)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -100,8 +100,11 @@ class Algorithm(ABC):
         """The part of `name` that says how pixels are made."""
         order = "-vertical-first" if self.vertical_first else ""
         rounded = "" if self.dtype == f32 else f"-{self.dtype}"
-        passes = "" if self.across and self.down else f"-{''.join(_axes(self)) or 'no'}-pass"
+        passes = "" if self.across and self.down else f"-{''.join(axis for axis, _ in _passes(self)) or 'no'}-pass"
         return f"{order}-{self.values}{rounded}{'-moving' if self.moving else ''}{passes}"
+
+
+A = TypeVar("A", bound=Algorithm)
 
 
 @lru_cache(maxsize=64)
@@ -110,28 +113,33 @@ def _build(a: Algorithm) -> tuple[Pipeline, dict[str, AxisPass]]:
     c, y, x = variables("c y x")
     frame = variables("t") if a.moving else ()
     src = Input("src", u8, len(frame) + 3)
-    bytes_ = Func("planes")
-    bytes_[c, *frame, y, x] = src[*frame, y, x, c]
-    passes: dict[str, AxisPass] = {}
-    for axis in _axes(a):
-        last = len(passes) == len(_axes(a)) - 1
-        source, bytes_ = bytes_, Func("resized" if last else "first")
+
+    def resized(source: Func, name: str, axis: str) -> Func:
         passes[axis] = made = axis_pass(axis, src.extent(len(frame) + _AXES[axis]), a.flavour)
+        out = Func(name)
         if axis == "x":
-            bytes_[c, *frame, y, x] = made.at(x, lambda j, source=source: source[c, *frame, y, j])  # type: ignore[misc]
+            out[c, *frame, y, x] = made.at(x, lambda j: source[c, *frame, y, j])
         else:
-            bytes_[c, *frame, y, x] = made.at(y, lambda j, source=source: source[c, *frame, j, x])  # type: ignore[misc]
-    return Pipeline(a.layout(bytes_, _value(a)), a.name), passes
+            out[c, *frame, y, x] = made.at(y, lambda j: source[c, *frame, j, x])
+        return out
+
+    last = Func("planes")
+    last[c, *frame, y, x] = src[*frame, y, x, c]
+    passes: dict[str, AxisPass] = {}
+    for axis, name in _passes(a):
+        last = resized(last, name, axis)
+    return Pipeline(a.layout(last, _value(a)), a.name), passes
 
 
 #: The dimensions of an image [H, W, C] that passes go along.
 _AXES: Final = {"x": 1, "y": 0}
 
 
-def _axes(a: Algorithm) -> list[str]:
-    """The axes of the passes, in order."""
+def _passes(a: Algorithm) -> list[tuple[str, str]]:
+    """The axis and the Func of each pass, in order."""
     order = ("y", "x") if a.vertical_first else ("x", "y")
-    return [axis for axis in order if (a.across if axis == "x" else a.down)]
+    axes = [axis for axis in order if (a.across if axis == "x" else a.down)]
+    return list(zip(axes, ("first", "resized")[2 - len(axes) :], strict=True))
 
 
 def _value(a: Algorithm) -> Callable[[Expr, Expr], Expr]:
@@ -160,9 +168,6 @@ class Canvas:
     def shape(self) -> tuple[int, int]:
         """Height and width of what is computed."""
         return self.size if self.extent is None else self.extent
-
-
-ALL_PASSES: Final = {"across": True, "down": True, "vertical_first": False}
 
 
 def passes_of(preparation: Preparation, height: int, width: int, canvas: Canvas) -> dict[str, bool]:
@@ -232,12 +237,6 @@ def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str) -
     return s.prefetch("planes", "src", _AHEAD)
 
 
-def _passes(a: Algorithm) -> list[tuple[str, str]]:
-    """The axis and the Func of each pass."""
-    axes = _axes(a)
-    return list(zip(axes, ("first", "resized")[-len(axes) :] if axes else (), strict=True))
-
-
 def passes_at_root(s: Schedule, a: Algorithm) -> Schedule:
     """Adds the passes of the resize to a schedule, each computed at the root, in parallel rows."""
     for _, name in _passes(a):
@@ -259,6 +258,15 @@ def kernel(algorithm: Algorithm, schedule: Schedule) -> Kernel:
 def best_schedule(algorithm: Algorithm, image: Source, size: tuple[int, int], threads: int) -> Schedule:
     """The schedule tuned on this machine for an image like this, or the built-in default."""
     return _best(algorithm, _bucket(image.shape[-2], size[1]), threads)
+
+
+def scheduled(
+    algorithm: A, image: Source, size: tuple[int, int], threads: int, schedule: Schedule | None = None
+) -> tuple[A, Schedule]:
+    """What an image's call runs: `algorithm` under the best schedule, or both passes under a given one for those."""
+    if schedule is None:
+        return algorithm, best_schedule(algorithm, image, size, threads)
+    return replace(algorithm, across=True, down=True), schedule
 
 
 @lru_cache(maxsize=1024)

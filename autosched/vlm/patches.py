@@ -6,8 +6,8 @@ does not depend on the sizes; a family adds its size rule and its settings.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -19,21 +19,20 @@ from autosched.lang import Expr, Func, relayout
 from autosched.runtime import Bands, Call, Missing, Template, template
 from autosched.schedule import Schedule
 from autosched.vlm.passes import (
-    ALL_PASSES,
     BUCKETS,
     Algorithm,
     Canvas,
     Source,
-    best_schedule,
     bind_rows,
     kernel,
     pass_arguments,
     passes_at_root,
     passes_of,
+    scheduled,
     strips,
 )
 from autosched.vlm.preparation import Preparation
-from autosched.workload import Bucket
+from autosched.workload import Binding, Bucket
 
 
 @dataclass(frozen=True)
@@ -141,14 +140,14 @@ class PatchSettings:
 
     def algorithm(self, height: int, width: int, size: tuple[int, int]) -> PatchAlgorithm:
         """The algorithm for an image of height x width pixels that is resized to `size`."""
-        return self._algorithm(passes_of(self.preparation, height, width, Canvas(size)))
+        return self._algorithm(**passes_of(self.preparation, height, width, Canvas(size)))
 
     @property
     def resizing(self) -> PatchAlgorithm:
         """The algorithm for images that both passes resize, rows first."""
-        return self._algorithm(ALL_PASSES)
+        return self._algorithm()
 
-    def _algorithm(self, passes: Mapping[str, bool]) -> PatchAlgorithm:
+    def _algorithm(self, **passes: bool) -> PatchAlgorithm:
         p = self.preparation
         return PatchAlgorithm(
             p.flavour,
@@ -167,8 +166,15 @@ class PatchSettings:
 
     def view(self, rows: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArray[Any]:
         """The rows of one image, or of the frames of a patch, in the output, as the array that the pipeline writes."""
+        return rows.reshape(self._shape(size))
+
+    def _shape(self, size: tuple[int, int]) -> tuple[int, ...]:
         p, m = self.patch, self.merge
-        return rows.reshape(size[0] // (p * m), size[1] // (p * m), m, m, CHANNELS, self.frames, p, p)
+        return size[0] // (p * m), size[1] // (p * m), m, m, CHANNELS, self.frames, p, p
+
+    def binding(self, image: Source, size: tuple[int, int]) -> Binding:
+        """The call of `resizing` for one image, or for the frames of a patch: work to tune and to time."""
+        return Binding(self.arguments(self.resizing, image, size), self._shape(size))
 
     def bind(
         self,
@@ -183,16 +189,12 @@ class PatchSettings:
         `schedule` is one of `resizing`; by default it is the best that is known for the image.
         """
         height, width = image.shape[-3:-1]
-        algorithm = self.algorithm(height, width, size)
-        if schedule is None:
-            schedule = best_schedule(algorithm, image, size, threads)
-        else:
-            algorithm = replace(algorithm, across=True, down=True)
+        algorithm, chosen = scheduled(self.algorithm(height, width, size), image, size, threads, schedule)
         view = self.view(rows, size)
         if isinstance(image, Bands):
-            made = kernel(algorithm, schedule)
+            made = kernel(algorithm, chosen)
             return bind_rows(made, self.arguments(algorithm, image, size), view, "gy", self.patch * self.merge)
-        bound = _template(self, algorithm, Missing.like(image), size, Missing.like(view), schedule)
+        bound = _template(self, algorithm, Missing.like(image), size, Missing.like(view), chosen)
         return bound.bind(src=image, patches=view)
 
 

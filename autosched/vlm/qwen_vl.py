@@ -210,7 +210,7 @@ def workload(settings: QwenVL, images: Sequence[Any], limits: Mapping[str, Any])
         sizes.setdefault(image.size, (image, size))
 
     def checks() -> tuple[Binding, ...]:
-        return tuple(_small(settings, *each) for each in list(sizes.values())[:_CHECKS])
+        return tuple(_small(settings, *each) for each in list(sizes.values())[:CHECKS])
 
     spread = {"stretch": float(np.median(stretch))}
     return Workload("images", tuple(bindings), spread, items=len(images), checks=checks)
@@ -218,23 +218,30 @@ def workload(settings: QwenVL, images: Sequence[Any], limits: Mapping[str, Any])
 
 def _binding(settings: QwenVL, image: Any, size: tuple[int, int]) -> Binding:
     """The call that brings a PIL image to `size`."""
-    pixels = np.asarray(image.convert("RGBX"))[:, :, :CHANNELS]
-    chosen = settings.settings
-    rows = np.broadcast_to(np.zeros((), settings.dtype.dtype), (settings.rows([size]), settings.row_length))
-    return Binding(chosen.arguments(chosen.resizing, pixels, size), chosen.view(rows, size).shape)
+    return settings.settings.binding(np.asarray(image.convert("RGBX"))[:, :, :CHANNELS], size)
 
 
 #: Calls that are checked against the interpreter, and the longer side of what their images are resized to, in pixels.
-_CHECKS, _CHECKED_SIDE = 2, 170
+CHECKS, _CHECKED_SIDE = 2, 170
 
 
 def _small(settings: QwenVL, image: Any, size: tuple[int, int]) -> Binding:
-    """The call of a small image that is resized by about the same ratio: the interpreter takes seconds a megapixel."""
+    """The call of the same image made small."""
+    width, height = image.size
+    (height, width), resized = checked_sizes(settings, (height, width), size)
+    return _binding(settings, image.resize((width, height)), resized)
+
+
+def checked_sizes(
+    settings: QwenVL, source: tuple[int, int], size: tuple[int, int]
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Height and width of a smaller source, and what it is resized to by about the same ratio: the interpreter takes
+    seconds a megapixel.
+    """
     shrink = max(1.0, max(size) / _CHECKED_SIDE)
-    width, height = (max(1, int(side / shrink)) for side in image.size)
-    f = settings.factor
-    rows, columns = (max(1, round(side / shrink / f)) * f for side in size)
-    return _binding(settings, image.resize((width, height)), (rows, columns))
+    height, width = (max(1, int(side / shrink)) for side in source)
+    rows, columns = (max(1, round(side / shrink / settings.factor)) * settings.factor for side in size)
+    return (height, width), (rows, columns)
 
 
 def _processor(backend: str, name: str, settings: QwenVL, limits: Mapping[str, Any]) -> Any:
@@ -253,7 +260,7 @@ def _processor(backend: str, name: str, settings: QwenVL, limits: Mapping[str, A
 
 
 #: Name, settings, limits of pixels and what is said of it, as published with the checkpoints.
-_PUBLISHED: Final = {
+PUBLISHED: Final = {
     "qwen2-vl": (QwenVL(), (3136, 12845056), "Qwen2-VL"),
     "qwen2.5-vl": (QwenVL(), (3136, 12845056), "Qwen2.5-VL"),
     "qwen3-vl": (QwenVL(patch_size=16, mean=HALF, std=HALF), (65536, 16777216), "Qwen3-VL"),
@@ -271,24 +278,33 @@ def register_patches(
 
 
 def _family(name: str, settings: QwenVL, pixels: tuple[int, int], title: str, processor_name: str) -> KernelFamily:
-    algorithm = settings.settings.resizing
-    backend = settings.reference
-    return KernelFamily(
-        name=name_of(name, settings.preparation),
-        summary=f"{title} still images to patches, bit for bit as transformers' {backend} backend",
-        pipeline=algorithm.pipeline,
-        schedules={key: partial(make, algorithm) for key, make in NAMED.items()},
-        specimens=specimens,
+    return patch_family(
+        name,
+        settings.settings,
+        pixels,
+        summary=f"{title} still images to patches, bit for bit as transformers' {settings.reference} backend",
         workload=partial(workload, settings),
-        settings={"min_pixels": pixels[0], "max_pixels": pixels[1]},
-        buckets=BUCKETS,
         space="qwen2.5-vl.toml",
         processors={b: partial(_processor, b, processor_name, settings) for b in ("torchvision", "pil")},
-        dtype=settings.dtype,
         rounded=lambda dtype: _family(name, replace(settings, dtype=dtype), pixels, title, processor_name),
     )
 
 
-for _name, (_settings, _pixels, _title) in _PUBLISHED.items():
+def patch_family(name: str, settings: PatchSettings, pixels: tuple[int, int], **rest: Any) -> KernelFamily:
+    """A family whose algorithm is that of `settings`, with limits of `pixels`; `rest` are fields of `KernelFamily`."""
+    algorithm = settings.resizing
+    return KernelFamily(
+        name=name_of(name, settings.preparation),
+        pipeline=algorithm.pipeline,
+        schedules={key: partial(make, algorithm) for key, make in NAMED.items()},
+        specimens=specimens,
+        settings={"min_pixels": pixels[0], "max_pixels": pixels[1]},
+        buckets=BUCKETS,
+        dtype=settings.preparation.dtype,
+        **rest,
+    )
+
+
+for _name, (_settings, _pixels, _title) in PUBLISHED.items():
     register_patches(_name, _settings, _pixels, _title)
     register_patches(_name, replace(_settings, reference="pil"), _pixels, _title)

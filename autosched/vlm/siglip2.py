@@ -21,11 +21,11 @@ from autosched.vlm.passes import (
     BUCKETS,
     Algorithm,
     Canvas,
-    best_schedule,
     kernel,
     measures,
     pass_arguments,
     passes_of,
+    scheduled,
     strips,
 )
 from autosched.vlm.photographs import specimens
@@ -121,15 +121,16 @@ class Siglip2:
 
     def algorithm(self, height: int, width: int, size: Size) -> FlatAlgorithm:
         """The algorithm for an image of height x width pixels."""
-        p = self.preparation
-        passes = passes_of(p, height, width, Canvas(size))
-        return FlatAlgorithm(p.flavour, values=p.values, dtype=p.dtype, patch=self.patch, **passes)
+        return self._algorithm(**passes_of(self.preparation, height, width, Canvas(size)))
 
     @property
     def resizing(self) -> FlatAlgorithm:
         """The algorithm for images that both passes resize, rows first."""
+        return self._algorithm()
+
+    def _algorithm(self, **passes: bool) -> FlatAlgorithm:
         p = self.preparation
-        return FlatAlgorithm(p.flavour, values=p.values, dtype=p.dtype, patch=self.patch)
+        return FlatAlgorithm(p.flavour, values=p.values, dtype=p.dtype, patch=self.patch, **passes)
 
     def view(self, rows: npt.NDArray[Any], size: Size) -> npt.NDArray[Any]:
         """The rows of one image in the output, as the array that the pipeline writes."""
@@ -152,7 +153,7 @@ class Siglip2:
         for image, size, out in zip(images, sizes, outs, strict=True):
             pixels = image[:, :, :CHANNELS]
             algorithm = self.algorithm(pixels.shape[0], pixels.shape[1], size)
-            schedule = best_schedule(algorithm, pixels, size, workers)
+            algorithm, schedule = scheduled(algorithm, pixels, size, workers)
             view = self.view(out, size)
             bound = _template(self, algorithm, Missing.like(pixels), size, Missing.like(view), schedule)
             calls.append(bound.bind(src=pixels, patches=view))

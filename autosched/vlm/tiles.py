@@ -5,8 +5,8 @@ One tile is a plane image; an image in a grid of tiles is one call over the resi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -18,15 +18,14 @@ from autosched.lang import Expr, Func, Param, f32, relayout, variables
 from autosched.runtime import Call, Missing, Template, template
 from autosched.schedule import Schedule
 from autosched.vlm.passes import (
-    ALL_PASSES,
     BUCKETS,
     Algorithm,
     Canvas,
-    best_schedule,
     kernel,
     pass_arguments,
     passes_at_root,
     passes_of,
+    scheduled,
     strips,
 )
 from autosched.vlm.preparation import Preparation, Values
@@ -101,14 +100,14 @@ class TileSettings:
 
     def algorithm(self, height: int, width: int, canvas: Canvas) -> TileAlgorithm:
         """The algorithm for an image of height x width pixels of which `canvas` is computed."""
-        return self._algorithm(passes_of(self.preparation, height, width, canvas))
+        return self._algorithm(**passes_of(self.preparation, height, width, canvas))
 
     @property
     def resizing(self) -> TileAlgorithm:
         """The algorithm for images that both passes resize, rows first."""
-        return self._algorithm(ALL_PASSES)
+        return self._algorithm()
 
-    def _algorithm(self, passes: Mapping[str, bool]) -> TileAlgorithm:
+    def _algorithm(self, **passes: bool) -> TileAlgorithm:
         p = self.preparation
         values: Values = "bytes" if self.bytes else p.values
         return TileAlgorithm(p.flavour, values=values, dtype=f32 if self.bytes else p.dtype, **passes)
@@ -133,11 +132,8 @@ class TileSettings:
         `schedule` is one of `resizing`; by default it is the best that is known for the image.
         """
         algorithm = self.algorithm(image.shape[0], image.shape[1], canvas)
-        if schedule is None:
-            schedule = best_schedule(algorithm, image, canvas.size, threads)
-        else:
-            algorithm = replace(algorithm, across=True, down=True)
-        bound = _template(self, algorithm, Missing.like(image), canvas, Missing.like(out), schedule)
+        algorithm, chosen = scheduled(algorithm, image, canvas.size, threads, schedule)
+        bound = _template(self, algorithm, Missing.like(image), canvas, Missing.like(out), chosen)
         return bound.bind(src=image, tiles=out)
 
 

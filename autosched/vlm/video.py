@@ -6,19 +6,17 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from autosched.imaging.byte_table import CHANNELS
 from autosched.runtime import Call, default_threads, run_calls
-from autosched.vlm.passes import BUCKETS, measures
-from autosched.vlm.patches import NAMED, PatchSettings
-from autosched.vlm.photographs import specimens
-from autosched.vlm.preparation import HALF
-from autosched.vlm.qwen_vl import QwenVL
-from autosched.vlm.registry import KernelFamily, name_of, register
+from autosched.vlm.passes import measures
+from autosched.vlm.patches import PatchSettings
+from autosched.vlm.qwen_vl import CHECKS, PUBLISHED, QwenVL, checked_sizes, patch_family
+from autosched.vlm.registry import KernelFamily, register
 from autosched.vlm.sizes import Size
 from autosched.workload import Binding, Workload
 
@@ -66,22 +64,30 @@ def _groups(video: Video, count: int) -> Iterator[Video]:
 
 def _workload(settings: QwenVL, images: Sequence[Any], limits: Mapping[str, Any]) -> Workload:
     """The calls that preprocess PIL images as frames, those of one size as one video, from planes of channels."""
+    chosen = _moving(settings)
     by_size: dict[tuple[int, int], list[npt.NDArray[np.uint8]]] = {}
     for image in images:
         by_size.setdefault(image.size, []).append(np.asarray(image.convert("RGB")))
     made: list[Binding] = []
-    checks: list[Binding] = []
+    first: list[tuple[Video, Size]] = []
     stretch: list[float] = []
     for frames in by_size.values():
         video = _planar(np.stack(frames))
         _, height, width, _ = video.shape
         size = settings.smart_resize(height, width, int(limits["min_pixels"]), int(limits["max_pixels"]))
-        groups = list(_groups(video, settings.temporal_patch_size))
-        made += [_binding(settings, group, size) for group in groups]
-        checks.append(_small(settings, groups[0], size))
+        groups = list(_groups(video, chosen.frames))
+        made += [chosen.binding(group, size) for group in groups]
         stretch += [measures(group, size)["stretch"] for group in groups]
-    spread = {"stretch": float(np.median(stretch))}
-    return Workload("frames", tuple(made), spread, items=len(images), checks=lambda: tuple(checks[:_CHECKS]))
+        first.append((groups[0], size))
+
+    def checks() -> tuple[Binding, ...]:
+        return tuple(_small(settings, *each) for each in first[:CHECKS])
+
+    return Workload("frames", tuple(made), {"stretch": float(np.median(stretch))}, items=len(images), checks=checks)
+
+
+def _moving(settings: QwenVL) -> PatchSettings:
+    return replace(settings.settings, moving=True)
 
 
 def _planar(video: Video) -> Video:
@@ -89,47 +95,26 @@ def _planar(video: Video) -> Video:
     return np.ascontiguousarray(video.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
 
 
-def _binding(settings: QwenVL, frames: Video, size: Size) -> Binding:
-    chosen = replace(settings.settings, moving=True)
-    rows = np.broadcast_to(np.zeros((), settings.dtype.dtype), (settings.rows([size]), settings.row_length))
-    return Binding(chosen.arguments(chosen.resizing, frames, size), chosen.view(rows, size).shape)
-
-
 def _small(settings: QwenVL, frames: Video, size: Size) -> Binding:
-    """The call of a corner of frames that is resized by about the same ratio: the interpreter is slow."""
-    shrink = max(1.0, max(size) / _CHECKED_SIDE)
-    height, width = (max(8, int(side / shrink)) for side in frames.shape[1:3])
-    rows, columns = (max(1, round(side / shrink / settings.factor)) * settings.factor for side in size)
-    return _binding(settings, _planar(frames[:, :height, :width]), (rows, columns))
+    """The call of a corner of the same frames."""
+    _, height, width, _ = frames.shape
+    (height, width), resized = checked_sizes(settings, (height, width), size)
+    return _moving(settings).binding(_planar(frames[:, :height, :width]), resized)
 
 
-#: Calls that are checked against the interpreter, and the longer side of what their frames are resized to, in pixels.
-_CHECKS, _CHECKED_SIDE = 2, 120
-
-#: Settings and limits of pixels of a frame, as published with the checkpoints.
-_PUBLISHED: Final = {
-    "qwen2-vl": (QwenVL(), (128 * 28**2, 768 * 28**2), "Qwen2-VL"),
-    "qwen2.5-vl": (QwenVL(), (128 * 28**2, 768 * 28**2), "Qwen2.5-VL"),
-    "qwen3-vl": (QwenVL(patch_size=16, mean=HALF, std=HALF), (128 * 32**2, 768 * 32**2), "Qwen3-VL"),
-}
-
-
-def _family(name: str, settings: QwenVL, pixels: tuple[int, int], title: str) -> KernelFamily:
-    algorithm = replace(settings.settings, moving=True).resizing
-    return KernelFamily(
-        name=name_of(f"{name}-video", settings.preparation),
+def _family(name: str, settings: QwenVL, title: str) -> KernelFamily:
+    # Limits of the pixels of a frame, as published with the checkpoints.
+    pixels = 128 * settings.factor**2, 768 * settings.factor**2
+    return patch_family(
+        name,
+        _moving(settings),
+        pixels,
         summary=f"{title} frames of videos to patches, bit for bit as transformers' video processor",
-        pipeline=algorithm.pipeline,
-        schedules={key: partial(make, algorithm) for key, make in NAMED.items()},
-        specimens=specimens,
         workload=partial(_workload, settings),
-        settings={"min_pixels": pixels[0], "max_pixels": pixels[1]},
-        buckets=BUCKETS,
         space="qwen2.5-vl-video.toml",
-        dtype=settings.dtype,
-        rounded=lambda dtype: _family(name, replace(settings, dtype=dtype), pixels, title),
+        rounded=lambda dtype: _family(name, replace(settings, dtype=dtype), title),
     )
 
 
-for _name, _settings in _PUBLISHED.items():
-    register(_family(_name, *_settings))
+for _name, (_settings, _, _title) in PUBLISHED.items():
+    register(_family(f"{_name}-video", _settings, _title))
