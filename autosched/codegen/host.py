@@ -9,6 +9,7 @@ from autosched.errors import CompileError
 from autosched.lang.types import i64
 from autosched.lower.ir import Access, Binary, Cast, Const, Expr, Name, Select, Unary, names
 from autosched.lower.lower import Lowered
+from autosched.lower.stages import Stage
 
 _GLOBALS = frozenset({"njit", "KernelCompiler", "reserve", "next_power_of_two", "INFINITY"})
 _TAKEN = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | _GLOBALS
@@ -85,6 +86,19 @@ def host_plan(lowered: Lowered) -> str:
     outputs = [identifier(n) for n in plan_outputs(lowered)]
     lines.append(f"    return ({', '.join(outputs)}{',' if len(outputs) == 1 else ''})")
     return "\n".join(lines)
+
+
+def reads_inputs(stage: Stage, source: str) -> list[str]:
+    """The sizes that `reads` takes behind the iteration, in order."""
+    lo, hi = stage.reads[source][0]
+    return sorted((names(lo) | names(hi)) - {stage.loop})
+
+
+def host_reads(stage: Stage, source: str) -> str:
+    """The function `reads`: from an iteration of a stage to the first and the last row that it reads of an input."""
+    lo, hi = stage.reads[source][0]
+    parameters = ["_table", *(identifier(n) for n in (stage.loop, *reads_inputs(stage, source)))]
+    return f"def reads({', '.join(parameters)}):\n    return {host(lo)}, {host(hi)}"
 
 
 def host(e: Expr) -> str:

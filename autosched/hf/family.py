@@ -86,7 +86,7 @@ class Batch:
 
     Attributes:
         reference: whose types the outputs have.
-        images: all images, uint8 ``[H, W, C]`` with C >= 3; some may be `Bands` where the family takes those. Videos,
+        images: all images, uint8 ``[H, W, C]`` with C >= 3; some may be `Bands`. Videos,
             uint8 ``[T, H, W, C]``, of a video processor.
         nesting: how many of them belong to each sample; None where they came as a flat list.
         extra: positional arguments that transformers puts between preprocess and its computation.
@@ -152,7 +152,6 @@ class Family(ABC):
         summary: what an explanation calls it.
         nested: whether transformers makes samples of images before it computes.
         samples: whether the lengths of samples are among the outputs.
-        bands: whether images may come as `Bands`, which saves copying large ones of Pillow's.
         slow_converts: whether the slow processors of 4.57 convert images to RGB before they resize them.
         slow_channels: the numbers of channels that the slow processors of 4.57 look for when they guess a layout.
     """
@@ -160,7 +159,6 @@ class Family(ABC):
     summary: str
     nested: ClassVar[bool] = False
     samples: ClassVar[bool] = False
-    bands: ClassVar[bool] = False
     slow_converts: ClassVar[bool] = True
     slow_channels: ClassVar[tuple[int, ...]] = (1, CHANNELS)
 

@@ -110,7 +110,7 @@ class FamilyDropIn(DropIn):
 
     def _autosched_pixels(self, image: Any, values: Mapping[str, Any]) -> Source:
         if is_plain(image) and (is_pil(image) or values.get("input_data_format") is None):
-            return _pixels(image, self._autosched_family)
+            return as_pixels(image)
         converted = self._autosched_convert(image, values)
         array = converted.numpy() if is_tensor(converted) else converted
         if array.ndim != 3 or array.shape[0] != CHANNELS or array.dtype != np.uint8 or 0 in array.shape:
@@ -290,12 +290,7 @@ def slow_pixels(image: Any, convert: bool, family: type[Family]) -> Source:
     if is_pil(image) and image.height in family.slow_channels:
         # The slow processor guesses the layout of PIL images too, and takes these rows for channels.
         raise NotCoveredError(f"the image has {image.height} rows, which are read as channels")
-    return _pixels(image, family)
-
-
-def _pixels(image: Any, family: type[Family]) -> Source:
-    """Pixels in the way that a family takes them."""
-    return as_pixels(image) if family.bands else as_hwc(image)
+    return as_pixels(image)
 
 
 def _samples(images: Any) -> tuple[Any, list[int]]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import product
 
-from autosched.errors import ScheduleError
+from autosched.errors import CompileError, ScheduleError
 from autosched.lang.func import Pipeline
 from autosched.lang.types import Type
 from autosched.lower import algebra
 from autosched.lower.algebra import ONE, ZERO, add, ceildiv, const, maximum, minimum, mul, sub
-from autosched.lower.bounds import Bounds, Interval, union
+from autosched.lower.bounds import Bounds, Interval
 from autosched.lower.derive import derive, loop_name
 from autosched.lower.ir import (
     Assign,
@@ -88,7 +88,7 @@ class LoopNestBuilder:
                 roots.append(self._root(f, box))
         for input_name, source in self.pipeline.inputs.items():
             self.storages[input_name] = self._external(input_name, source.type, source.ndim, constant=True)
-        required = self._required()
+        required = self.regions.inputs(self.order, ROOT)
         stages = tuple(self._stage(name) for name in self.order if self.nest.funcs[name].compute == ROOT)
         tables = dict(self.bounds.table_bounds)
         return LoopNests(stages, tuple(roots), required, self.storages, tuple(self.statuses), tables)
@@ -121,21 +121,6 @@ class LoopNestBuilder:
         self.storages[f.name] = Storage(f.name, f.func.type, strides, origin, owned=True, root=True, stream=f.stream)
         return Root(f.name, f.func.type, tuple(a.name for a in f.func.args), box, self._aligned(f, box), order)
 
-    def _required(self) -> dict[str, Box]:
-        """The box of every input that the whole call reads."""
-        found: dict[str, list[Interval | None]] = {}
-        for name in self.order:
-            accesses, ranges = self.regions.reads[name]
-            env = dict(ranges)
-            for arg, interval in zip(self.nest.funcs[name].func.args, self.regions.box_at(name, ROOT), strict=True):
-                env[f"{name}@{arg.name}"] = interval
-            for access in accesses:
-                if access.source in self.pipeline.inputs:
-                    box = found.setdefault(access.source, [None] * len(access.index))
-                    for dim, index in enumerate(access.index):
-                        box[dim] = union(box[dim], self.bounds.interval(index, env))
-        return {k: tuple(i for i in v if i is not None) for k, v in found.items()}
-
     def _stage(self, name: str) -> Stage:
         f = self.nest.funcs[name]
         self.derived[name] = derive(f, self.boxes[name])
@@ -143,9 +128,18 @@ class LoopNestBuilder:
         body += self._loops(f, 0)
         first = f.loops[0]
         if first.kind not in ("serial", "parallel"):
-            return Stage(name, "", ONE, False, tuple(body))
+            return Stage(name, "", ONE, False, tuple(body), {})
         extent = self.derived[name].extents[first.name]
-        return Stage(name, loop_name(name, first.name), extent, first.kind == "parallel", tuple(body))
+        reads = self._reads(name, Level(name, first.name))
+        return Stage(name, loop_name(name, first.name), extent, first.kind == "parallel", tuple(body), reads)
+
+    def _reads(self, stage: str, level: Level) -> dict[str, Box]:
+        """The box of every input that one iteration of a stage's outermost loop reads, where it can be told."""
+        inside = [n for n in self.order if n == stage or ((path := self.nest.path(n)) and path[0].func == stage)]
+        try:
+            return self.regions.inputs(inside, level)
+        except CompileError:
+            return {}
 
     def _top_storage(self, f: FuncNest) -> list[Stmt]:
         """Storage at the root of Funcs computed inside this stage."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
+
 from autosched.errors import CompileError
 from autosched.lang import expr as lang
 from autosched.lang.func import Func
@@ -72,23 +74,30 @@ class Regions:
 
     def region(self, name: str, level: Level) -> Box:
         """The box of `name` that its consumers inside one iteration of `level` need."""
-        found: list[Interval | None] = [None] * self.ndim(name)
-        for consumer in self.consumers[name]:
+        found = self._read(self.consumers[name], level, {name})
+        if name not in found:
+            raise CompileError(f"Func {name} has no consumer at {level}")
+        return self._rounded(name, found[name], level)
+
+    def inputs(self, consumers: Iterable[str], level: Level) -> dict[str, Box]:
+        """The box of every input that these Funcs read inside one iteration of `level`."""
+        return self._read(consumers, level, self.nest.pipeline.inputs.keys())
+
+    def _read(self, consumers: Iterable[str], level: Level, wanted: Container[str]) -> dict[str, Box]:
+        """The boxes of `wanted` that these Funcs read."""
+        found: dict[str, list[Interval | None]] = {}
+        for consumer in consumers:
             accesses, ranges = self.reads[consumer]
             box = self.box_at(consumer, level)
             env = dict(ranges)
             for arg, interval in zip(self.nest.funcs[consumer].func.args, box, strict=True):
                 env[f"{consumer}@{arg.name}"] = interval
             for access in accesses:
-                if access.source == name:
+                if access.source in wanted:
+                    read = found.setdefault(access.source, [None] * len(access.index))
                     for dim, index in enumerate(access.index):
-                        found[dim] = union(found[dim], self.bounds.interval(index, env))
-        if any(f is None for f in found):
-            raise CompileError(f"Func {name} has no consumer at {level}")
-        return self._rounded(name, tuple(f for f in found if f is not None), level)
-
-    def ndim(self, name: str) -> int:
-        return self.nest.funcs[name].func.ndim
+                        read[dim] = union(read[dim], self.bounds.interval(index, env))
+        return {name: tuple(i for i in box if i is not None) for name, box in found.items()}
 
     def box_at(self, name: str, level: Level) -> Box:
         """What one iteration of `level` computes of `name`, which is computed in it."""

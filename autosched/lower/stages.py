@@ -57,13 +57,17 @@ class Root:
 
 @dataclass(frozen=True)
 class Stage:
-    """One pass over a Func computed at the root; `extent` iterations of its outermost loop `loop`."""
+    """One pass over a Func computed at the root; `extent` iterations of its outermost loop `loop`.
+
+    `reads` is the box of each input that one iteration reads, where that can be told before it runs.
+    """
 
     func: str
     loop: str
     extent: Expr
     parallel: bool
     body: Block
+    reads: dict[str, Box]
 
 
 @dataclass(frozen=True)

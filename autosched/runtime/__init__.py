@@ -4,7 +4,7 @@
 """
 
 from autosched.lang.func import Pipeline
-from autosched.runtime.bands import Bands, bind_bands
+from autosched.runtime.bands import Bands, Rows, cropped
 from autosched.runtime.kernel import Call, Kernel, run_calls
 from autosched.runtime.pool import empty
 from autosched.runtime.template import Missing, Template, template
@@ -26,9 +26,10 @@ __all__ = [
     "Call",
     "Kernel",
     "Missing",
+    "Rows",
     "Template",
-    "bind_bands",
     "compile",
+    "cropped",
     "default_threads",
     "empty",
     "run_calls",

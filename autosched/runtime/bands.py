@@ -7,16 +7,15 @@ everything. A call that goes over the input in order needs few of them at a time
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from autosched.lower.demands import end_name
-from autosched.runtime.kernel import Call, Kernel
-from autosched.runtime.template import Missing
+from autosched.runtime.binding import Moving
+from autosched.runtime.kernel import Call
 
 #: Bytes behind a row that kernels may read with the row, if they are there; see `lower.vectorize`.
 _BEHIND = 256
@@ -51,56 +50,80 @@ class Bands(ABC):
         return self.rows(0, self.shape[0])
 
 
+#: What has rows: an array, or bands.
+Rows: TypeAlias = npt.NDArray[Any] | Bands
+
+
 @dataclass(frozen=True)
 class BandedCall(Call):
     """A call that gets the rows of one input when it needs them.
 
     Attributes:
         bands: the input.
-        slots: places of addresses among the arguments, of its first byte and maybe of the one behind its last.
-        needed: the first row, and the one behind the last, that iterations first..last-1 read.
+        moving: where its address belongs among the arguments.
+        reads: the first row, and the one behind the last, that every iteration of each stage reads; None for a stage
+            that reads none.
     """
 
     bands: Bands
-    slots: tuple[int, ...]
-    needed: Callable[[int, int], tuple[int, int]]
+    moving: Moving
+    reads: Sequence[Sequence[tuple[int, int]] | None]
 
     def run_range(self, stage: int, first: int, last: int) -> None:
         """Iterations first..last-1: as many at once as read one piece, or one that reads several."""
+        reads = self.reads[stage]
+        if reads is None:
+            return super().run_range(stage, first, last)
         begin = first
         while begin < last:
-            piece = self.bands.end(self.needed(begin, begin + 1)[0])
-            end = begin + 1
-            while end < last and self._rows(begin, end + 1)[1] <= piece:
-                end += 1
-            lo, hi = self._rows(begin, end)
-            band = self.bands.rows(lo, hi)
-            arguments = self.arguments.copy()
-            # the address that all of it would have, if the rest were around this piece
-            arguments[list(self.slots)] += band.ctypes.data - lo * self.bands.strides[0] - self.arguments[self.slots[0]]
-            self.run_with(arguments, stage, begin, end)
+            lo, hi = self._clipped(*reads[begin])
+            piece, end = self.bands.end(lo), begin + 1
+            while end < last:
+                least, most = self._clipped(*reads[end])
+                if min(lo, least) < lo or most > piece:  # rows before these may be in another piece
+                    break
+                hi, end = max(hi, most), end + 1
+            band = self.bands.rows(lo, hi)  # kept until it has been read
+            self.run_with(self._placed(band, lo), stage, begin, end)
             begin = end
+        return None
 
-    def _rows(self, first: int, last: int) -> tuple[int, int]:
-        """What iterations read, and what lies behind."""
-        lo, hi = self.needed(first, last)
+    def _placed(self, band: npt.NDArray[Any], first: int) -> npt.NDArray[np.int64]:
+        """The arguments with the address that all rows would have, if the rest were around this piece."""
+        arguments = self.arguments.copy()
+        address = band.ctypes.data - first * self.bands.strides[0]
+        if self.moving.slot is not None:
+            arguments[self.moving.slot] = address
+        if self.moving.end_slot is not None:
+            arguments[self.moving.end_slot] = address + self.moving.length
+        return arguments
+
+    def _clipped(self, lo: int, hi: int) -> tuple[int, int]:
+        """Rows with those behind them that kernels may read, if they are there."""
         return lo, min(hi - (-_BEHIND // self.bands.strides[0]), self.bands.shape[0])
 
 
-def bind_bands(
-    kernel: Kernel, name: str, bands: Bands, loop: str, needed: Callable[[int, int], tuple[int, int]], **given: Any
-) -> Call:
-    """Binds `kernel` with the rows of input `name` from `bands`.
+def cropped(source: Rows, top: int, left: int, height: int, width: int) -> Rows:
+    """The part of an array, or of bands, from row `top` and column `left` on; cut at its edges."""
+    if not isinstance(source, Bands):
+        return source[top : top + height, left : left + width]
+    return CroppedBands(source, top, left, height, width)
 
-    `needed` gives the rows that iterations of the coordinate `loop` of the output read. Where the schedule has other
-    stages than the output's, or does not have this loop outermost, all rows are had before.
-    """
-    arrays: dict[str, Any] = {**given, name: Missing.like(bands).stand_in()}
-    call = kernel.bind(**arrays)
-    stages = call.built.lowered.stages
-    slots = tuple(call.built.slots[n] for n in (name, end_name(name)) if n in call.built.slots)
-    if len(stages) != 1 or stages[0].loop != f"{stages[0].func}.{loop}" or name not in call.built.slots:
-        arrays[name] = bands.whole()
-        return kernel.bind(**arrays)
-    parts = {f.name: getattr(call, f.name) for f in fields(Call)}
-    return BandedCall(**parts, bands=bands, slots=slots, needed=needed)
+
+class CroppedBands(Bands):
+    """A part of bands; see `cropped`."""
+
+    def __init__(self, source: Bands, top: int, left: int, height: int, width: int) -> None:
+        self.source, self.top = source, top
+        self.columns = slice(left, min(left + width, source.shape[1]))
+        bottom = min(top + height, source.shape[0])
+        self.shape = (bottom - top, self.columns.stop - left, *source.shape[2:])
+        self.strides, self.dtype = source.strides, source.dtype
+
+    def rows(self, first: int, last: int) -> npt.NDArray[Any]:
+        """Rows first..last-1."""
+        return self.source.rows(self.top + first, self.top + last)[:, self.columns]
+
+    def end(self, row: int) -> int:
+        """The row behind the last that is in one piece with `row`."""
+        return min(self.source.end(self.top + row) - self.top, self.shape[0])

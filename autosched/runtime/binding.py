@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from autosched.codegen.build import Built, Draft
+from autosched.codegen.host import host_reads, reads_inputs
 from autosched.errors import BindError
 from autosched.lang.types import Type
 from autosched.lower.demands import end_name
+from autosched.lower.lower import arguments as taken
 from autosched.lower.stages import SLACK
 from autosched.lower.translate import extent_name
 from autosched.runtime.packing import fits_planes, packed
@@ -44,10 +46,14 @@ class Moving:
 
 @dataclass(frozen=True)
 class Frame:
-    """The arguments of a call but for what differs from call to call: where the arrays are."""
+    """The arguments of a call but for what differs from call to call: where the arrays are.
+
+    `values` has the sizes of the call and what its plan made of them, by name.
+    """
 
     built: Built
     arguments: Array
+    values: dict[str, int]
     iterations: tuple[int, ...]
     moving: tuple[Moving, ...]
     roots: tuple[Root, ...]
@@ -67,13 +73,14 @@ class Frame:
     def settled(self, arrays: Mapping[str, Array]) -> Frame:
         """The frame of calls that have these arrays in common."""
         moving = tuple(m for m in self.moving if m.name not in arrays)
-        fixed = replace(self, moving=tuple(m for m in self.moving if m.name in arrays))
-        return replace(self, arguments=fixed._placed(arrays), moving=moving, keep=(*self.keep, *arrays.values()))
+        return replace(self, arguments=self._placed(arrays), moving=moving, keep=(*self.keep, *arrays.values()))
 
     def _placed(self, arrays: Mapping[str, Array]) -> Array:
-        """The arguments with the addresses of what moves."""
+        """The arguments with the addresses of these arrays."""
         arguments = self.arguments.copy()
         for m in self.moving:
+            if m.name not in arrays:
+                continue
             address = arrays[m.name].__array_interface__["data"][0]  # quicker than .ctypes
             if m.slot is not None:
                 arguments[m.slot] = address
@@ -104,6 +111,18 @@ def sizes_of(arrays: Mapping[str, Array], params: Mapping[str, Any]) -> dict[str
 
 def plan_call(built: Draft, sizes: dict[str, int], arrays: Mapping[str, Array]) -> dict[str, int]:
     """Regions, iterations and requirements of this call."""
+    values = []
+    for name in built.plan_inputs:
+        if name in sizes:
+            values.append(sizes[name])
+        else:
+            source, _, distance = name.rpartition(":step")
+            values.append(_step(arrays[source], int(distance)))
+    return dict(zip(built.plan_outputs, built.plan(_reader(built, arrays), *values), strict=True))
+
+
+def _reader(built: Draft, arrays: Mapping[str, Array]) -> Callable[[str, int], int]:
+    """What reads an element of a table."""
 
     def table(name: str, index: int) -> int:
         a = arrays[name]
@@ -114,14 +133,29 @@ def plan_call(built: Draft, sizes: dict[str, int], arrays: Mapping[str, Array]) 
             )
         return int(a[index])
 
-    values = []
-    for name in built.plan_inputs:
-        if name in sizes:
-            values.append(sizes[name])
-        else:
-            source, _, distance = name.rpartition(":step")
-            values.append(_step(arrays[source], int(distance)))
-    return dict(zip(built.plan_outputs, built.plan(table, *values), strict=True))
+    return table
+
+
+def rows_read(found: Frame, arrays: Mapping[str, Array], source: str) -> list[list[tuple[int, int]] | None] | None:
+    """The first row of an input, and the one behind the last, that every iteration of each stage reads.
+
+    None for a stage that does not read it, and instead of all where that cannot be told.
+    """
+    built = found.built
+    stages: list[list[tuple[int, int]] | None] = []
+    for stage, iterations in zip(built.lowered.stages, found.iterations, strict=True):
+        if source not in taken(stage.body):
+            stages.append(None)
+            continue
+        if source not in stage.reads:
+            return None
+        made: dict[str, Any] = {}
+        exec(compile(host_reads(stage, source), f"<reads of {stage.func}>", "exec"), made)
+        values = [found.values[name] for name in reads_inputs(stage, source)]
+        table = _reader(built, arrays)
+        rows = (made["reads"](table, i, *values) for i in range(iterations))
+        stages.append([(first, last + 1) for first, last in rows])
+    return stages
 
 
 def _step(table: Array, distance: int) -> int:
@@ -192,7 +226,7 @@ def frame(
         else:
             arguments[slot] = values[name]
     iterations = tuple(max(plan[f"{s.func}:iterations"], 0) for s in built.lowered.stages)
-    return Frame(built, arguments, iterations, moving, tuple(roots), tuple(keep))
+    return Frame(built, arguments, values, iterations, moving, tuple(roots), tuple(keep))
 
 
 def decisive(built: Built) -> frozenset[str]:

@@ -198,7 +198,7 @@ class Kernel:
                 return frame(self._variant(strides, constants, excluded), plan, sizes, arrays, params)
             excluded |= found
         built = self._variant(strides, constants, excluded)
-        return Frame(built, np.empty(0, np.int64), (0,) * len(built.stages), (), (), ())
+        return Frame(built, np.empty(0, np.int64), {}, (0,) * len(built.stages), (), (), ())
 
     def _check_names(self, given: Mapping[str, Any]) -> None:
         wanted = [*self.pipeline.inputs, *self.pipeline.params]

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
 from autosched.errors import BindError
-from autosched.runtime.binding import Frame
+from autosched.runtime.bands import BandedCall, Bands, Rows
+from autosched.runtime.binding import Frame, rows_read
 from autosched.runtime.kernel import Call, Kernel
 
 Array = npt.NDArray[Any]
+#: For each stage, the rows of an input that its iterations read.
+Reads: TypeAlias = list[list[tuple[int, int]] | None]
 
 
 @dataclass(frozen=True)
@@ -42,19 +46,48 @@ class Template:
     frame: Frame
     missing: Mapping[str, Missing]
     output: str
+    tables: Mapping[str, Array]
 
-    def bind(self, **arrays: Array) -> Call:
-        """The call on these arrays; raises BindError where one is not as it was said to be."""
+    def bind(self, **arrays: Rows) -> Call:
+        """The call on these arrays; raises BindError where one is not as it was said to be.
+
+        One of the inputs may come in `Bands`: its rows are had when they are needed, or all at once where it cannot be
+        told beforehand which those are.
+        """
         if arrays.keys() != self.missing.keys():
             raise BindError(f"The template lacks {', '.join(self.missing)}; it was given {', '.join(arrays)}.")
+        banded: dict[str, tuple[Bands, Reads]] = {}
+        whole: dict[str, Array] = {}
         for name, wanted in self.missing.items():
             a = arrays[name]
+            if name == self.output and isinstance(a, Bands):
+                raise BindError(f"out, the array of {name}, is in bands; only inputs may be.")
             if a.shape != wanted.shape or a.strides != wanted.strides or a.dtype != wanted.dtype:
                 raise BindError(f"The array of {name} is {Missing.like(a)}; the template was made for {wanted}.")
-        if not arrays[self.output].flags.writeable:
+            if not isinstance(a, Bands):
+                whole[name] = a
+            elif banded or (reads := self._reads(name)) is None:
+                whole[name] = a.whole()
+            else:
+                banded[name] = a, reads
+        if not whole[self.output].flags.writeable:
             raise BindError(f"out, the array of {self.output}, is read-only")
-        arguments, keep = self.frame.fill(arrays)
-        return Call(self.frame.built, arguments, self.frame.iterations, arrays[self.output], keep)
+        arguments, keep = self.frame.fill(whole)
+        parts = self.frame.built, arguments, self.frame.iterations, whole[self.output], keep
+        for name, (bands, reads) in banded.items():
+            moving = next(m for m in self.frame.moving if m.name == name)
+            return BandedCall(*parts, bands, moving, reads)
+        return Call(*parts)
+
+    def _reads(self, name: str) -> Reads | None:
+        """`rows_read` of an input, found once."""
+        if name not in self._known:
+            self._known[name] = rows_read(self.frame, self.tables, name)
+        return self._known[name]
+
+    @cached_property
+    def _known(self) -> dict[str, Reads | None]:
+        return {}
 
 
 def template(kernel: Kernel, missing: Mapping[str, Missing], **given: Any) -> Template:
@@ -69,4 +102,4 @@ def template(kernel: Kernel, missing: Mapping[str, Missing], **given: Any) -> Te
     out = stand_ins.pop(output)
     found, every = kernel.prepare(out=out, **stand_ins, **given)
     tables = {name: array for name, array in every.items() if name not in missing}
-    return Template(found.settled(tables), dict(missing), output)
+    return Template(found.settled(tables), dict(missing), output, tables)

@@ -5,23 +5,27 @@ Families make plans from heights and widths; here plans of whole batches are run
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from autosched.errors import BindError
 from autosched.imaging.byte_table import CHANNELS
-from autosched.runtime import Call, default_threads, empty, run_calls
+from autosched.runtime import Bands, Call, cropped, default_threads, empty, run_calls
 from autosched.schedule import Schedule
-from autosched.vlm.passes import Canvas
+from autosched.vlm.passes import Canvas, Source, rgb
 from autosched.vlm.preparation import Preparation
+from autosched.vlm.square import squared
 from autosched.vlm.tiles import TileSettings
 from autosched.workload import Binding
 
-Pixels: TypeAlias = npt.NDArray[np.uint8]
+#: Bytes that images become on the way to their tiles, in calls that run at once: more images are waited for, so that
+#: these bytes are read again before they leave the caches, and take little memory.
+_MADE: Final = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -62,10 +66,16 @@ class Plan:
         """How many tiles all parts make together."""
         return sum(part.tiles for part in self.parts)
 
+    @property
+    def made(self) -> int:
+        """Bytes of the images that are made before tiles are."""
+        steps = {(part.square, part.via[: depth + 1]) for part in self.parts for depth in range(len(part.via))}
+        return sum(CHANNELS * math.prod(via[-1].shape) for _, via in steps)
+
 
 def run_plans(
     preparation: Preparation,
-    images: Sequence[Pixels],
+    images: Sequence[Source],
     plans: Sequence[Plan],
     outs: Sequence[npt.NDArray[Any]],
     threads: int | None = None,
@@ -74,7 +84,7 @@ def run_plans(
 
     Args:
         preparation: the settings of pixels.
-        images: uint8 ``[H, W, C]`` with C >= 3 of any strides; the first three channels are read.
+        images: uint8 ``[H, W, C]`` with C >= 3 of any strides; the first three channels are read. `Bands` have three.
         plans: one for each image.
         outs: of the preparation's dtype, ``[plan.tiles, 3, height, width]`` for each image; rows are contiguous.
         threads: upper bound of the threads used, None for the default.
@@ -83,13 +93,19 @@ def run_plans(
         BindError: an array does not fit its plan.
     """
     workers = default_threads() if threads is None else threads
-    for calls in stages(preparation, images, plans, outs, workers):
-        run_calls(calls, workers)
+    first, made = 0, 0
+    for last, plan in enumerate(plans, 1):
+        made += plan.made
+        if made >= _MADE or last == len(plans):
+            part = slice(first, last)
+            for calls in stages(preparation, images[part], plans[part], outs[part], workers):
+                run_calls(calls, workers)
+            first, made = last, 0
 
 
 def stages(
     preparation: Preparation,
-    images: Sequence[Pixels],
+    images: Sequence[Source],
     plans: Sequence[Plan],
     outs: Sequence[npt.NDArray[Any]],
     threads: int = 1,
@@ -116,10 +132,12 @@ def stages(
     return [*sources.stages, last]
 
 
-def bindings(preparation: Preparation, image: Pixels, plan: Plan) -> list[tuple[Pixels, Part, Binding]]:
+def bindings(
+    preparation: Preparation, image: npt.NDArray[np.uint8], plan: Plan
+) -> list[tuple[npt.NDArray[np.uint8], Part, Binding]]:
     """The last calls of a plan with their sources, what comes before them run: work to tune and to time."""
     sources = Sources(preparation, 1)
-    read = sources.of(image, plan.parts)
+    read = [source.whole() if isinstance(source, Bands) else source for source in sources.of(image, plan.parts)]
     for calls in sources.stages:
         run_calls(calls, 1)
     tiles = TileSettings(preparation)
@@ -140,12 +158,12 @@ class Sources:
         self.threads = threads
         self.stages: list[list[Call]] = []
 
-    def of(self, image: Pixels, parts: Iterable[Part]) -> list[Pixels]:
+    def of(self, image: Source, parts: Iterable[Part]) -> list[Source]:
         """The source of each part; parts that begin alike share what they share."""
-        made: dict[Any, Pixels] = {}
-        return [self._source(image[:, :, :CHANNELS], part, made) for part in parts]
+        made: dict[Any, Source] = {}
+        return [self._source(rgb(image), part, made) for part in parts]
 
-    def _source(self, image: Pixels, part: Part, made: dict[Any, Pixels]) -> Pixels:
+    def _source(self, image: Source, part: Part, made: dict[Any, Source]) -> Source:
         key: tuple[Any, ...] = (part.square,)
         if key not in made:
             made[key] = image if part.square is None else squared(image, part.square)
@@ -157,21 +175,4 @@ class Sources:
                 while len(self.stages) <= depth:
                     self.stages.append([])
                 self.stages[depth].append(self.settings.bind(before, canvas, planes[None, None], self.threads))
-        if part.region is None:
-            return made[key]
-        top, left, height, width = part.region
-        return made[key][top : top + height, left : left + width]
-
-
-def squared(image: Pixels, colour: tuple[int, ...]) -> Pixels:
-    """A copy of an image [H, W, 3] in the middle of a square of `colour`; the image itself where it is square."""
-    height, width = image.shape[:2]
-    if height == width:
-        return image
-    side = max(height, width)
-    made = empty((side, side, CHANNELS), np.uint8)
-    top, left = (side - height) // 2, (side - width) // 2
-    for band in (made[:top], made[top + height :], made[:, :left], made[:, left + width :]):
-        band[...] = colour
-    made[top : top + height, left : left + width] = image
-    return made
+        return made[key] if part.region is None else cropped(made[key], *part.region)

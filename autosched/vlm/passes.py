@@ -7,20 +7,17 @@ computed: a strip of the output at a time, in the cache.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final, TypeAlias, TypeVar
-
-import numpy as np
-import numpy.typing as npt
 
 from autosched.imaging.byte_table import CHANNELS
 from autosched.imaging.coefficients import Flavour, axis_window
 from autosched.imaging.normalize import Constants, normalized
 from autosched.imaging.resample import AxisPass, axis_pass
 from autosched.lang import Expr, Func, Input, Pipeline, Type, cast, f32, u8, variables
-from autosched.runtime import Bands, Call, Kernel, bind_bands
+from autosched.runtime import Bands, Kernel, Rows
 from autosched.schedule import Schedule
 from autosched.schedule.directives import LoadStrategy
 from autosched.vlm.lookup import tuned_schedule
@@ -28,7 +25,7 @@ from autosched.vlm.preparation import Preparation, Values
 from autosched.workload import Bucket, nearest
 
 #: An image, uint8 [H, W, C], or frames of a video, uint8 [T, H, W, C].
-Source: TypeAlias = npt.NDArray[np.uint8] | Bands
+Source: TypeAlias = Rows
 
 #: Regions of images, by `stretch`: how many pixels of a source row one output pixel spans. It decides how many output
 #: pixels share a window of a plane: 16 of them take 64 bytes up to 3.9, and 128 up to 8. The limits are the geometric
@@ -170,6 +167,11 @@ class Canvas:
         return self.size if self.extent is None else self.extent
 
 
+def rgb(image: Source) -> Source:
+    """The first three channels; `Bands` have no others."""
+    return image if isinstance(image, Bands) else image[..., :CHANNELS]
+
+
 def passes_of(preparation: Preparation, height: int, width: int, canvas: Canvas) -> dict[str, bool]:
     """Which passes an image of height x width pixels needs, and in which order: fields of an `Algorithm`."""
     sides = zip(canvas.size, canvas.origin, canvas.shape, strict=True)
@@ -196,22 +198,6 @@ def pass_arguments(algorithm: Algorithm, preparation: Preparation, image: Source
         )
         given |= along.bind(window)
     return given if algorithm.values == "bytes" else given | preparation.constants
-
-
-def bind_rows(kernel: Kernel, given: Mapping[str, Any], out: npt.NDArray[Any], loop: str, rows: int) -> Call:
-    """Binds `kernel` to what `pass_arguments` gives for an image in bands.
-
-    Iteration i of the output's coordinate `loop` is for rows i * rows and so on of the resized image.
-    """
-    begin, taps = given.get("y_begin"), given.get("y_taps")
-
-    def needed(first: int, last: int) -> tuple[int, int]:
-        if begin is None or taps is None:  # rows are as they were
-            return first * rows, last * rows
-        return int(begin[first * rows]), int(begin[min(last * rows, len(begin)) - 1]) + taps
-
-    rest = {name: value for name, value in given.items() if name != "src"}
-    return bind_bands(kernel, "src", given["src"], loop, needed, out=out, **rest)
 
 
 def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str) -> Schedule:

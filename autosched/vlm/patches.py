@@ -16,14 +16,13 @@ import numpy.typing as npt
 from autosched.imaging.byte_table import CHANNELS
 from autosched.imaging.patchify import patchify
 from autosched.lang import Expr, Func, relayout
-from autosched.runtime import Bands, Call, Missing, Template, template
+from autosched.runtime import Call, Missing, Template, template
 from autosched.schedule import Schedule
 from autosched.vlm.passes import (
     BUCKETS,
     Algorithm,
     Canvas,
     Source,
-    bind_rows,
     kernel,
     pass_arguments,
     passes_at_root,
@@ -191,9 +190,6 @@ class PatchSettings:
         height, width = image.shape[-3:-1]
         algorithm, chosen = scheduled(self.algorithm(height, width, size), image, size, threads, schedule)
         view = self.view(rows, size)
-        if isinstance(image, Bands):
-            made = kernel(algorithm, chosen)
-            return bind_rows(made, self.arguments(algorithm, image, size), view, "gy", self.patch * self.merge)
         bound = _template(self, algorithm, Missing.like(image), size, Missing.like(view), chosen)
         return bound.bind(src=image, patches=view)
 

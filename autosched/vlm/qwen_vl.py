@@ -15,9 +15,9 @@ from autosched.errors import ArgumentError, BindError
 from autosched.imaging.byte_table import CHANNELS
 from autosched.imaging.coefficients import Filter
 from autosched.lang import Type, f32
-from autosched.runtime import Bands, Call, default_threads, run_calls
+from autosched.runtime import Call, default_threads, run_calls
 from autosched.schedule import Schedule
-from autosched.vlm.passes import BUCKETS, Source, measures
+from autosched.vlm.passes import BUCKETS, Source, measures, rgb
 from autosched.vlm.patches import NAMED, PatchSettings
 from autosched.vlm.photographs import specimens
 from autosched.vlm.preparation import CLIP_MEAN, CLIP_STD, HALF, Preparation, Reference
@@ -168,7 +168,7 @@ class QwenVL:
         first = 0
         for image, size in zip(images, sizes, strict=True):
             last = first + self.rows([size])
-            pixels = image if isinstance(image, Bands) else image[:, :, :CHANNELS]
+            pixels = rgb(image)
             calls.append(settings.bind(pixels, size, out[first:last], threads, schedule))
             first = last
         return calls

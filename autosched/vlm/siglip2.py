@@ -16,15 +16,16 @@ from autosched.imaging.byte_table import CHANNELS
 from autosched.lang import Expr, Func, Type, f32, relayout, variables
 from autosched.runtime import Missing, Template, default_threads, run_calls, template
 from autosched.schedule import Schedule
-from autosched.vlm.parts import Pixels
 from autosched.vlm.passes import (
     BUCKETS,
     Algorithm,
     Canvas,
+    Source,
     kernel,
     measures,
     pass_arguments,
     passes_of,
+    rgb,
     scheduled,
     strips,
 )
@@ -136,13 +137,13 @@ class Siglip2:
         """The rows of one image in the output, as the array that the pipeline writes."""
         return rows.reshape(*self.grid(size), self.patch, self.patch, CHANNELS)
 
-    def arguments(self, algorithm: FlatAlgorithm, image: Pixels, size: Size) -> dict[str, Any]:
+    def arguments(self, algorithm: FlatAlgorithm, image: Source, size: Size) -> dict[str, Any]:
         """What the kernel of `algorithm` is bound to, the output excepted."""
         return pass_arguments(algorithm, self.preparation, image, Canvas(size))
 
     def run(
         self,
-        images: Sequence[Pixels],
+        images: Sequence[Source],
         sizes: Sequence[Size],
         outs: Sequence[npt.NDArray[Any]],
         threads: int | None = None,
@@ -151,7 +152,7 @@ class Siglip2:
         workers = default_threads() if threads is None else threads
         calls = []
         for image, size, out in zip(images, sizes, outs, strict=True):
-            pixels = image[:, :, :CHANNELS]
+            pixels = rgb(image)
             algorithm = self.algorithm(pixels.shape[0], pixels.shape[1], size)
             algorithm, schedule = scheduled(algorithm, pixels, size, workers)
             view = self.view(out, size)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from autosched.imaging.byte_table import CHANNELS
@@ -21,6 +20,7 @@ from autosched.vlm.passes import (
     BUCKETS,
     Algorithm,
     Canvas,
+    Source,
     kernel,
     pass_arguments,
     passes_at_root,
@@ -113,7 +113,7 @@ class TileSettings:
         return TileAlgorithm(p.flavour, values=values, dtype=f32 if self.bytes else p.dtype, **passes)
 
     def arguments(
-        self, algorithm: TileAlgorithm, image: npt.NDArray[np.uint8], canvas: Canvas, tile: tuple[int, int]
+        self, algorithm: TileAlgorithm, image: Source, canvas: Canvas, tile: tuple[int, int]
     ) -> dict[str, Any]:
         """What the kernel of `algorithm` is bound to, the output excepted."""
         given = pass_arguments(algorithm, self.preparation, image, canvas)
@@ -121,7 +121,7 @@ class TileSettings:
 
     def bind(
         self,
-        image: npt.NDArray[np.uint8],
+        image: Source,
         canvas: Canvas,
         out: npt.NDArray[Any],
         threads: int,

@@ -13,7 +13,7 @@ from autosched.errors import ArgumentError, BindError
 from autosched.vlm.anyres import NEXT_RESOLUTIONS, ONEVISION_RESOLUTIONS
 from autosched.vlm.idefics3 import longest_edge
 from autosched.vlm.internvl import InternVL, closest_grid
-from autosched.vlm.parts import Part, Plan, run_plans, squared
+from autosched.vlm.parts import Part, Plan, run_plans
 from autosched.vlm.siglip2 import budgeted
 from autosched.vlm.sizes import best_resolution, fitted, inside
 
@@ -100,10 +100,3 @@ def test_plans_say_what_does_not_fit() -> None:
     with pytest.raises(ArgumentError, match="give height and width, or shortest_edge"):
         fitted(4, 5, {"width": 3})
     assert Plan((4, 4), ()).tiles == 0
-
-
-def test_squares() -> None:
-    image = np.full((2, 5, 4), 9, np.uint8)[:, :, :3]
-    made = squared(image, (1, 2, 3))
-    assert made.shape == (5, 5, 3) and (made[1:3] == 9).all() and (made[0] == (1, 2, 3)).all() and made[4, 4, 1] == 2
-    assert squared(made, (0, 0, 0)) is made

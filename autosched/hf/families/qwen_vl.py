@@ -31,7 +31,6 @@ class PatchFamily(Family):
 
     title: ClassVar[str] = "Qwen-VL"
     made: ClassVar[Callable[..., QwenVL]] = QwenVL
-    bands = True
 
     def __init__(self, arguments: Arguments) -> None:
         if not arguments.flag("do_resize"):
