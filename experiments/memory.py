@@ -23,7 +23,6 @@ from experiments.workloads import WORKLOADS
 _STATUS = Path("/proc/self/status")
 _CLEAR_REFS = Path("/proc/self/clear_refs")
 _RESET_PEAK = "5"
-_WARM_UP_DIVISOR = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ def measure(family: str, workload: str, implementation: str, threads: int) -> Pe
 def measure_here(family: str, workload: str, implementation: str, threads: int) -> Peak:
     """The peak of one call in this process.
 
-    A smaller workload that is resized by the same ratios goes first, so that libraries, kernels and threads are there.
+    Each image goes alone before, so that libraries, kernels and threads are there.
     """
     if not _CLEAR_REFS.exists():
         raise NotAvailableError("peak memory is read from /proc, which only Linux has")
@@ -73,8 +72,8 @@ def measure_here(family: str, workload: str, implementation: str, threads: int) 
     if known.sizes_are_code:
         run(images)
     else:
-        small = chosen.scaled_down(_WARM_UP_DIVISOR)
-        known.make(FAMILIES[family], small, threads)(small.images())
+        for image in images:
+            run([image])
     gc.collect()
     _give_back_free_memory()
     before = _resident("VmRSS")

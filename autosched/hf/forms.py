@@ -24,10 +24,11 @@ from autosched.hf.arguments import NotCoveredError
 from autosched.hf.drop_in import DropIn
 from autosched.hf.explanation import Explanation
 from autosched.hf.family import Arguments, Batch, Family
-from autosched.hf.images import CHANNELS, as_hwc, as_pixels, describe, is_pil, is_plain, is_tensor, require_bytes
+from autosched.hf.images import as_hwc, as_pixels, describe, is_pil, is_plain, is_tensor, require_bytes
 from autosched.hf.registry import Support
 from autosched.hf.resolved import Resolved, is_common
 from autosched.hf.results import feature, require_type, rounded
+from autosched.imaging.byte_table import CHANNELS
 from autosched.vlm.passes import Source
 from autosched.vlm.preparation import Reference
 

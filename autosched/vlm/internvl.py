@@ -13,6 +13,7 @@ import numpy.typing as npt
 from autosched.errors import ArgumentError
 from autosched.imaging.byte_table import CHANNELS
 from autosched.vlm.parts import Part, Plan, run_plans
+from autosched.vlm.pillow import pillow_pixels
 from autosched.vlm.preparation import IMAGENET_MEAN, IMAGENET_STD, Preparation
 from autosched.vlm.sizes import Size
 from autosched.vlm.tile_family import processor, register_tiles
@@ -73,18 +74,23 @@ class InternVL:
 
 def dynamic_tiles(
     images: Sequence[Image], settings: InternVL | None = None, threads: int | None = None
-) -> list[npt.NDArray[np.float32]]:
-    """The tiles of PIL images, float32 ``[tiles, 3, height, width]`` each, as the model card of InternVL2.5 makes them.
+) -> tuple[npt.NDArray[np.float32], list[int]]:
+    """The tiles of PIL images as the model card of InternVL2.5 makes them, without torch.
 
     There: Pillow's resize of the RGB image to the grid, tiles of it, a thumbnail where there are several, torchvision's
-    ToTensor (bytes divided by 255) and Normalize. The same bits, without torch.
+    ToTensor (bytes divided by 255) and Normalize. The same bits.
+
+    Returns:
+        All tiles, float32 ``[tiles, 3, height, width]``, and how many each image has: the model's ``pixel_values`` (as
+        a tensor) and ``num_patches_list``.
     """
     chosen = settings or InternVL(Preparation("pil", "bicubic", IMAGENET_MEAN, IMAGENET_STD))
-    pixels = [np.asarray(image.convert("RGB")) for image in images]
+    pixels = [pillow_pixels(image if image.mode == "RGB" else image.convert("RGB")) for image in images]
     plans = [chosen.plan(*image.shape[:2]) for image in pixels]
-    outs = [chosen.preparation.empty((plan.tiles, CHANNELS, *plan.tile)) for plan in plans]
-    run_plans(chosen.preparation, pixels, plans, outs, threads)
-    return outs
+    counts = [plan.tiles for plan in plans]
+    out = chosen.preparation.empty((sum(counts), CHANNELS, *chosen.tile))
+    run_plans(chosen.preparation, pixels, plans, np.split(out, np.cumsum(counts)[:-1]), threads)
+    return out, counts
 
 
 _PUBLISHED = InternVL()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import numpy.typing as npt
 
@@ -72,7 +72,7 @@ def _planes_in_parallel(s: Schedule) -> Schedule:
 
 def fused(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
     """v3: both passes one strip of a row of tiles at a time, in the cache, then values straight to the output."""
-    s = Schedule().inline("normalized").split("tiles", "y", "yo", "yi", _STRIP)
+    s = Schedule().inline("normalized").split("tiles", "y", "yo", "yi", _STRIPS[bucket.name])
     s = s.reorder("tiles", "ty", "yo", "tx", "c", "yi", "x").fuse("tiles", "ty", "yo", "strip")
     s = s.vectorize("tiles", "x", 64 if a.values == "bytes" else 16).parallel("tiles", "strip")
     return strips(s, a, bucket, "tiles", "strip")
@@ -84,8 +84,9 @@ def streamed(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
     return s if a.values == "bytes" else s.stream("tiles")
 
 
-#: Rows of tiles that are computed at once: their first pass overlaps that of the next by the taps of a window.
-_STRIP = 32
+#: Rows of tiles that are computed at once, by bucket: their first pass overlaps that of the next by the taps of a
+#: window. Where an image shrinks much, few rows of a tile are many of the image.
+_STRIPS: Final = {"native": 32, "reduced": 32, "quartered": 32, "tiny": 16}
 
 #: Schedules by name; each takes the algorithm and a bucket.
 NAMED = {"default": streamed, "v1": naive, "v2": pointwise_fused, "v3": fused}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from autosched.vlm.internvl import dynamic_tiles
 from autosched.vlm.preparation import IMAGENET_MEAN, IMAGENET_STD, Reference
 from experiments.family import FAMILIES, Family, hugging_face
@@ -15,8 +13,8 @@ def _by_card(workload: Workload, reference: Reference, threads: int) -> Run:
     """Our kernels in place of the model card's function; as there, one array for all images."""
 
     def run(images: Images) -> Output:
-        tiles = dynamic_tiles(images, threads=threads)
-        return {"pixel_values": tiles[0] if len(tiles) == 1 else np.concatenate(tiles)}
+        pixel_values, _ = dynamic_tiles(images, threads=threads)
+        return {"pixel_values": pixel_values}
 
     return run
 

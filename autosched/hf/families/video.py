@@ -14,8 +14,8 @@ from autosched.hf.arguments import NotCoveredError
 from autosched.hf.families.qwen_vl import PatchFamily
 from autosched.hf.family import Arguments, Batch, Family
 from autosched.hf.forms import FamilyDropIn
-from autosched.hf.images import CHANNELS
 from autosched.hf.registry import Support
+from autosched.imaging.byte_table import CHANNELS
 from autosched.vlm.fixed import Fixed
 from autosched.vlm.glm import glm_resize
 from autosched.vlm.sizes import Size

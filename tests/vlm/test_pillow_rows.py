@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from autosched.hf import pillow_rows as module
 from autosched.hf.images import as_hwc, as_pixels
-from autosched.hf.pillow_rows import PillowRows, pillow_rows
+from autosched.vlm import pillow_rows as module
+from autosched.vlm.pillow_rows import PillowRows, pillow_rows
 from autosched.vlm.qwen_vl import QwenVL
 
 #: The smallest blocks that Pillow makes; images of some rows then have several.

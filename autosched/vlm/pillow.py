@@ -1,0 +1,104 @@
+"""Pixels of PIL images in Pillow's own memory, without a copy where that can be had."""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from autosched.runtime import empty
+from autosched.vlm.passes import Source
+from autosched.vlm.pillow_rows import PIXEL_BYTES, capsule_pointer, pillow_rows, view
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+_STRIP_BYTES: Final = 1 << 21
+
+
+def pillow_pixels(image: PIL.Image.Image) -> Source:
+    """The pixels of an image of mode RGB, uint8 ``[H, W, C]`` with C >= 3, to be read only; it has some.
+
+    They are Pillow's own memory (C = 4); an image of several blocks comes in bands. A lazily opened file is decoded
+    here, and errors of the decoder pass through.
+    """
+    image.load()
+    pixels = _one_block(image)
+    if pixels is not None:
+        return pixels
+    rows = pillow_rows(image)
+    return pillow_whole(image) if rows is None else rows
+
+
+def pillow_whole(image: PIL.Image.Image) -> npt.NDArray[np.uint8]:
+    """The same as one array: a copy where the image is in several blocks. It may have no pixels."""
+    image.load()
+    pixels = _one_block(image)
+    if pixels is None and 0 not in image.size:
+        pixels = _copied_in_strips(image)
+    if pixels is None:
+        # A view of the bytes that Pillow packs; np.array would copy them once more.
+        pixels = np.asarray(image)
+    return pixels
+
+
+def _copied_in_strips(image: PIL.Image.Image) -> npt.NDArray[np.uint8] | None:
+    """A copy ``[H, W, 4]`` of an image of several blocks, through crops that are one block; None where those are not.
+
+    Takes two thirds of the time of `np.asarray`: Pillow reuses the memory of the crops, and numpy's has huge pages.
+    """
+    width, height = image.size
+    pixels = empty((height, width, PIXEL_BYTES), np.uint8)
+    rows = max(1, _STRIP_BYTES // (width * PIXEL_BYTES))
+    for first in range(0, height, rows):
+        last = min(first + rows, height)
+        strip = _one_block(image.crop((0, first, width, last)))
+        if strip is None:
+            return None
+        pixels[first:last] = strip
+    pixels.flags.writeable = False
+    return pixels
+
+
+def _one_block(image: PIL.Image.Image) -> npt.NDArray[np.uint8] | None:
+    """Pillow's memory of a loaded RGB image as ``[H, W, 4]``, or None where it is not one block or cannot be had."""
+    export = getattr(image, "__arrow_c_array__", None)
+    if export is None or 0 in image.size:
+        return None
+    try:
+        _, capsule = export()
+    except ValueError:  # several blocks
+        return None
+    width, height = image.size
+    address = _arrow_pixels(capsule, width * height)
+    if address is None:
+        return None
+    shape = (height, width, PIXEL_BYTES)
+    return view(address, shape, capsule)
+
+
+#: The beginning of the array structure of the Arrow C data interface
+#: (arrow.apache.org/docs/format/CDataInterface.html): length, null count, offset, numbers of buffers and of children,
+#: and the addresses of those of both.
+_ARROW: Final = struct.Struct("@5q2P")
+_POINTER: Final = struct.Struct("@P")
+
+
+def _arrow_pixels(capsule: object, pixels: int) -> int | None:
+    """Address of the bytes of an Arrow array of 4-byte pixels, or None if it is something else."""
+    length, _, offset, _, parts, _, children = _read(_ARROW, capsule_pointer(capsule, b"arrow_array"))
+    if length != pixels or offset != 0 or parts != 1:
+        return None
+    (child,) = _read(_POINTER, children)
+    length, _, offset, count, _, buffers, _ = _read(_ARROW, child)
+    if length != pixels * PIXEL_BYTES or offset != 0 or count != 2:
+        return None
+    (address,) = _read(_POINTER, buffers + _POINTER.size)  # behind the one that says which are null
+    return int(address) or None
+
+
+def _read(layout: struct.Struct, address: int) -> tuple[Any, ...]:
+    return layout.unpack(ctypes.string_at(address, layout.size))
