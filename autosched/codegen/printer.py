@@ -101,7 +101,9 @@ class _Printer:
     def stage(self, stage: Stage) -> str:
         reserved = sorted({s.buffer for s in statements(stage.body) if isinstance(s, Reserve)})
         self.reserved = reserved
-        self.streams = any(isinstance(s, Store) and s.stream and s.value.lanes > 1 for s in statements(stage.body))
+        self.streams = any(
+            isinstance(s, Store) and s.stream is not None and s.value.lanes > 1 for s in statements(stage.body)
+        )
         lines = ["@_COMPILE", f"def stage_{identifier(stage.func)}(_args, _first, _last):"]
         taken = sorted(arguments(stage.body), key=lambda n: self.slots.get(n, -1))
         lines += [f"    {identifier(name)} = {self._argument(name)}" for name in taken]
@@ -200,10 +202,12 @@ class _Printer:
         if s.offsets is not None:
             assert s.count is not None
             return f"{self.op(f'scatter_{name}')}({address}, {self.expr(s.offsets)}, {value}, {self.expr(s.count)})"
+        stream = s.stream if lanes > 1 else None
+        kind = "store" if stream is None else "stream"
         if s.count is not None:
-            return f"{self.op(f'store_masked_{name}')}({address}, {value}, {self.expr(s.count)})"
-        kind = "stream" if s.stream and lanes > 1 else "store"
-        return f"{self.op(f'{kind}_{name}')}({address}, {value})"
+            return f"{self.op(f'{kind}_masked_{name}')}({address}, {value}, {self.expr(s.count)})"
+        left = "" if stream is None else f", {self.expr(stream)}"
+        return f"{self.op(f'{kind}_{name}')}({address}, {value}{left})"
 
     # expressions
 

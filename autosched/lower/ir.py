@@ -448,7 +448,8 @@ class Put(Stmt):
 class Store(Stmt):
     """Write `value` to memory of `buffer`; dense, or scattered at `offsets` bytes a lane; `count` lanes of it.
 
-    A dense vector of which all lanes are written may go past the caches.
+    A dense vector may go past the caches; `stream` is then how many elements there are from it on, or a number that
+    differs from that by whole vectors.
     """
 
     buffer: str
@@ -456,7 +457,7 @@ class Store(Stmt):
     value: Expr
     offsets: Expr | None = None
     count: Expr | None = None
-    stream: bool = False
+    stream: Expr | None = None
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,16 @@ from autosched.lower.ir import Broadcast, Expr, Name, names
 
 @dataclass(frozen=True)
 class Lanes:
-    """The vectorized loop around a statement: its variable, lanes, and how many of them count (None: all)."""
+    """The vectorized loop around a statement: its variable, lanes, and how many of them count (None: all).
+
+    `left` is how many iterations there are from these on, or any number that differs from it by whole vectors.
+    """
 
     var: str
     lanes: int
     count: Expr | None
     vectors: frozenset[str]
+    left: Expr
     windows: bool = False  # windows may be read whole: a check around says that they do not pass the source's end
 
 

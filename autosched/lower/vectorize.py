@@ -102,8 +102,13 @@ class Vectorizer:
         vectors = _vector_names(loop.body, loop.name)
         extent = algebra.value_of(loop.extent)
 
+        count = self.scalar(loop.extent)
+        left = count
+        if isinstance(count, Binary) and count.op == "min" and count.b == const(loop.lanes):
+            left = count.a
+
         def body(count: Expr | None) -> Block:
-            return self.block(loop.body, Lanes(loop.name, loop.lanes, count, vectors, count is None))
+            return self.block(loop.body, Lanes(loop.name, loop.lanes, count, vectors, left, count is None))
 
         if extent is not None and extent != loop.lanes:
             return list(body(loop.extent))
@@ -117,10 +122,6 @@ class Vectorizer:
         self.reaches = {}
         if extent is not None:
             return list(whole) if condition is None else [If(condition, whole, self._lane_by_lane(loop))]
-        count = self.scalar(loop.extent)
-        left = count
-        if isinstance(count, Binary) and count.op == "min" and count.b == const(loop.lanes):
-            left = count.a
         full: Expr = Binary("le", const(loop.lanes), left)
         rest = body(count) if loop.ragged else self._lane_by_lane(loop)
         return [If(full if condition is None else Binary("and", full, condition), whole, rest)]
@@ -164,7 +165,7 @@ class Vectorizer:
                     names_.append((stmt, value))
                 case _:
                     return None
-        ctx = Lanes(loop.name, n, None, frozenset())
+        ctx = Lanes(loop.name, n, None, frozenset(), const(n))
         before: list[Stmt] = []
         inside: list[Stmt] = []
         after: list[Stmt] = []
@@ -409,7 +410,7 @@ class Vectorizer:
         value = spread(value, ctx.lanes)
         address, step, irregular = self._split_index(storage, put.index, ctx)
         if not irregular and step == value.elem.bytes:
-            return Store(put.target, address, value, None, ctx.count, storage.stream and ctx.count is None)
+            return Store(put.target, address, value, None, ctx.count, ctx.left if storage.stream else None)
         whole = replace(ctx, count=None)
         offsets = self._lane_offsets(storage, put.index, whole, irregular, step or 0)
         return Store(put.target, address, value, offsets, ctx.count or const(ctx.lanes))

@@ -57,9 +57,13 @@ def test_memory(name: str, compile_kernel: Compile) -> None:
 
     result("v", v)
     result(f"read_{value}(src + 1001)", twins.read(value, source, 1001))
-    for beside in (0, 4):
-        lines.append(f"stream_{value}(dst + {slot * SLOT + beside}, v)")
-        twins.stream(value, expected, slot * SLOT + beside, v)
+    for beside, left in ((0, lanes), (0, 1), (16, lanes), (16, 16), (4, lanes)):
+        lines.append(f"stream_{value}(dst + {slot * SLOT + beside}, v, count + {left})")
+        twins.stream(value, expected, slot * SLOT + beside, v, left)
+        slot += 1
+    for beside, count in ((0, lanes), (0, lanes // 2), (16, lanes - 4), (16, 1), (4, lanes // 2), (0, -3)):
+        lines.append(f"stream_masked_{value}(dst + {slot * SLOT + beside}, v, count + {count})")
+        twins.stream_masked(value, expected, slot * SLOT + beside, v, count)
         slot += 1
     lines += ["fence()", "prefetch(src)", "prefetch(-1)"]  # any address may be given
     counts = sorted({-(2**40), -1, 0, 1, lanes // 2, lanes - 1, lanes, lanes + 1, 300, 2**40})

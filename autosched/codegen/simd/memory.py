@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TypeAlias
 
 from llvmlite import ir
@@ -19,6 +20,10 @@ from autosched.codegen.simd.definition import (
     value_argument,
 )
 from autosched.codegen.simd.types import ValueType
+
+#: The least that is stored past the caches, in bytes.
+_PIECE = 16
+_ADDRESS = ValueType("i64", 1)
 
 Builder: TypeAlias = ir.IRBuilder
 Value: TypeAlias = ir.Value
@@ -71,30 +76,63 @@ def _store(value: ValueType, addr: types.Type, v: types.Type) -> Lowering:
 
 
 @family("stream", typed=True)
-def _stream(value: ValueType, addr: types.Type, v: types.Type) -> Lowering:
-    """Store past the caches where `addr` is a multiple of 64, or of the value's bytes if fewer; else as `store` does.
+def _stream(value: ValueType, addr: types.Type, v: types.Type, left: types.Type) -> Lowering:
+    """Store a vector of a row past the caches; `left` is how many elements the row has from there on.
+
+    The CPU puts lines together from pieces of 16 bytes that follow each other; a line that it cannot complete, because
+    other stores are meant for it too, takes longer than an ordinary store. So where the vector and the row do not
+    consist of such pieces in memory, this does as `store` does. Any number that differs from `left` by whole vectors
+    will do.
 
     Ordinary loads of this thread see the bytes; another thread does after a `fence`.
     """
-    plain = integer_argument(f"stream_{value}", "addr", addr)
-    same_argument(f"stream_{value}", "v", v, value)
+    operation = f"stream_{value}"
+    plain = integer_argument(operation, "addr", addr)
+    same_argument(operation, "v", v, value)
+    counted = integer_argument(operation, "left", left)
     stored = in_memory(value)
+    whole = min(64, 1 << (stored.bytes.bit_length() - 1))
 
-    i64 = ValueType("i64", 1)
-    align = min(64, 1 << (stored.bytes.bit_length() - 1))
-
-    def emit_one(b: Builder, address: Value, x: Value) -> None:
-        pointer = b.inttoptr(address, emit.POINTER)
+    def emit_one(b: Builder, address: Value, x: Value, rest: Value) -> None:
         converted = convert(b, value, stored, x)
-        rest = b.and_(address, emit.constant(i64, align - 1))
-        with b.if_else(b.icmp_unsigned("==", rest, emit.constant(i64, 0)), likely=True) as (whole, other):
-            with whole:
-                written = b.store(converted, pointer, align=align)
-                written.set_metadata("nontemporal", b.module.add_metadata([ir.Constant(emit.I32, 1)]))
-            with other:
-                b.store(converted, pointer, align=1)
+        with b.if_else(_are_multiples(b, stored, address, whole, rest), likely=True) as (aligned, other):
+            with aligned:
+                _store_past(b, address, converted, whole)
+            with other, b.if_else(_are_multiples(b, stored, address, _PIECE, rest)) as (pieces, neither):
+                with pieces:
+                    for offset, piece in _pieces(b, stored, converted):
+                        _store_past(b, b.add(address, emit.constant(_ADDRESS, offset)), piece, _PIECE)
+                with neither:
+                    b.store(converted, b.inttoptr(address, emit.POINTER), align=1)
 
-    return Lowering(types.void, (plain, value), emit_one)
+    def emit_small(b: Builder, address: Value, x: Value, rest: Value) -> None:
+        b.store(convert(b, value, stored, x), b.inttoptr(address, emit.POINTER), align=1)
+
+    emitted = emit_small if stored.bytes % _PIECE else emit_one
+    return Lowering(types.void, (plain, value, counted), emitted)
+
+
+def _are_multiples(b: Builder, value: ValueType, address: Value, of: int, count: Value) -> Value:
+    """Whether an address is a multiple of some bytes, and `count` elements are of a piece."""
+    length = b.mul(count, emit.constant(_ADDRESS, value.scalar.bytes))
+    beside = b.or_(
+        b.and_(address, emit.constant(_ADDRESS, of - 1)), b.and_(length, emit.constant(_ADDRESS, _PIECE - 1))
+    )
+    return b.icmp_unsigned("==", beside, emit.constant(_ADDRESS, 0))
+
+
+def _store_past(b: Builder, address: Value, x: Value, align: int) -> None:
+    """A store past the caches to a multiple of `align`."""
+    written = b.store(x, b.inttoptr(address, emit.POINTER), align=align)
+    written.set_metadata("nontemporal", b.module.add_metadata([ir.Constant(emit.I32, 1)]))
+
+
+def _pieces(b: Builder, value: ValueType, x: Value) -> Iterator[tuple[int, Value]]:
+    """A vector in pieces of `_PIECE` bytes: how far each is from its beginning, and the piece."""
+    lanes = _PIECE // value.scalar.bytes
+    for first in range(0, value.lanes, lanes):
+        mask = ir.Constant(ir.VectorType(emit.I32, lanes), list(range(first, first + lanes)))
+        yield first * value.scalar.bytes, b.shuffle_vector(x, ir.Constant(value.llvm, ir.Undefined), mask)
 
 
 @family("prefetch", typed=False)
@@ -202,6 +240,28 @@ def _store_masked(value: ValueType, addr: types.Type, v: types.Type, count: type
         )
 
     return Lowering(types.void, (plain, value, counted), emit_one)
+
+
+@family("stream_masked", typed=True)
+def _stream_masked(value: ValueType, addr: types.Type, v: types.Type, count: types.Type) -> Lowering:
+    """`store_masked` past the caches, at the end of a row; see `stream`."""
+    masked = _store_masked(value, addr, v, count)
+    stored = in_memory(value)
+    if stored.bytes % _PIECE:
+        return masked
+
+    def emit_one(b: Builder, address: Value, x: Value, active: Value) -> None:
+        converted = convert(b, value, stored, x)
+        with b.if_else(_are_multiples(b, stored, address, _PIECE, active), likely=True) as (past, other):
+            with past:
+                for offset, piece in _pieces(b, stored, converted):
+                    first = emit.constant(_ADDRESS, offset // stored.scalar.bytes)
+                    with b.if_then(b.icmp_signed(">", active, first)):
+                        _store_past(b, b.add(address, emit.constant(_ADDRESS, offset)), piece, _PIECE)
+            with other:
+                masked.emit(b, address, x, active)
+
+    return Lowering(types.void, masked.arguments, emit_one)
 
 
 def offsets_argument(operation: str, value: ValueType, offsets: types.Type) -> ValueType:

@@ -292,7 +292,8 @@ def store(value: ValueType, memory: Memory, addr: int, v: Array) -> None:
     memory[addr : addr + value.bytes] = v.view(np.uint8)
 
 
-stream = store
+def stream(value: ValueType, memory: Memory, addr: int, v: Array, left: int) -> None:
+    store(value, memory, addr, v)
 
 
 def _active(value: ValueType, count: int) -> int:
@@ -312,6 +313,9 @@ read_masked = load_masked
 def store_masked(value: ValueType, memory: Memory, addr: int, v: Array, count: int) -> None:
     active = _active(value, count)
     memory[addr : addr + active * value.element.bytes] = v[:active].view(np.uint8)
+
+
+stream_masked = store_masked
 
 
 def gather(value: ValueType, memory: Memory, addr: int, offsets: Array) -> Array:

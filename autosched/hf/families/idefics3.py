@@ -11,6 +11,7 @@ from autosched.hf.arguments import NotCoveredError
 from autosched.hf.family import Arguments, Batch, Family
 from autosched.hf.forms import supports
 from autosched.imaging.byte_table import CHANNELS
+from autosched.runtime import empty
 from autosched.vlm.idefics3 import Idefics3
 
 T = TypeVar("T")
@@ -50,7 +51,7 @@ class Idefics3Family(Family):
         samples = _nested([plan.tiles for plan in plans], batch)
         most, tile = max(sum(sample) for sample in samples), plans[0].tile
         out = self.planner.preparation.empty((len(samples), most, CHANNELS, *tile))
-        mask = np.zeros((len(samples), most, *tile), np.int64)
+        mask = empty((len(samples), most, *tile), np.int64)
         outs = []
         for index, sample in enumerate(samples):
             first = 0
@@ -58,7 +59,7 @@ class Idefics3Family(Family):
                 outs.append(out[index, first : first + count])
                 first += count
             out[index, first:] = 0
-            mask[index, :first] = 1
+            mask[index, :first], mask[index, first:] = 1, 0
         batch.run(self.planner.preparation, plans, outs)
         return {"pixel_values": batch.wrap(out), "pixel_attention_mask": batch.wrap(mask)}
 
