@@ -87,7 +87,7 @@ def measured(tuned: Tuned, sampled: Sampled, space: Space, knobs: Sequence[str],
             if not knobs:
                 rows += leave_one_out(tuned.pipeline, bench, tuned.schedule, seconds / 2, status.update)
                 seconds /= 2
-            return rows + one_at_a_time(tuned.pipeline, bench, space, knobs, seconds, status.update)
+            return rows + one_at_a_time(tuned.pipeline, bench, space, knobs, seconds, status.update, tuned.bucket.name)
     except CandidateError as error:
         raise TuneError(f"the schedule that others are compared with cannot be timed ({error.kind}): {error}") from None
     finally:

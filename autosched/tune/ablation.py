@@ -52,9 +52,10 @@ def one_at_a_time(
     knobs: Sequence[str],
     seconds: float,
     say: Callable[[str], None] = lambda _: None,
+    bucket: str | None = None,
 ) -> list[Row]:
-    """What each other choice of `knobs` (all where there are none) does at the default point of a space."""
-    default = space.default()
+    """What each other choice of `knobs` (all where there are none) does at the default point of a space in a bucket."""
+    default = space.default(bucket)
     changes = []
     for knob in space.knobs:
         if knob.name in default and (not knobs or knob.name in knobs):

@@ -191,7 +191,7 @@ class _Run:
             if study.known(named) is None:
                 study.add(name, named, self.attempt(named, study, name))
                 self.say("search", study)
-        study.enqueue(self.task.space.default())
+        study.enqueue(self.task.space.default(self.task.bucket.name if self.task.bucket else None))
         for point in self.task.space.named.values():
             study.enqueue(point)
 

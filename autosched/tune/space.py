@@ -66,7 +66,10 @@ class Template:
 
 @dataclass(frozen=True)
 class Space:
-    """All points, and the schedule of each. Knobs come in an order in which each depends on earlier ones only."""
+    """All points, and the schedule of each. Knobs come in an order in which each depends on earlier ones only.
+
+    `named` are points worth trying; one that is called after a bucket is its default.
+    """
 
     name: str
     knobs: tuple[Knob, ...]
@@ -123,9 +126,12 @@ class Space:
             point = _with(point, knob.name, value)
         return point
 
-    def default(self) -> dict[str, Value]:
-        """The point of all defaults; where a constraint does not allow one, the nearest choice that it allows."""
-        return self.nearest({knob.name: knob.default for knob in self.knobs})
+    def default(self, bucket: str | None = None) -> dict[str, Value]:
+        """The point called after a bucket, where there is one, else that of all defaults.
+
+        Where a constraint does not allow a default, it has the nearest choice that is allowed.
+        """
+        return self.nearest(self.named.get(bucket or "", {}))
 
     def nearest(self, wanted: Point) -> dict[str, Value]:
         """The point that follows `wanted` knob by knob as far as the constraints allow."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -165,6 +166,9 @@ def test_nearest_gives_way_to_constraints() -> None:
         "mode": "tiled", "tile": 8, "lanes": 8, "unroll": 4,
     }  # fmt: skip
     assert TILES.default() == {"mode": "plain", "lanes": 4, "unroll": 1}
+    other = replace(TILES, named={"wide": {"lanes": 8}})
+    assert other.default("wide") == {"mode": "plain", "lanes": 8, "unroll": 1}
+    assert other.default("narrow") == other.default() == TILES.default()
 
 
 def test_identity() -> None:
