@@ -200,15 +200,20 @@ def pass_arguments(algorithm: Algorithm, preparation: Preparation, image: Source
     return given if algorithm.values == "bytes" else given | preparation.constants
 
 
-def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str) -> Schedule:
+def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str, straight: bool = False) -> Schedule:
     """Adds the passes of the resize to a schedule, computed in loop `var` of `consumer`.
 
     The reductions are widening dot products of four taps. Bytes of one channel are put next to each other before rows
-    are resized: a window then holds three or four times as many pixels.
+    are resized: a window then holds three or four times as many pixels. `straight`: columns that are resized last are
+    with the values of `consumer`.
     """
     lanes, window = _WINDOWS[bucket.name]
     before, place = "planes", (consumer, var)
-    for axis, name in _passes(a):
+    passes = _passes(a)
+    for axis, name in passes:
+        if straight and (axis, name) == passes[-1] and axis == "y":
+            s = s.inline(name).vectorize(consumer, "yk", 4)
+            continue
         s = s.compute_at(name, consumer, var)
         if axis == "x":
             s = s.split(name, "y", "yo", "yi", _ROWS).reorder(name, "yo", "x", "yi", "c").unroll(name, "c", CHANNELS)

@@ -71,11 +71,14 @@ def _planes_in_parallel(s: Schedule) -> Schedule:
 
 
 def fused(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
-    """v3: both passes one strip of a row of tiles at a time, in the cache, then values straight to the output."""
+    """v3: both passes one strip of a row of tiles at a time, in the cache, then values straight to the output.
+
+    Bytes are the output as they come from the second pass.
+    """
     s = Schedule().inline("normalized").split("tiles", "y", "yo", "yi", _STRIPS[bucket.name])
     s = s.reorder("tiles", "ty", "yo", "tx", "c", "yi", "x").fuse("tiles", "ty", "yo", "strip")
     s = s.vectorize("tiles", "x", 64 if a.values == "bytes" else 16).parallel("tiles", "strip")
-    return strips(s, a, bucket, "tiles", "strip")
+    return strips(s, a, bucket, "tiles", "strip", straight=a.values == "bytes")
 
 
 def streamed(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
@@ -85,8 +88,8 @@ def streamed(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
 
 
 #: Rows of tiles that are computed at once, by bucket: their first pass overlaps that of the next by the taps of a
-#: window. Where an image shrinks much, few rows of a tile are many of the image.
-_STRIPS: Final = {"native": 32, "reduced": 32, "quartered": 32, "tiny": 16}
+#: window. Where an image shrinks much, few rows of a tile are many of the image. Tiles of 448, 336 and 224 rows are whole strips.
+_STRIPS: Final = {"native": 56, "reduced": 56, "quartered": 32, "tiny": 16}
 
 #: Schedules by name; each takes the algorithm and a bucket.
 NAMED = {"default": streamed, "v1": naive, "v2": pointwise_fused, "v3": fused}
