@@ -80,7 +80,7 @@ class BandedCall(Call):
             piece, end = self.bands.end(lo), begin + 1
             while end < last:
                 least, most = self._clipped(*reads[end])
-                if min(lo, least) < lo or most > piece:  # rows before these may be in another piece
+                if least < lo or most > piece:  # rows before these may be in another piece
                     break
                 hi, end = max(hi, most), end + 1
             band = self.bands.rows(lo, hi)  # kept until it has been read

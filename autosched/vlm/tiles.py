@@ -88,7 +88,8 @@ def streamed(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
 
 
 #: Rows of tiles that are computed at once, by bucket: their first pass overlaps that of the next by the taps of a
-#: window. Where an image shrinks much, few rows of a tile are many of the image. Tiles of 448, 336 and 224 rows are whole strips.
+#: window. Where an image shrinks much, few rows of a tile are many of the image. Tiles of 448, 336 and 224 rows are
+#: whole strips.
 _STRIPS: Final = {"native": 56, "reduced": 56, "quartered": 32, "tiny": 16}
 
 #: Schedules by name; each takes the algorithm and a bucket.
