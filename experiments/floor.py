@@ -66,7 +66,7 @@ def _non_temporal(source, reads, out, writes):  # type: ignore[no-untyped-def]
     for line in range(reads):
         mixed = mixed ^ load_u8x64(source + line * 64)
     for line in range(writes):
-        stream_u8x64(out + line * 64, mixed)
+        stream_u8x64(out + line * 64, mixed, 64)
 
 
 _KERNELS = {"ordinary": _ordinary, "non-temporal": _non_temporal}
