@@ -13,7 +13,7 @@ from PIL import Image
 from experiments.exactness import InexactError, difference, output_bytes
 from experiments.experiment import Effort, Number
 from experiments.family import Family
-from experiments.floor import Stores, touch
+from experiments.floor import Stores, output, touch
 from experiments.implementation import IMPLEMENTATIONS, Implementation, NotAvailableError, Run
 from experiments.intervals import Interval, median, ratio_of_medians
 from experiments.runner import left_out
@@ -66,7 +66,8 @@ class Cell:
         jobs[f"{first} {_AGAIN}"] = jobs[first]
         # Written once: zeros that nobody wrote have no pages of their own, and cost nothing to read.
         source = np.ones(sum(w * h for w, h in self.workload.sizes) * _PILLOW_PIXEL_BYTES, np.uint8)
-        jobs |= {name: partial(touch, source, out_bytes, stores, self.threads) for name, stores in FLOORS.items()}
+        out = output(out_bytes)
+        jobs |= {name: partial(touch, source, out, stores, self.threads) for name, stores in FLOORS.items()}
         for name, job in jobs.items():
             if name in FLOORS or not self._is_long:  # the others have run to be compared
                 job()

@@ -23,13 +23,16 @@ LINE = 64
 """Bytes of a vector and of a cache line."""
 
 
-def touch(source: npt.NDArray[np.uint8], out_bytes: int, stores: Stores, threads: int) -> npt.NDArray[np.float32]:
-    """Reads `source` and writes a new float32 array of `out_bytes`, which it returns.
+def output(nbytes: int) -> npt.NDArray[np.float32]:
+    """An array in the same kind of pages as an accelerated processor's output.
 
-    The array is numpy's, as an accelerated processor's output is, so its pages are of the same kind. Bytes before the
-    first and after the last whole line are left out.
+    It is made once and not in each round, where it would take the place in the pool of outputs of other sizes.
     """
-    out = empty((out_bytes // 4,), np.float32)
+    return empty((nbytes // 4,), np.float32)
+
+
+def touch(source: npt.NDArray[np.uint8], out: npt.NDArray[np.float32], stores: Stores, threads: int) -> None:
+    """Reads `source` and writes `out`, but for the bytes before the first and after the last whole line."""
     first_read, reads = _lines(source)
     first_write, writes = _lines(out)
     kernel = _KERNELS[stores]
@@ -41,7 +44,6 @@ def touch(source: npt.NDArray[np.uint8], out_bytes: int, stores: Stores, threads
         task = partial(kernel, first_read + begin * LINE, end - begin, first_write + start * LINE, stop - start)
         tasks.append(task)
     run_tasks(tasks, threads)
-    return out
 
 
 def _lines(array: npt.NDArray[Any]) -> tuple[int, int]:

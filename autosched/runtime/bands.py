@@ -83,8 +83,9 @@ class BandedCall(Call):
                 if least < lo or most > piece:  # rows before these may be in another piece
                     break
                 hi, end = max(hi, most), end + 1
-            band = self.bands.rows(lo, hi)  # kept until it has been read
+            band = self.bands.rows(lo, hi)
             self.run_with(self._placed(band, lo), stage, begin, end)
+            del band  # kept until it has been read, and no longer: it may be a copy
             begin = end
         return None
 

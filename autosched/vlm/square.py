@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -53,15 +54,24 @@ class Square(Bands):
         for place in np.s_[: top - first], np.s_[bottom - first :], np.s_[:, :left], np.s_[:, right:]:
             made[place] = self._row[place[1]] if isinstance(place, tuple) else self._row
         pixels = made.reshape(last - first, self.shape[1], self._pixel)[:, :, :CHANNELS]
-        self._copy(top - self._top, bottom - self._top, pixels[top - first : bottom - first, self._left :][:, :width])
+        inside = pixels[top - first : bottom - first, self._left : self._left + width]
+        for begin, rows in self._pieces(top - self._top, bottom - self._top):
+            self._copy(rows, inside[begin : begin + len(rows)])
         return pixels
 
-    def _copy(self, first: int, last: int, out: npt.NDArray[np.uint8]) -> None:
-        """Rows of the image."""
-        if first == last:
+    def _pieces(self, first: int, last: int) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
+        """Rows first..last-1 of the image in its own pieces, and where among them each begins."""
+        if not isinstance(self._image, Bands):
+            yield 0, self._image[first:last]
             return
-        rows = self._image.rows(first, last) if isinstance(self._image, Bands) else self._image[first:last]
-        if self._dense:
+        begin = first
+        while begin < last:
+            end = min(self._image.end(begin), last)
+            yield begin - first, self._image.rows(begin, end)
+            begin = end
+
+    def _copy(self, rows: npt.NDArray[np.uint8], out: npt.NDArray[np.uint8]) -> None:
+        if self._dense and len(rows):
             length = (rows.shape[1] - 1) * self._pixel + CHANNELS
-            rows, out = (as_strided(a, (last - first, length), (a.strides[0], 1)) for a in (rows, out))
+            rows, out = (as_strided(a, (len(rows), length), (a.strides[0], 1)) for a in (rows, out))
         out[...] = rows
