@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
 
 import pytest
 
@@ -22,3 +23,14 @@ def _own_directories(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyte
     root = tmp_path_factory.getbasetemp() / "own"
     monkeypatch.setenv("AUTOSCHED_TUNED_DIR", str(root / "tuned"))
     monkeypatch.setenv("AUTOSCHED_STATE_DIR", str(root / "state"))
+
+
+@pytest.fixture(scope="module")
+def small_blocks() -> Iterator[None]:
+    """The smallest blocks that Pillow makes: images of some rows then have several, as large ones always do."""
+    from PIL import Image
+
+    before = Image.core.get_block_size()
+    Image.core.set_block_size(1 << 12)
+    yield
+    Image.core.set_block_size(before)

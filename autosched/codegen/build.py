@@ -25,7 +25,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, Any
 
-from autosched.codegen.host import host_plan, identifier, plan_inputs, plan_outputs
+from autosched.codegen.host import function, host_plan, identifier, plan_inputs, plan_outputs
 from autosched.errors import AutoschedWarning, CacheError, CompileError
 from autosched.lang.func import Pipeline
 from autosched.lower.demands import Target
@@ -74,9 +74,8 @@ def source(lowered: Lowered) -> str:
 def draft(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) -> Draft:
     """Lower, and nothing more."""
     lowered = lower(pipeline, schedule, layout)
-    made: dict[str, Any] = {}
-    exec(compile(host_plan(lowered), f"<plan of {pipeline.name}>", "exec"), made)
-    return Draft(lowered, made["plan"], tuple(plan_inputs(lowered)), tuple(plan_outputs(lowered)))
+    plan = function(host_plan(lowered), "plan", pipeline.name)
+    return Draft(lowered, plan, tuple(plan_inputs(lowered)), tuple(plan_outputs(lowered)))
 
 
 def build(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) -> Built:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import builtins
 import keyword
+from collections.abc import Callable
+from typing import Any
 
 from autosched.errors import CompileError
 from autosched.lang.types import i64
@@ -99,6 +101,14 @@ def host_reads(stage: Stage, source: str) -> str:
     lo, hi = stage.reads[source][0]
     parameters = ["_table", *(identifier(n) for n in (stage.loop, *reads_inputs(stage, source)))]
     return f"def reads({', '.join(parameters)}):\n    return {host(lo)}, {host(hi)}"
+
+
+def function(text: str, name: str, of: str) -> Callable[..., Any]:
+    """The function `name` that was printed as `text`; `of` is for tracebacks."""
+    made: dict[str, Any] = {}
+    exec(compile(text, f"<{name} of {of}>", "exec"), made)
+    found: Callable[..., Any] = made[name]
+    return found
 
 
 def host(e: Expr) -> str:

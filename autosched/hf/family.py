@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, TypeAlias
 
-import numpy as np
 import numpy.typing as npt
 
 from autosched.errors import ArgumentError
@@ -15,7 +14,7 @@ from autosched.hf import arguments as read
 from autosched.hf.arguments import NotCoveredError
 from autosched.imaging.byte_table import CHANNELS
 from autosched.lang import bf16
-from autosched.vlm.parts import Plan, run_plans
+from autosched.vlm.parts import Plan, run_plans, stacked
 from autosched.vlm.preparation import Preparation, Reference
 
 Planner: TypeAlias = Callable[[int, int], Plan]
@@ -118,9 +117,7 @@ class Batch:
         """The tiles of all images one after the other, ``[tiles, 3, height, width]``; one size for all."""
         if len({plan.tile for plan in plans}) > 1:
             raise NotCoveredError("images have results of different sizes")
-        out = preparation.empty((sum(plan.tiles for plan in plans), CHANNELS, *plans[0].tile))
-        self.run(preparation, plans, np.split(out, np.cumsum([plan.tiles for plan in plans])[:-1]))
-        return out
+        return stacked(preparation, self.images, plans, plans[0].tile, self.threads)
 
     def run(self, preparation: Preparation, plans: Sequence[Plan], outs: Sequence[npt.NDArray[Any]]) -> None:
         """Computes the tiles of each image into its array ``[tiles, 3, height, width]``."""

@@ -102,10 +102,10 @@ class Vectorizer:
         vectors = _vector_names(loop.body, loop.name)
         extent = algebra.value_of(loop.extent)
 
-        count = self.scalar(loop.extent)
-        left = count
-        if isinstance(count, Binary) and count.op == "min" and count.b == const(loop.lanes):
-            left = count.a
+        length = self.scalar(loop.extent)
+        left = length
+        if isinstance(length, Binary) and length.op == "min" and length.b == const(loop.lanes):
+            left = length.a
 
         def body(count: Expr | None) -> Block:
             return self.block(loop.body, Lanes(loop.name, loop.lanes, count, vectors, left, count is None))
@@ -123,7 +123,7 @@ class Vectorizer:
         if extent is not None:
             return list(whole) if condition is None else [If(condition, whole, self._lane_by_lane(loop))]
         full: Expr = Binary("le", const(loop.lanes), left)
-        rest = body(count) if loop.ragged else self._lane_by_lane(loop)
+        rest = body(length) if loop.ragged else self._lane_by_lane(loop)
         return [If(full if condition is None else Binary("and", full, condition), whole, rest)]
 
     def _lane_by_lane(self, loop: For) -> Block:

@@ -7,14 +7,13 @@ everything. A call that goes over the input in order needs few of them at a time
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from autosched.runtime.binding import Moving
+from autosched.runtime.binding import Moving, Reads
 from autosched.runtime.kernel import Call
 
 #: Bytes behind a row that kernels may read with the row, if they are there; see `lower.vectorize`.
@@ -61,13 +60,12 @@ class BandedCall(Call):
     Attributes:
         bands: the input.
         moving: where its address belongs among the arguments.
-        reads: the first row, and the one behind the last, that every iteration of each stage reads; None for a stage
-            that reads none.
+        reads: which rows iterations read.
     """
 
     bands: Bands
     moving: Moving
-    reads: Sequence[Sequence[tuple[int, int]] | None]
+    reads: Reads
 
     def run_range(self, stage: int, first: int, last: int) -> None:
         """Iterations first..last-1: as many at once as read one piece, or one that reads several."""
@@ -92,11 +90,7 @@ class BandedCall(Call):
     def _placed(self, band: npt.NDArray[Any], first: int) -> npt.NDArray[np.int64]:
         """The arguments with the address that all rows would have, if the rest were around this piece."""
         arguments = self.arguments.copy()
-        address = band.ctypes.data - first * self.bands.strides[0]
-        if self.moving.slot is not None:
-            arguments[self.moving.slot] = address
-        if self.moving.end_slot is not None:
-            arguments[self.moving.end_slot] = address + self.moving.length
+        self.moving.place(arguments, band.ctypes.data - first * self.bands.strides[0])
         return arguments
 
     def _clipped(self, lo: int, hi: int) -> tuple[int, int]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from autosched.codegen.build import Built, Draft
-from autosched.codegen.host import host_reads, reads_inputs
+from autosched.codegen.host import function, host_reads, reads_inputs
 from autosched.errors import BindError
 from autosched.lang.types import Type
 from autosched.lower.demands import end_name
@@ -20,6 +20,9 @@ from autosched.runtime.packing import fits_planes, packed
 from autosched.runtime.pool import empty
 
 Array = np.ndarray[Any, Any]
+#: For each stage, the first row of an input, and the one behind the last, that each iteration reads; None for a stage
+#: that reads none.
+Reads: TypeAlias = list[list[tuple[int, int]] | None]
 
 #: Where the memory of a root Func begins: a multiple of a cache line.
 _LINE = 64
@@ -42,6 +45,13 @@ class Moving:
     slot: int | None
     end_slot: int | None
     length: int
+
+    def place(self, arguments: Array, address: int) -> None:
+        """Writes where the array is among the arguments."""
+        if self.slot is not None:
+            arguments[self.slot] = address
+        if self.end_slot is not None:
+            arguments[self.end_slot] = address + self.length
 
 
 @dataclass(frozen=True)
@@ -79,13 +89,8 @@ class Frame:
         """The arguments with the addresses of these arrays."""
         arguments = self.arguments.copy()
         for m in self.moving:
-            if m.name not in arrays:
-                continue
-            address = arrays[m.name].__array_interface__["data"][0]  # quicker than .ctypes
-            if m.slot is not None:
-                arguments[m.slot] = address
-            if m.end_slot is not None:
-                arguments[m.end_slot] = address + m.length
+            if m.name in arrays:
+                m.place(arguments, arrays[m.name].__array_interface__["data"][0])  # quicker than .ctypes
         return arguments
 
     def _memory(self, root: Root) -> Array:
@@ -136,24 +141,20 @@ def _reader(built: Draft, arrays: Mapping[str, Array]) -> Callable[[str, int], i
     return table
 
 
-def rows_read(found: Frame, arrays: Mapping[str, Array], source: str) -> list[list[tuple[int, int]] | None] | None:
-    """The first row of an input, and the one behind the last, that every iteration of each stage reads.
-
-    None for a stage that does not read it, and instead of all where that cannot be told.
-    """
+def rows_read(found: Frame, arrays: Mapping[str, Array], source: str) -> Reads | None:
+    """What is read of an input; None where that cannot be told."""
     built = found.built
-    stages: list[list[tuple[int, int]] | None] = []
+    table = _reader(built, arrays)
+    stages: Reads = []
     for stage, iterations in zip(built.lowered.stages, found.iterations, strict=True):
         if source not in taken(stage.body):
             stages.append(None)
             continue
         if source not in stage.reads:
             return None
-        made: dict[str, Any] = {}
-        exec(compile(host_reads(stage, source), f"<reads of {stage.func}>", "exec"), made)
+        reads = function(host_reads(stage, source), "reads", stage.func)
         values = [found.values[name] for name in reads_inputs(stage, source)]
-        table = _reader(built, arrays)
-        rows = (made["reads"](table, i, *values) for i in range(iterations))
+        rows = (reads(table, i, *values) for i in range(iterations))
         stages.append([(first, last + 1) for first, last in rows])
     return stages
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +13,10 @@ from numpy.lib.stride_tricks import as_strided
 
 from autosched.errors import BindError
 from autosched.runtime.bands import BandedCall, Bands, Rows
-from autosched.runtime.binding import Frame, rows_read
+from autosched.runtime.binding import Frame, Reads, rows_read
 from autosched.runtime.kernel import Call, Kernel
 
 Array = npt.NDArray[Any]
-#: For each stage, the rows of an input that its iterations read.
-Reads: TypeAlias = list[list[tuple[int, int]] | None]
 
 
 @dataclass(frozen=True)
@@ -56,28 +54,23 @@ class Template:
         """
         if arrays.keys() != self.missing.keys():
             raise BindError(f"The template lacks {', '.join(self.missing)}; it was given {', '.join(arrays)}.")
-        banded: dict[str, tuple[Bands, Reads]] = {}
-        whole: dict[str, Array] = {}
         for name, wanted in self.missing.items():
             a = arrays[name]
             if name == self.output and isinstance(a, Bands):
                 raise BindError(f"out, the array of {name}, is in bands; only inputs may be.")
             if a.shape != wanted.shape or a.strides != wanted.strides or a.dtype != wanted.dtype:
                 raise BindError(f"The array of {name} is {Missing.like(a)}; the template was made for {wanted}.")
-            if not isinstance(a, Bands):
-                whole[name] = a
-            elif banded or (reads := self._reads(name)) is None:
-                whole[name] = a.whole()
-            else:
-                banded[name] = a, reads
+        banded = next((n for n, a in arrays.items() if isinstance(a, Bands) and self._reads(n) is not None), None)
+        whole = {n: a.whole() if isinstance(a, Bands) else a for n, a in arrays.items() if n != banded}
         if not whole[self.output].flags.writeable:
             raise BindError(f"out, the array of {self.output}, is read-only")
         arguments, keep = self.frame.fill(whole)
         parts = self.frame.built, arguments, self.frame.iterations, whole[self.output], keep
-        for name, (bands, reads) in banded.items():
-            moving = next(m for m in self.frame.moving if m.name == name)
-            return BandedCall(*parts, bands, moving, reads)
-        return Call(*parts)
+        if banded is None:
+            return Call(*parts)
+        bands, reads = arrays[banded], self._reads(banded)
+        assert isinstance(bands, Bands) and reads is not None
+        return BandedCall(*parts, bands, next(m for m in self.frame.moving if m.name == banded), reads)
 
     def _reads(self, name: str) -> Reads | None:
         """`rows_read` of an input, found once."""

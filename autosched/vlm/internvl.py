@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autosched.errors import ArgumentError
-from autosched.imaging.byte_table import CHANNELS
-from autosched.vlm.parts import Part, Plan, run_plans
+from autosched.vlm.parts import Part, Plan, stacked
 from autosched.vlm.pillow import pillow_pixels
 from autosched.vlm.preparation import IMAGENET_MEAN, IMAGENET_STD, Preparation
 from autosched.vlm.sizes import Size
@@ -87,10 +86,7 @@ def dynamic_tiles(
     chosen = settings or InternVL(Preparation("pil", "bicubic", IMAGENET_MEAN, IMAGENET_STD))
     pixels = [pillow_pixels(image if image.mode == "RGB" else image.convert("RGB")) for image in images]
     plans = [chosen.plan(*image.shape[:2]) for image in pixels]
-    counts = [plan.tiles for plan in plans]
-    out = chosen.preparation.empty((sum(counts), CHANNELS, *chosen.tile))
-    run_plans(chosen.preparation, pixels, plans, np.split(out, np.cumsum(counts)[:-1]), threads)
-    return out, counts
+    return stacked(chosen.preparation, pixels, plans, chosen.tile, threads), [plan.tiles for plan in plans]
 
 
 _PUBLISHED = InternVL()

@@ -103,6 +103,20 @@ def run_plans(
             first, made = last, 0
 
 
+def stacked(
+    preparation: Preparation,
+    images: Sequence[Source],
+    plans: Sequence[Plan],
+    tile: tuple[int, int],
+    threads: int | None = None,
+) -> npt.NDArray[Any]:
+    """The tiles of all images one after the other, ``[tiles, 3, *tile]``; see `run_plans`."""
+    counts = [plan.tiles for plan in plans]
+    out = preparation.empty((sum(counts), CHANNELS, *tile))
+    run_plans(preparation, images, plans, np.split(out, np.cumsum(counts)[:-1]), threads)
+    return out
+
+
 def stages(
     preparation: Preparation,
     images: Sequence[Source],

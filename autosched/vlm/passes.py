@@ -7,17 +7,19 @@ computed: a strip of the output at a time, in the cache.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias
+
+import numpy.typing as npt
 
 from autosched.imaging.byte_table import CHANNELS
 from autosched.imaging.coefficients import Flavour, axis_window
 from autosched.imaging.normalize import Constants, normalized
 from autosched.imaging.resample import AxisPass, axis_pass
 from autosched.lang import Expr, Func, Input, Pipeline, Type, cast, f32, u8, variables
-from autosched.runtime import Bands, Kernel, Rows
+from autosched.runtime import Bands, Call, Kernel, Missing, Rows, Template, template
 from autosched.schedule import Schedule
 from autosched.schedule.directives import LoadStrategy
 from autosched.vlm.lookup import tuned_schedule
@@ -99,9 +101,6 @@ class Algorithm(ABC):
         rounded = "" if self.dtype == f32 else f"-{self.dtype}"
         passes = "" if self.across and self.down else f"-{''.join(axis for axis, _ in _passes(self)) or 'no'}-pass"
         return f"{order}-{self.values}{rounded}{'-moving' if self.moving else ''}{passes}"
-
-
-A = TypeVar("A", bound=Algorithm)
 
 
 @lru_cache(maxsize=64)
@@ -251,13 +250,51 @@ def best_schedule(algorithm: Algorithm, image: Source, size: tuple[int, int], th
     return _best(algorithm, _bucket(image.shape[-2], size[1]), threads)
 
 
-def scheduled(
-    algorithm: A, image: Source, size: tuple[int, int], threads: int, schedule: Schedule | None = None
-) -> tuple[A, Schedule]:
-    """What an image's call runs: `algorithm` under the best schedule, or both passes under a given one for those."""
+class Settings(Hashable, Protocol):
+    """What a layout's kernels depend on."""
+
+    @property
+    def arguments(self) -> Callable[..., dict[str, Any]]:
+        """What the kernel of an algorithm is bound to for an image and its place, the output excepted."""
+        ...
+
+
+def image_call(
+    settings: Settings,
+    algorithm: Algorithm,
+    image: Source,
+    size: tuple[int, int],
+    place: tuple[Hashable, ...],
+    out: npt.NDArray[Any],
+    threads: int,
+    schedule: Schedule | None = None,
+) -> Call:
+    """A call that computes `out` of an image that is resized to `size`; `place` is what `arguments` takes behind it.
+
+    By default it runs under the best schedule that is known for the image; a given `schedule` is for both passes.
+    """
     if schedule is None:
-        return algorithm, best_schedule(algorithm, image, size, threads)
-    return replace(algorithm, across=True, down=True), schedule
+        schedule = best_schedule(algorithm, image, size, threads)
+    else:
+        algorithm = replace(algorithm, across=True, down=True)
+    bound = _template(settings, algorithm, Missing.like(image), place, Missing.like(out), schedule)
+    return bound.bind(**{"src": image, bound.output: out})
+
+
+@lru_cache(maxsize=512)
+def _template(
+    settings: Settings,
+    algorithm: Algorithm,
+    image: Missing,
+    place: tuple[Hashable, ...],
+    out: Missing,
+    schedule: Schedule,
+) -> Template:
+    """The call of images of one geometry but for the image and the output: the same sizes come again and again."""
+    given = settings.arguments(algorithm, image.stand_in(), *place)
+    del given["src"]
+    made = kernel(algorithm, schedule)
+    return template(made, {"src": image, made.pipeline.output.name: out}, **given)
 
 
 @lru_cache(maxsize=1024)

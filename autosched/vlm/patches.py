@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy.typing as npt
@@ -16,18 +15,17 @@ import numpy.typing as npt
 from autosched.imaging.byte_table import CHANNELS
 from autosched.imaging.patchify import patchify
 from autosched.lang import Expr, Func, relayout
-from autosched.runtime import Call, Missing, Template, template
+from autosched.runtime import Call
 from autosched.schedule import Schedule
 from autosched.vlm.passes import (
     BUCKETS,
     Algorithm,
     Canvas,
     Source,
-    kernel,
+    image_call,
     pass_arguments,
     passes_at_root,
     passes_of,
-    scheduled,
     strips,
 )
 from autosched.vlm.preparation import Preparation
@@ -188,22 +186,5 @@ class PatchSettings:
         `schedule` is one of `resizing`; by default it is the best that is known for the image.
         """
         height, width = image.shape[-3:-1]
-        algorithm, chosen = scheduled(self.algorithm(height, width, size), image, size, threads, schedule)
-        view = self.view(rows, size)
-        bound = _template(self, algorithm, Missing.like(image), size, Missing.like(view), chosen)
-        return bound.bind(src=image, patches=view)
-
-
-@lru_cache(maxsize=256)
-def _template(
-    settings: PatchSettings,
-    algorithm: PatchAlgorithm,
-    image: Missing,
-    size: tuple[int, int],
-    out: Missing,
-    schedule: Schedule,
-) -> Template:
-    """The call of images of one geometry but for the image and the output: the same sizes come again and again."""
-    given = settings.arguments(algorithm, image.stand_in(), size)
-    del given["src"]
-    return template(kernel(algorithm, schedule), {"src": image, "patches": out}, **given)
+        algorithm = self.algorithm(height, width, size)
+        return image_call(self, algorithm, image, size, (size,), self.view(rows, size), threads, schedule)

@@ -14,19 +14,18 @@ import numpy.typing as npt
 from autosched.errors import ArgumentError
 from autosched.imaging.byte_table import CHANNELS
 from autosched.lang import Expr, Func, Type, f32, relayout, variables
-from autosched.runtime import Missing, Template, default_threads, run_calls, template
+from autosched.runtime import default_threads, run_calls
 from autosched.schedule import Schedule
 from autosched.vlm.passes import (
     BUCKETS,
     Algorithm,
     Canvas,
     Source,
-    kernel,
+    image_call,
     measures,
     pass_arguments,
     passes_of,
     rgb,
-    scheduled,
     strips,
 )
 from autosched.vlm.photographs import specimens
@@ -154,21 +153,8 @@ class Siglip2:
         for image, size, out in zip(images, sizes, outs, strict=True):
             pixels = rgb(image)
             algorithm = self.algorithm(pixels.shape[0], pixels.shape[1], size)
-            algorithm, schedule = scheduled(algorithm, pixels, size, workers)
-            view = self.view(out, size)
-            bound = _template(self, algorithm, Missing.like(pixels), size, Missing.like(view), schedule)
-            calls.append(bound.bind(src=pixels, patches=view))
+            calls.append(image_call(self, algorithm, pixels, size, (size,), self.view(out, size), workers))
         run_calls(calls, workers)
-
-
-@lru_cache(maxsize=256)
-def _template(
-    settings: Siglip2, algorithm: FlatAlgorithm, image: Missing, size: Size, out: Missing, schedule: Schedule
-) -> Template:
-    """The call of images of one geometry but for the image and the output: the same sizes come again and again."""
-    given = settings.arguments(algorithm, image.stand_in(), size)
-    del given["src"]
-    return template(kernel(algorithm, schedule), {"src": image, "patches": out}, **given)
 
 
 def workload(settings: Siglip2, images: Sequence[Any], _settings: Mapping[str, Any]) -> Workload:

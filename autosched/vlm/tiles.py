@@ -7,25 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 import numpy.typing as npt
 
 from autosched.imaging.byte_table import CHANNELS
 from autosched.lang import Expr, Func, Param, f32, relayout, variables
-from autosched.runtime import Call, Missing, Template, template
+from autosched.runtime import Call
 from autosched.schedule import Schedule
 from autosched.vlm.passes import (
     BUCKETS,
     Algorithm,
     Canvas,
     Source,
-    kernel,
+    image_call,
     pass_arguments,
     passes_at_root,
     passes_of,
-    scheduled,
     strips,
 )
 from autosched.vlm.preparation import Preparation, Values
@@ -137,16 +135,5 @@ class TileSettings:
         `schedule` is one of `resizing`; by default it is the best that is known for the image.
         """
         algorithm = self.algorithm(image.shape[0], image.shape[1], canvas)
-        algorithm, chosen = scheduled(algorithm, image, canvas.size, threads, schedule)
-        bound = _template(self, algorithm, Missing.like(image), canvas, Missing.like(out), chosen)
-        return bound.bind(src=image, tiles=out)
-
-
-@lru_cache(maxsize=256)
-def _template(
-    settings: TileSettings, algorithm: TileAlgorithm, image: Missing, canvas: Canvas, out: Missing, schedule: Schedule
-) -> Template:
-    """The call of images of one geometry but for the image and the output: the same sizes come again and again."""
-    given = settings.arguments(algorithm, image.stand_in(), canvas, (out.shape[3], out.shape[4]))
-    del given["src"]
-    return template(kernel(algorithm, schedule), {"src": image, "tiles": out}, **given)
+        place = canvas, (out.shape[3], out.shape[4])
+        return image_call(self, algorithm, image, canvas.size, place, out, threads, schedule)

@@ -27,7 +27,7 @@ from autosched.tune.isolated import IsolatedBench
 from autosched.tune.study import read_study
 from autosched.tune.task import study_name
 from autosched.vlm.load import Tuned, load
-from autosched.vlm.qwen_vl import smart_resize
+from autosched.vlm.qwen_vl import QwenVL
 from autosched.vlm.registry import KernelFamily, get
 from autosched.workload import Workload, nearest
 from experiments.experiment import EXPERIMENTS, Case, Effort, Experiment, Number, Selection
@@ -36,8 +36,6 @@ from experiments.workloads import MOST_PIXELS, SERVED_PIXELS
 
 KERNEL: Final = "qwen2.5-vl"
 SHAPES, SEED = 30, 4
-#: What resized sides are multiples of: patches of 14 pixels, two by two.
-FACTOR: Final = 28
 #: Sides of an image in pixels, each as likely, and the largest aspect ratio.
 SIDES, ASPECT = (256, 3072), 3.0
 #: Limits of pixels, each as likely: the published one, and those of 1280, 768 and 256 tokens that deployments choose.
@@ -66,14 +64,14 @@ class Shape:
 def shapes(count: int = SHAPES, seed: int = SEED) -> tuple[Shape, ...]:
     """The shapes of the experiment: both sides change, since drop-ins leave out a pass that does nothing."""
     rng = random.Random(seed)
-    family = get(KERNEL)
+    settings, limits = QwenVL(), get(KERNEL).settings
     made: list[Shape] = []
     while len(made) < count:
         width, height = rng.randint(*SIDES), rng.randint(*SIDES)
         if max(width, height) > ASPECT * min(width, height):
             continue
         shape = Shape(width, height, rng.choice(LIMITS))
-        resized = smart_resize(height, width, FACTOR, int(family.settings["min_pixels"]), shape.max_pixels)
+        resized = settings.smart_resize(height, width, int(limits["min_pixels"]), shape.max_pixels)
         if height != resized[0] and width != resized[1]:
             made.append(shape)
     return tuple(made)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,7 @@ from autosched.hf.images import as_pixels
 from autosched.vlm import parts
 from autosched.vlm.pillow_rows import PillowRows
 
-#: The smallest blocks that Pillow makes; images of some rows then have several.
-BLOCK = 1 << 12
+pytestmark = pytest.mark.usefixtures("small_blocks")
 IMAGES = 25
 
 #: Images in squares of a colour, in pieces, and images that are made of images.
@@ -43,14 +41,6 @@ CASES = [
         for oracle in oracles(name)
     ),
 ]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _small_blocks() -> Iterator[None]:
-    before = Image.core.get_block_size()
-    Image.core.set_block_size(BLOCK)
-    yield
-    Image.core.set_block_size(before)
 
 
 @pytest.mark.parametrize(("oracle", "settings"), CASES)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pieces import Pieces
 
 from autosched.errors import BindError
 from autosched.imaging.coefficients import axis_window
@@ -15,27 +16,6 @@ from autosched.imaging.resample import axis_pass
 from autosched.lang import Func, Input, Pipeline, cast, i32, u8, variables
 from autosched.runtime import Bands, Call, Kernel, Missing, cropped, template
 from autosched.schedule import Schedule
-
-
-class Pieces(Bands):
-    """An array cut into pieces that are far from each other in memory."""
-
-    def __init__(self, array: np.ndarray[Any, Any], cuts: list[int]) -> None:
-        self.shape, self.strides, self.dtype = array.shape, array.strides, array.dtype
-        self.ends = [*sorted(set(cuts) - {0, len(array)}), len(array)]
-        self.pieces = [array[a:b].copy() for a, b in zip([0, *self.ends[:-1]], self.ends, strict=True)]
-        self.asked: list[tuple[int, int]] = []
-
-    def rows(self, first: int, last: int) -> np.ndarray[Any, Any]:
-        self.asked.append((first, last))
-        piece = self.ends.index(self.end(first))
-        begin = self.ends[piece - 1] if piece else 0
-        if last <= self.ends[piece]:
-            return self.pieces[piece][first - begin : last - begin]
-        return np.concatenate(self.pieces)[first:last]
-
-    def end(self, row: int) -> int:
-        return next(end for end in self.ends if end > row)
 
 
 def blur() -> Pipeline:

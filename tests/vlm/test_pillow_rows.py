@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import struct
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,16 +17,7 @@ from autosched.vlm import pillow_rows as module
 from autosched.vlm.pillow_rows import PillowRows, pillow_rows
 from autosched.vlm.qwen_vl import QwenVL
 
-#: The smallest blocks that Pillow makes; images of some rows then have several.
-BLOCK = 1 << 12
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _small_blocks() -> Iterator[None]:
-    before = Image.core.get_block_size()
-    Image.core.set_block_size(BLOCK)
-    yield
-    Image.core.set_block_size(before)
+pytestmark = pytest.mark.usefixtures("small_blocks")
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray[Any, Any]:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pieces import Pieces
 
 from autosched.runtime import Bands
 from autosched.vlm.square import Square, squared
-from tests.runtime.test_bands import Pieces
 
 #: Pixels in rows, with a fourth byte that is not theirs, in planes, and in every second column.
 LAYOUTS = ("packed", "padded", "planar", "strided")

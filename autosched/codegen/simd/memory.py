@@ -86,10 +86,8 @@ def _stream(value: ValueType, addr: types.Type, v: types.Type, left: types.Type)
 
     Ordinary loads of this thread see the bytes; another thread does after a `fence`.
     """
-    operation = f"stream_{value}"
-    plain = integer_argument(operation, "addr", addr)
-    same_argument(operation, "v", v, value)
-    counted = integer_argument(operation, "left", left)
+    counted = integer_argument(f"stream_{value}", "left", left)
+    ordinary = _store(value, addr, v)
     stored = in_memory(value)
     whole = min(64, 1 << (stored.bytes.bit_length() - 1))
 
@@ -103,13 +101,13 @@ def _stream(value: ValueType, addr: types.Type, v: types.Type, left: types.Type)
                     for offset, piece in _pieces(b, stored, converted):
                         _store_past(b, b.add(address, emit.constant(_ADDRESS, offset)), piece, _PIECE)
                 with neither:
-                    b.store(converted, b.inttoptr(address, emit.POINTER), align=1)
+                    ordinary.emit(b, address, x)
 
     def emit_small(b: Builder, address: Value, x: Value, rest: Value) -> None:
-        b.store(convert(b, value, stored, x), b.inttoptr(address, emit.POINTER), align=1)
+        ordinary.emit(b, address, x)
 
     emitted = emit_small if stored.bytes % _PIECE else emit_one
-    return Lowering(types.void, (plain, value, counted), emitted)
+    return Lowering(types.void, (*ordinary.arguments, counted), emitted)
 
 
 def _are_multiples(b: Builder, value: ValueType, address: Value, of: int, count: Value) -> Value:
@@ -131,8 +129,7 @@ def _pieces(b: Builder, value: ValueType, x: Value) -> Iterator[tuple[int, Value
     """A vector in pieces of `_PIECE` bytes: how far each is from its beginning, and the piece."""
     lanes = _PIECE // value.scalar.bytes
     for first in range(0, value.lanes, lanes):
-        mask = ir.Constant(ir.VectorType(emit.I32, lanes), list(range(first, first + lanes)))
-        yield first * value.scalar.bytes, b.shuffle_vector(x, ir.Constant(value.llvm, ir.Undefined), mask)
+        yield first * value.scalar.bytes, emit.shuffle(b, x, None, range(first, first + lanes))
 
 
 @family("prefetch", typed=False)
