@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from autosched.imaging.byte_table import CHANNELS
+from autosched.hf.float_resize import float_arithmetic
 from autosched.imaging.coefficients import Filter
 from autosched.vlm.preparation import Reference
 
@@ -62,8 +63,25 @@ def byte_steps(arguments: Mapping[str, Any], reference: Reference) -> dict[str, 
     return steps
 
 
-def resampling_filter(resample: Any, reference: Reference) -> Filter:
-    """The filter of a PIL resampling (enum or number) or of a torchvision interpolation mode."""
+def resampling(resample: Any, reference: Reference, floats: bool) -> dict[str, Any]:
+    """How images are resized: the fields `filter` and `arithmetic` of a `Preparation`.
+
+    `resample` is a PIL resampling (enum or number) or torchvision's interpolation mode; `floats`: the processor makes
+    floats of bytes before they are resized, which torchvision does by itself where ATen resizes no bytes.
+    """
+    found = _filter(resample, reference)
+    if reference == "pil":
+        return {"filter": found}
+    if floats and found == "lanczos":
+        found = "bicubic"  # as the processors do
+    if not floats and _resizes_bytes(found):
+        return {"filter": found}
+    if (arithmetic := float_arithmetic()) is None:
+        raise NotCoveredError("this torch resizes floats in an order of operations that no kernel has")
+    return {"filter": found, "arithmetic": arithmetic}
+
+
+def _filter(resample: Any, reference: Reference) -> Filter:
     known: Filter | None = None
     if isinstance(resample, int):
         known = _FILTERS_BY_PIL_NUMBER.get(int(resample))
@@ -71,24 +89,22 @@ def resampling_filter(resample: Any, reference: Reference) -> Filter:
         known = _FILTERS_BY_NAME.get(getattr(resample, "value", ""))
     if known is None:
         raise NotCoveredError(f"resample is {resample!r}")
-    if reference == "torchvision":
-        _require_native_resize(known)
     return known
 
 
-def _require_native_resize(filter: Filter) -> None:
-    """Refuses filters that torchvision resizes through float32 here."""
+def _resizes_bytes(filter: Filter) -> bool:
+    """Whether torchvision resizes bytes as they are here; NotCoveredError where it does not resize with the filter."""
     import torch
     import torchvision
 
     if filter == "bilinear":
-        capability = torch.backends.cpu.get_cpu_capability()
-        if capability not in ("AVX2", "AVX512") and platform.machine() not in ("aarch64", "arm64"):
-            raise NotCoveredError(f"torchvision resizes bilinearly in float32 on CPU capability {capability}")
+        native = torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
+        return native or platform.machine() in ("aarch64", "arm64")
     if filter == "lanczos":
         version = tuple(int(part) for part in torchvision.__version__.split(".")[:2])
         if version < _FIRST_TORCHVISION_WITH_LANCZOS:
             raise NotCoveredError(f"torchvision {torchvision.__version__} has no lanczos for tensors")
+    return True
 
 
 def require_cpu(device: Any) -> None:

@@ -68,12 +68,12 @@ class Arguments:
         """An argument that is a positive int."""
         return read.positive_int(self.values, name)
 
-    def preparation(self) -> Preparation:
-        """The settings of pixels, as every family calls them."""
+    def preparation(self, floats: bool = False) -> Preparation:
+        """The settings of pixels, as every family calls them; `floats`: bytes become floats before they are resized."""
         resample = self.values["interpolation"] if "interpolation" in self.values else self.values.get("resample")
         return Preparation(
             reference=self.reference,
-            filter=read.resampling_filter(resample, self.reference),
+            **read.resampling(resample, self.reference, floats),
             **read.byte_steps(self.values, self.reference),
             dtype=self.processor._autosched_state.dtype,
         )

@@ -6,6 +6,9 @@ One output pixel of one axis is ``clip8((sum_k src[begin + k] * weight[k] + 2**(
 - ``torchvision``: ATen's native uint8 path (int16 weights, a precision per axis),
 - ``pillow``: ``PIL.Image.Image.resize`` (int32 weights, 22 bits of precision).
 
+ATen resizes floats, and torchvision bytes that it makes floats first, with float32 weights and sums instead
+(`Arithmetic`); see `float_weights`.
+
 The floating-point operations are written in the order that the references perform them, so that each weight rounds the
 same way. ATen's bicubic polynomial uses fused multiply-adds where it runs on AVX2 or AVX-512 and none elsewhere; the
 last-bit differences between the two reached no 16-bit weight on the million pairs of sizes that were compared, so one
@@ -25,9 +28,13 @@ import numpy.typing as npt
 from numba import njit
 
 from autosched.errors import ArgumentError
+from autosched.imaging.float_weights import float_windows
 
 Filter: TypeAlias = Literal["bilinear", "bicubic", "lanczos"]
 Flavour: TypeAlias = Literal["torchvision", "pillow"]
+#: What windows are summed in: whole numbers, or float32. "fused" is float32 where the last taps of a sum are multiplied
+#: and added with one rounding.
+Arithmetic: TypeAlias = Literal["integer", "float", "fused"]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 PILLOW_PRECISION: Final = 32 - 8 - 2
@@ -43,7 +50,7 @@ _FILTER_CODES: Final[dict[str, int]] = {"bilinear": 1, "bicubic": 2, "lanczos": 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AxisTable:
-    """Source windows and fixed-point weights that resize one axis.
+    """Source windows and weights that resize one axis.
 
     ``0 <= begin[i]`` and ``begin[i] + taps <= in_size`` hold for every output ``i`` and ``begin`` never decreases.
     Every window has ``taps`` entries: one that is naturally shorter, or would pass the end of the axis, starts further
@@ -51,31 +58,45 @@ class AxisTable:
 
     Attributes:
         begin: int32 ``[out_size]``, first source index of each window.
-        weights: int16 (torchvision) or int32 (pillow) ``[taps, out_size]``, C-contiguous: one tap of neighbouring
-            outputs is contiguous in memory.
+        weights: int16 (torchvision) or int32 (pillow) in fixed point, or float32, ``[taps, out_size]``, C-contiguous:
+            one tap of neighbouring outputs is contiguous in memory.
         taps: length of every window.
-        precision: bits after the binary point of the weights.
+        precision: bits after the binary point of the weights; 0 for float32.
+        plain: int32 ``[out_size]``, the taps of each window before those whose product and sum are fused; None where
+            none is.
     """
 
     begin: npt.NDArray[np.int32]
-    weights: npt.NDArray[np.int16] | npt.NDArray[np.int32]
+    weights: npt.NDArray[np.int16] | npt.NDArray[np.int32] | npt.NDArray[np.float32]
     taps: int
     precision: int
+    plain: npt.NDArray[np.int32] | None = None
 
 
-def axis_table(in_size: int, out_size: int, filter: Filter, flavour: Flavour) -> AxisTable:
+def axis_table(
+    in_size: int, out_size: int, filter: Filter, flavour: Flavour, arithmetic: Arithmetic = "integer"
+) -> AxisTable:
     """Returns the table that resizes an axis of ``in_size`` pixels to ``out_size`` pixels.
 
     The arrays are read-only and shared between callers. Safe to call from several threads.
 
     Raises:
-        ArgumentError: a size below 1 or above 2**24, or an unknown filter or flavour.
+        ArgumentError: a size below 1 or above 2**24, an unknown filter, flavour or arithmetic, or floats that ATen does
+            not resize: Pillow's flavour, lanczos.
     """
-    return _cached_table(int(in_size), int(out_size), filter, flavour)
+    return _cached_table(int(in_size), int(out_size), filter, flavour, arithmetic)
 
 
 @lru_cache(maxsize=_CACHED_TABLES)
-def axis_window(in_size: int, out_size: int, filter: Filter, flavour: Flavour, start: int, stop: int) -> AxisTable:
+def axis_window(
+    in_size: int,
+    out_size: int,
+    filter: Filter,
+    flavour: Flavour,
+    start: int,
+    stop: int,
+    arithmetic: Arithmetic = "integer",
+) -> AxisTable:
     """Returns the table of outputs ``start .. stop - 1`` of `axis_table`, and of zeros for those that it has not.
 
     Crops the resized axis where the range is smaller, pads it with zeros where it is larger: a window without weights
@@ -86,23 +107,31 @@ def axis_window(in_size: int, out_size: int, filter: Filter, flavour: Flavour, s
     """
     if stop <= start:
         raise ArgumentError(f"Outputs {start}..{stop - 1} of an axis are none; give at least one.")
-    table = _identity(in_size, flavour) if in_size == out_size else axis_table(in_size, out_size, filter, flavour)
+    if in_size == out_size:
+        table = _identity(in_size, flavour, arithmetic)
+    else:
+        table = axis_table(in_size, out_size, filter, flavour, arithmetic)
     if (start, stop) == (0, out_size):
         return table
     wanted = np.arange(start, stop)
     inside = (wanted >= 0) & (wanted < out_size)
-    begin = table.begin[np.clip(wanted, 0, out_size - 1)]
+    nearest = np.clip(wanted, 0, out_size - 1)
+    plain = None if table.plain is None else _shared(table.plain[nearest])
     weights = np.zeros((table.taps, stop - start), table.weights.dtype)
     weights[:, inside] = table.weights[:, wanted[inside]]
-    return AxisTable(_shared(begin), _shared(weights), table.taps, table.precision)
+    return AxisTable(_shared(table.begin[nearest]), _shared(weights), table.taps, table.precision, plain)
 
 
 @lru_cache(maxsize=_CACHED_TABLES)
-def _identity(size: int, flavour: Flavour) -> AxisTable:
+def _identity(size: int, flavour: Flavour, arithmetic: Arithmetic) -> AxisTable:
     """The table of an axis that does not change: one tap of weight 1, the same bits as any filter gives."""
+    begin = _shared(np.arange(size, dtype=np.int32))
+    if arithmetic != "integer":
+        plain = _shared(np.ones(size, np.int32)) if arithmetic == "fused" else None
+        return AxisTable(begin, _shared(np.ones((1, size), np.float32)), 1, 0, plain)
     precision = _torchvision_precision(1.0) if flavour == "torchvision" else PILLOW_PRECISION
     weights = np.full((1, size), 1 << precision, np.int16 if flavour == "torchvision" else np.int32)
-    return AxisTable(_shared(np.arange(size, dtype=np.int32)), _shared(weights), 1, precision)
+    return AxisTable(begin, _shared(weights), 1, precision)
 
 
 def _shared(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -139,7 +168,9 @@ def pillow_major() -> int:
 
 
 @lru_cache(maxsize=_CACHED_TABLES)
-def _cached_table(in_size: int, out_size: int, filter: Filter, flavour: Flavour) -> AxisTable:
+def _cached_table(
+    in_size: int, out_size: int, filter: Filter, flavour: Flavour, arithmetic: Arithmetic
+) -> AxisTable:
     for name, size in (("in_size", in_size), ("out_size", out_size)):
         if not 1 <= size <= _LARGEST_SIDE:
             raise ArgumentError(f"{name} is {size}; a side must have 1 to {_LARGEST_SIDE} pixels.")
@@ -147,6 +178,8 @@ def _cached_table(in_size: int, out_size: int, filter: Filter, flavour: Flavour)
         raise ArgumentError(f"Unknown filter {filter!r}; choose one of {', '.join(_FILTER_CODES)}.")
     if flavour not in ("torchvision", "pillow"):
         raise ArgumentError(f"Unknown flavour {flavour!r}; choose torchvision or pillow.")
+    if arithmetic != "integer":
+        return _float_table(in_size, out_size, filter, flavour, arithmetic)
 
     begin, lengths, weights, largest = _windows(in_size, out_size, _FILTER_CODES[filter])
     taps = weights.shape[1]
@@ -157,9 +190,24 @@ def _cached_table(in_size: int, out_size: int, filter: Filter, flavour: Flavour)
         precision = PILLOW_PRECISION
         fixed = np.zeros((taps, out_size), dtype=np.int32)
     _quantize(in_size, begin, lengths, weights, float(1 << precision), fixed)
-    begin.flags.writeable = False
-    fixed.flags.writeable = False
-    return AxisTable(begin=begin, weights=fixed, taps=taps, precision=precision)
+    return AxisTable(_shared(begin), _shared(fixed), taps, precision)
+
+
+def _float_table(
+    in_size: int, out_size: int, filter: Filter, flavour: Flavour, arithmetic: Literal["float", "fused"]
+) -> AxisTable:
+    if arithmetic not in ("float", "fused"):
+        raise ArgumentError(f"Unknown arithmetic {arithmetic!r}; choose integer, float or fused.")
+    if flavour != "torchvision" or filter == "lanczos":
+        raise ArgumentError(f"Floats are not resized with {filter} by {flavour}; choose another filter, or integer.")
+    natural, lengths, weights, plain = float_windows(in_size, out_size, _FILTER_CODES[filter], arithmetic == "fused")
+    taps = len(weights)
+    begin = np.minimum(natural, in_size - taps).astype(np.int32)
+    moved = natural - begin
+    tap = np.arange(taps, dtype=np.int32)[:, None] - moved
+    weights = np.where(tap >= 0, np.take_along_axis(weights, np.maximum(tap, 0), 0), np.float32(0))
+    before = _shared(plain + moved) if arithmetic == "fused" else None
+    return AxisTable(_shared(begin), _shared(weights), taps, 0, before)
 
 
 def _torchvision_precision(largest: float) -> int:

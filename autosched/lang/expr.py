@@ -400,6 +400,36 @@ class Reduce(Expr):
 
 
 @dataclass(frozen=True, eq=False)
+class SoFar(Expr):
+    """What the fold over a domain has come to: the value that an update is made from."""
+
+    domain: RDom
+    of: Type
+
+    @property
+    def type(self) -> Type:
+        return self.of
+
+    def __str__(self) -> str:
+        return "so_far"
+
+
+@dataclass(frozen=True, eq=False)
+class Fold(Reduce):
+    """A reduction by any update: `value`, of `so_far` and the coordinates of the domain, beginning with `start`."""
+
+    start: Expr
+    so_far: SoFar
+
+    @property
+    def operands(self) -> tuple[Expr, ...]:
+        return (self.start, self.value)
+
+    def __str__(self) -> str:
+        return f"fold({self.domain}, {self.start}, {self.value})"
+
+
+@dataclass(frozen=True, eq=False)
 class ArgIndex(Expr):
     """Coordinate number `part` of where an argmin or argmax has its first best value, an i64."""
 

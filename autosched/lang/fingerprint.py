@@ -14,12 +14,14 @@ from autosched.lang.expr import (
     Const,
     Expr,
     Extent,
+    Fold,
     FusedMultiplyAdd,
     Param,
     Read,
     Reduce,
     RVar,
     Select,
+    SoFar,
     Unary,
     Var,
 )
@@ -115,6 +117,8 @@ class _Table:
                 return ["read", node.source.name, *parts]
             case Reduce():
                 return ["reduce", node.op, *parts]
+            case SoFar():
+                return ["so_far", node.of.name, *parts]
             case ArgIndex():
                 return ["arg", node.part, *parts]
         raise LanguageError(f"cannot fingerprint {type(node).__name__} ({node.where})")
@@ -125,6 +129,10 @@ def _parts(node: Expr) -> tuple[Expr, ...]:
     match node:
         case RVar():
             return (node.lo, node.extent)
+        case SoFar():
+            return node.domain.vars
+        case Fold():
+            return (*node.domain.vars, node.start, node.value)
         case Reduce():
             return (*node.domain.vars, node.value)
     return node.operands

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,11 +13,13 @@ from autosched.lang.expr import (
     Expr,
     Extent,
     Fault,
+    Fold,
     Operand,
     Param,
     Read,
     Reduce,
     RVar,
+    SoFar,
     Var,
     as_expr,
     caller,
@@ -25,7 +27,7 @@ from autosched.lang.expr import (
     check_name,
     walk,
 )
-from autosched.lang.types import Type, i64
+from autosched.lang.types import Type, f32, i64
 
 
 def variables(names: str) -> tuple[Var, ...]:
@@ -240,7 +242,15 @@ def _check_variables(name: str, args: Sequence[Var], value: Expr) -> None:
                     raise LanguageError(
                         f"Func {name}: two coordinates are called {var.name}; name the RVar otherwise ({node.where})"
                     )
-            bound = bound | {id(v) for v in node.domain}
+            if isinstance(node, Fold):
+                visit(node.start, bound)
+                bound = bound | {id(node.so_far)}
+            visit(node.value, bound | {id(v) for v in node.domain})
+            return
+        if isinstance(node, SoFar) and id(node) not in bound:
+            raise LanguageError(
+                f"Func {name}: what a fold has come to is used in `{value}` outside its update ({node.where})"
+            )
         for operand in node.operands:
             visit(operand, bound)
 
@@ -278,6 +288,30 @@ def min_over(domain: RDom, value: Operand) -> Expr:
 def max_over(domain: RDom, value: Operand) -> Expr:
     """The greatest `value` over the domain; the least of its type where the domain is empty."""
     return _reduce("max", domain, value)
+
+
+def fold_over(domain: RDom, start: Operand, update: Callable[[Expr], Operand]) -> Expr:
+    """`start`, then `update` of what it has come to, once for each point of the domain in lexicographic order.
+
+    For what a sum rounds otherwise, or does not do: `fold_over(r, 0.0, lambda total: fma(a[r.k], b[r.k], total))`.
+    The type is that of `start`, f32 where it is a Python float; an update of another type is a mistake.
+    """
+    first = as_expr(start, f32) if isinstance(start, float) else as_expr(start)
+    if isinstance(first, Fault):
+        return first
+    if not isinstance(domain, RDom):
+        return Fault(f"fold takes an RDom first, then where it starts and its update, not {domain!r}")
+    if first.type.is_bool:
+        return Fault(f"fold of the condition `{first}`; start from an integer")
+    if first.type.is_half:
+        return Fault(f"fold of {first.type}, a type of results; fold in f32 and cast last")
+    so_far = SoFar(domain, first.type)
+    value = as_expr(update(so_far), first.type)
+    if isinstance(value, Fault):
+        return value
+    if value.type != first.type:
+        return Fault(f"fold that starts from {first.type} with an update `{value}` of {value.type}; cast it")
+    return Fold("fold", domain, value, first, so_far)
 
 
 def _arg(op: str, domain: RDom, value: Operand) -> tuple[Expr, ...]:
@@ -396,5 +430,5 @@ def relayout(source: Func, name: str, args: Sequence[Var], index: Sequence[Opera
     return func
 
 
-__all__ = ["Const", "Func", "Input", "Pipeline", "RDom", "argmax_over", "argmin_over", "max_over", "min_over",
-           "product_over", "relayout", "sources", "sum_over", "variables"]  # fmt: skip
+__all__ = ["Const", "Func", "Input", "Pipeline", "RDom", "argmax_over", "argmin_over", "fold_over", "max_over",
+           "min_over", "product_over", "relayout", "sources", "sum_over", "variables"]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,14 @@ from autosched.lang.expr import (
     Const,
     Expr,
     Extent,
+    Fold,
     FusedMultiplyAdd,
     Param,
     Read,
     Reduce,
     RVar,
     Select,
+    SoFar,
     Unary,
     Var,
 )
@@ -93,7 +95,7 @@ class _Interpreter:
         return self.done[key]
 
     def evaluate(self, expr: Expr, env: Mapping[int | str, Array], func: Func) -> Array:
-        """`expr` with Vars (by name) and RVars (by identity) bound in `env`, broadcast over them."""
+        """`expr` with Vars (by name), RVars and SoFars (by identity) bound in `env`, broadcast over them."""
         memo: dict[int, Array] = {}
 
         def value(node: Expr) -> Array:
@@ -109,7 +111,7 @@ class _Interpreter:
                 return np.full((1,) * func.ndim, node.value, node.of.dtype)
             case Var():
                 return env[node.name]
-            case RVar():
+            case RVar() | SoFar():
                 return env[id(node)]
             case Param():
                 if node.name not in self.params:
@@ -127,6 +129,8 @@ class _Interpreter:
                 return _unary(node.op, value(node.a))
             case Binary():
                 return _binary(node.op, value(node.a), value(node.b), node.a.type)
+            case Fold():
+                return self._fold(node, env, func)
             case Reduce():
                 return self._reduce(node, env, func)[-1]
             case ArgIndex():
@@ -156,17 +160,27 @@ class _Interpreter:
                 )
         return np.asarray(data[tuple(index)])
 
-    def _reduce(self, node: Reduce, env: Mapping[int | str, Array], func: Func) -> list[Array]:
-        """The coordinates of the best value (of argmin, argmax) and the reduced value."""
+    def _points(self, node: Reduce, env: Mapping[int | str, Array], func: Func) -> Iterator[list[Array]]:
+        """The points of a reduction's domain, in lexicographic order."""
         lows = [int(self.evaluate(v.lo, env, func).flat[0]) for v in node.domain]
         extents = [max(int(self.evaluate(v.extent, env, func).flat[0]), 0) for v in node.domain]
+        for point in np.ndindex(*extents):
+            yield [np.full((1,) * func.ndim, lo + p, np.int64) for lo, p in zip(lows, point, strict=True)]
+
+    def _fold(self, node: Fold, env: Mapping[int | str, Array], func: Func) -> Array:
+        """The last value of a fold."""
+        value = self.evaluate(node.start, env, func)
+        for at in self._points(node, env, func):
+            value = self.evaluate(node.value, {**env, **_bound(node, at), id(node.so_far): value}, func)
+        return value
+
+    def _reduce(self, node: Reduce, env: Mapping[int | str, Array], func: Func) -> list[Array]:
+        """The coordinates of the best value (of argmin, argmax) and the reduced value."""
         unit = (1,) * func.ndim
         best = np.full(unit, initial(node.op, node.type), node.type.dtype)
-        where = [np.full(unit, lo, np.int64) for lo in lows]
-        for point in np.ndindex(*extents):
-            at = [np.full(unit, lo + p, np.int64) for lo, p in zip(lows, point, strict=True)]
-            inner: dict[int | str, Array] = {**env, **{id(v): a for v, a in zip(node.domain, at, strict=True)}}
-            term = self.evaluate(node.value, inner, func)
+        where = [self.evaluate(v.lo, env, func) for v in node.domain]
+        for at in self._points(node, env, func):
+            term = self.evaluate(node.value, {**env, **_bound(node, at)}, func)
             match node.op:
                 case "sum":
                     best = best + term
@@ -180,6 +194,11 @@ class _Interpreter:
                 best = np.where(better, term, best)
                 where = [np.where(better, a, w) for a, w in zip(at, where, strict=True)]
         return [*where, best]
+
+
+def _bound(node: Reduce, at: list[Array]) -> dict[int | str, Array]:
+    """The coordinates of a reduction's domain at one of its points."""
+    return {id(v): a for v, a in zip(node.domain, at, strict=True)}
 
 
 def initial(op: str, of: Type) -> int | float:

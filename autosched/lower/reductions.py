@@ -37,24 +37,30 @@ class Reducer:
             lo, extent = self.translator.scalar(var.lo), self.translator.scalar(var.extent)
             loops.append((var, lo, extent))
         # the terms, translated once to see which instances share an accumulator
-        inner = [self._bound(env, {id(v): Name(loop_name(owner.name, v.name)) for v in order}) for env in envs]
+        within: dict[int, Expr] = {id(v): Name(loop_name(owner.name, v.name)) for v in order}
+        if isinstance(node, lang.Fold):
+            starts = self.translator.translate(node.start, envs, owner, self.emit)
+            within[id(node.so_far)] = Name(self.fresh(node.op), node.type, data=True)
+        else:
+            starts = [Const(initial(node.op, node.type), node.type)] * len(envs)
+        inner = [self._bound(env, within) for env in envs]
         probe: list[Stmt] = []
         terms = self.translator.translate(node.value, inner, owner, Reducer(self.translator, self.fresh, f, probe).emit)
         slots: list[int] = []
         distinct: list[int] = []
-        seen: dict[Expr, int] = {}
-        for n, term in enumerate(terms):
-            if term not in seen or probe:
-                seen[term] = len(distinct)
+        seen: dict[tuple[Expr, Expr], int] = {}
+        for n, key in enumerate(zip(starts, terms, strict=True)):
+            if key not in seen or probe:
+                seen[key] = len(distinct)
                 distinct.append(n)
-            slots.append(seen[term])
+            slots.append(seen[key])
         made = []
-        for _ in distinct:
+        for n in distinct:
             best = Name(self.fresh(node.op), node.type, data=True)
             parts = [Name(self.fresh(f"at_{v.name}")) for v in node.domain] if is_arg else []
             for part, var in zip(parts, node.domain, strict=False):
                 self.out.append(Assign(part.name, self.translator.scalar(var.lo)))
-            self.out.append(Assign(best.name, Const(initial(node.op, node.type), node.type)))
+            self.out.append(Assign(best.name, starts[n]))
             made.append((best, parts))
         chosen = [envs[n] for n in distinct]
         self.out += self._nest(node, chosen, owner, loops, 0, {}, made)
@@ -103,8 +109,12 @@ class Reducer:
     ) -> list[Stmt]:  # fmt: skip
         body: list[Stmt] = []
         inner = [self._bound(env, at) for env in envs]
+        if isinstance(node, lang.Fold):
+            inner = [self._bound(env, {id(node.so_far): best}) for env, (best, _) in zip(inner, made, strict=True)]
         nested = Reducer(self.translator, self.fresh, self.f, body)
         terms = self.translator.translate(node.value, inner, owner, nested.emit)
+        if isinstance(node, lang.Fold):
+            return [*body, *(Assign(best.name, term) for (best, _), term in zip(made, terms, strict=True))]
         for (best, parts), term in zip(made, terms, strict=True):
             op = node.op.removeprefix("arg")
             if parts:

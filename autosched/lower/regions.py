@@ -54,7 +54,12 @@ class Regions:
                     lo = self.translator.scalar(var.lo)
                     ranges[name] = (lo, maximum(lo, sub(add(lo, self.translator.scalar(var.extent)), ONE)))
                     made[id(var)] = Name(name)
+                if isinstance(node, lang.Fold):
+                    made[id(node.so_far)] = Opaque(node.type)
                 inner.append(made)
+            if isinstance(node, lang.Fold):
+                for value in self.translator.translate(node.start, envs, owner, on_reduce):
+                    collect(value)
             for value in self.translator.translate(node.value, inner, owner, on_reduce):
                 collect(value)
             parts: list[Expr] = [Name(f"{owner.name}@{var.name}") for var in node.domain]

@@ -15,7 +15,7 @@ from autosched.lang.types import i64
 from autosched.lower import algebra
 from autosched.lower.ir import Access, Binary, Cast, Const, Expr, FusedMultiplyAdd, Name, Select, Strategy, Unary
 
-#: Coordinates of one instance: Vars by name, RVars by identity.
+#: One instance: Vars by name, RVars and what folds have come to by identity.
 Env = dict[str | int, Expr]
 #: Emits a reduction for all instances; gives for each the coordinates of the best value and the reduced value.
 OnReduce = Callable[[lang.Reduce, list[Env], Func], list[list[Expr]]]
@@ -64,7 +64,7 @@ class Translator:
                     return [Const(node.value, node.of)] * len(instances)
                 case lang.Var():
                     return [env[node.name] for env in instances]
-                case lang.RVar():
+                case lang.RVar() | lang.SoFar():
                     return [env[id(node)] for env in instances]
                 case lang.Param():
                     known = self.constants.get(node.name)

@@ -15,9 +15,9 @@ from typing import Any, Final, Protocol, TypeAlias
 import numpy.typing as npt
 
 from autosched.imaging.byte_table import CHANNELS
-from autosched.imaging.coefficients import Flavour, axis_window
+from autosched.imaging.coefficients import Arithmetic, Flavour, axis_window
 from autosched.imaging.normalize import Constants, normalized
-from autosched.imaging.resample import AxisPass, axis_pass
+from autosched.imaging.resample import AxisPass, as_byte, axis_pass
 from autosched.lang import Expr, Func, Input, Pipeline, Type, cast, f32, u8, variables
 from autosched.runtime import Bands, Call, Kernel, Missing, Rows, Template, template
 from autosched.schedule import Schedule
@@ -63,6 +63,7 @@ class Algorithm(ABC):
         values: how bytes become values.
         dtype: what values, which are f32, are rounded to.
         moving: whether the source is frames [t, y, x, c] that are resized alike.
+        arithmetic: what the passes are summed in.
         across, down: whether rows are resized to another length, and columns: a pass that changes nothing is left out.
     """
 
@@ -71,6 +72,7 @@ class Algorithm(ABC):
     values: Values = "division"
     dtype: Type = f32
     moving: bool = False
+    arithmetic: Arithmetic = "integer"
     across: bool = True
     down: bool = True
 
@@ -100,7 +102,8 @@ class Algorithm(ABC):
         order = "-vertical-first" if self.vertical_first else ""
         rounded = "" if self.dtype == f32 else f"-{self.dtype}"
         passes = "" if self.across and self.down else f"-{''.join(axis for axis, _ in _passes(self)) or 'no'}-pass"
-        return f"{order}-{self.values}{rounded}{'-moving' if self.moving else ''}{passes}"
+        sums = "" if self.arithmetic == "integer" else f"-{self.arithmetic}"
+        return f"{order}-{self.values}{rounded}{'-moving' if self.moving else ''}{sums}{passes}"
 
 
 @lru_cache(maxsize=64)
@@ -111,12 +114,13 @@ def _build(a: Algorithm) -> tuple[Pipeline, dict[str, AxisPass]]:
     src = Input("src", u8, len(frame) + 3)
 
     def resized(source: Func, name: str, axis: str) -> Func:
-        passes[axis] = made = axis_pass(axis, src.extent(len(frame) + _AXES[axis]), a.flavour)
-        out = Func(name)
+        passes[axis] = made = axis_pass(axis, src.extent(len(frame) + _AXES[axis]), a.flavour, a.arithmetic)
         if axis == "x":
-            out[c, *frame, y, x] = made.at(x, lambda j: source[c, *frame, y, j])
+            value = made.at(x, lambda j: source[c, *frame, y, j])
         else:
-            out[c, *frame, y, x] = made.at(y, lambda j: source[c, *frame, j, x])
+            value = made.at(y, lambda j: source[c, *frame, j, x])
+        out = Func(name)
+        out[c, *frame, y, x] = as_byte(value) if name == "resized" else value
         return out
 
     last = Func("planes")
@@ -194,6 +198,7 @@ def pass_arguments(algorithm: Algorithm, preparation: Preparation, image: Source
             preparation.flavour,
             start,
             start + canvas.shape[axis],
+            preparation.arithmetic,
         )
         given |= along.bind(window)
     return given if algorithm.values == "bytes" else given | preparation.constants
@@ -202,24 +207,27 @@ def pass_arguments(algorithm: Algorithm, preparation: Preparation, image: Source
 def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str, straight: bool = False) -> Schedule:
     """Adds the passes of the resize to a schedule, computed in loop `var` of `consumer`.
 
-    The reductions are widening dot products of four taps. Bytes of one channel are put next to each other before rows
+    The reductions of whole numbers are widening dot products of four taps. Bytes of one channel are put next to each other before rows
     are resized: a window then holds three or four times as many pixels. `straight`: columns that are resized last are
     with the values of `consumer`.
     """
     lanes, window = _WINDOWS[bucket.name]
+    whole = a.arithmetic == "integer"
     before, place = "planes", (consumer, var)
     passes = _passes(a)
     for axis, name in passes:
         if straight and (axis, name) == passes[-1] and axis == "y":
-            s = s.inline(name).vectorize(consumer, "yk", 4)
+            s = s.inline(name)
+            s = s.vectorize(consumer, "yk", 4) if whole else s
             continue
         s = s.compute_at(name, consumer, var)
         if axis == "x":
             s = s.split(name, "y", "yo", "yi", _ROWS).reorder(name, "yo", "x", "yi", "c").unroll(name, "c", CHANNELS)
-            s = s.vectorize(name, "x", lanes, "shift_inwards").vectorize(name, "xk", 4).loads(name, before, window)
+            s = s.vectorize(name, "x", lanes, "shift_inwards").loads(name, before, window)
             place = (name, "yo") if before == "planes" else place
         else:
-            s = s.reorder(name, "y", "c", "x").vectorize(name, "x", 64).vectorize(name, "yk", 4)
+            s = s.reorder(name, "y", "c", "x").vectorize(name, "x", 64)
+        s = s.vectorize(name, f"{axis}k", 4) if whole else s
         before = name
     s = s.compute_at("planes", *place)
     s = s.reorder("planes", "y", "x", "c").unroll("planes", "c", CHANNELS)

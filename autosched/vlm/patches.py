@@ -148,6 +148,7 @@ class PatchSettings:
         p = self.preparation
         return PatchAlgorithm(
             p.flavour,
+            arithmetic=p.arithmetic,
             values=p.values,
             dtype=p.dtype,
             moving=self.moving,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from autosched.errors import ArgumentError
 from autosched.imaging.byte_table import normalize_table
-from autosched.imaging.coefficients import Filter, Flavour, vertical_first
+from autosched.imaging.coefficients import Arithmetic, Filter, Flavour, vertical_first
 from autosched.imaging.normalize import FORMS, Form, agrees, constants
 from autosched.lang import Type, f32
 from autosched.runtime import empty
@@ -41,6 +41,8 @@ class Preparation:
         rescale_factor: what a byte is multiplied by when ``do_rescale``.
         do_rescale, do_normalize: the steps after the resize.
         dtype: what values are rounded to, f32, bf16 or f16.
+        arithmetic: what the torchvision reference resizes in: whole numbers as it does of bytes, or float32 as it does
+            of floats, which some of its processors make of bytes.
     """
 
     reference: Reference = "torchvision"
@@ -51,6 +53,7 @@ class Preparation:
     do_rescale: bool = True
     do_normalize: bool = True
     dtype: Type = f32
+    arithmetic: Arithmetic = "integer"
 
     def __post_init__(self) -> None:
         if self.reference not in _FLAVOURS:

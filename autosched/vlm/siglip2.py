@@ -130,7 +130,9 @@ class Siglip2:
 
     def _algorithm(self, **passes: bool) -> FlatAlgorithm:
         p = self.preparation
-        return FlatAlgorithm(p.flavour, values=p.values, dtype=p.dtype, patch=self.patch, **passes)
+        return FlatAlgorithm(
+            p.flavour, values=p.values, dtype=p.dtype, arithmetic=p.arithmetic, patch=self.patch, **passes
+        )
 
     def view(self, rows: npt.NDArray[Any], size: Size) -> npt.NDArray[Any]:
         """The rows of one image in the output, as the array that the pipeline writes."""

@@ -55,7 +55,7 @@ def register_tiles(
 
 def _family(name: str, planner: Planner, summary: str, processors: Callable[[str], Any], space: str) -> KernelFamily:
     p = planner.preparation
-    algorithm = TileAlgorithm(p.flavour, False, p.values, p.dtype)
+    algorithm = TileAlgorithm(p.flavour, False, p.values, p.dtype, arithmetic=p.arithmetic)
 
     def rounded(dtype: Type) -> KernelFamily:
         made = replace(planner, preparation=replace(p, dtype=dtype))  # type: ignore[type-var]

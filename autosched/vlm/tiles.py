@@ -113,7 +113,8 @@ class TileSettings:
     def _algorithm(self, **passes: bool) -> TileAlgorithm:
         p = self.preparation
         values: Values = "bytes" if self.bytes else p.values
-        return TileAlgorithm(p.flavour, values=values, dtype=f32 if self.bytes else p.dtype, **passes)
+        dtype = f32 if self.bytes else p.dtype
+        return TileAlgorithm(p.flavour, values=values, dtype=dtype, arithmetic=p.arithmetic, **passes)
 
     def arguments(
         self, algorithm: TileAlgorithm, image: Source, canvas: Canvas, tile: tuple[int, int]

@@ -8,6 +8,8 @@ import pytest
 from families import check_forms_of_images, check_random_images, forms_of_images, moderate, photographs, tensors
 from references import TRANSFORMERS_5, Oracle, check_accelerated, check_fallback, oracles
 
+from autosched.hf import arguments
+
 TILE = {"max_image_size": {"longest_edge": 32}}
 OPTIONS: dict[str, dict[str, Any]] = {
     "split": {**TILE, "size": {"longest_edge": 96}},
@@ -21,12 +23,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def covered(name: str) -> list[Any]:
-    """The oracles that have kernels: the fast processor of 4.57 resizes in float32."""
-    return [oracle for oracle in oracles(name) if TRANSFORMERS_5 or oracle.id == "pil"]
-
-
-every_oracle = pytest.mark.parametrize("oracle", covered("Idefics3ImageProcessor"))
+every_oracle = pytest.mark.parametrize("oracle", oracles("Idefics3ImageProcessor"))
 
 
 @every_oracle
@@ -37,7 +34,7 @@ def test_random_images(oracle: Oracle, name: str) -> None:
     check_random_images(oracle, settings, call, sizes=moderate)
 
 
-@pytest.mark.parametrize("oracle", [*covered("Idefics3ImageProcessor"), *covered("SmolVLMImageProcessor")])
+@pytest.mark.parametrize("oracle", [*oracles("Idefics3ImageProcessor"), *oracles("SmolVLMImageProcessor")])
 def test_defaults_on_photographs(oracle: Oracle) -> None:
     check_accelerated(oracle.build(), photographs(), return_tensors=tensors(oracle))
 
@@ -72,8 +69,9 @@ def test_what_falls_back(oracle: Oracle) -> None:
     check_fallback(processor, lambda: picture, "resample", resample=0, return_tensors=tensors(oracle))
 
 
-@pytest.mark.skipif(TRANSFORMERS_5, reason="4.57 only")
-@pytest.mark.parametrize("oracle", oracles("Idefics3ImageProcessor")[:1])
-def test_the_fast_processor_of_4_57_falls_back(oracle: Oracle) -> None:
+@pytest.mark.skipif(TRANSFORMERS_5, reason="only the fast processor of 4.57 resizes floats")
+@pytest.mark.parametrize("oracle", [o for o in oracles("Idefics3ImageProcessor") if o.id == "torchvision"])
+def test_a_torch_that_sums_otherwise_falls_back(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arguments, "float_arithmetic", lambda: None)
     processor = oracle.build(**OPTIONS["split"])
-    check_fallback(processor, lambda: photographs()[1], "resizes bytes in float32", return_tensors="pt")
+    check_fallback(processor, lambda: photographs()[1], "order of operations", return_tensors="pt")

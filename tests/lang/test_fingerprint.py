@@ -19,6 +19,7 @@ from autosched.lang import (
     cast,
     f32,
     fma,
+    fold_over,
     i32,
     i64,
     saturating_cast,
@@ -55,6 +56,8 @@ def blur(
     term = cast(i32, image[y + r.k + offset, begin[x]])
     if of == "sum":
         rows[y, x] = sum_over(r, term)
+    elif of in ("fold", "difference"):
+        rows[y, x] = fold_over(r, cast(i32, 0), lambda so_far: so_far + term if of == "fold" else so_far - term)
     else:
         rows[y, x] = cast(i32, argmax_over(r, term)[0])
     result = Func(output)
@@ -79,6 +82,8 @@ CHANGES: dict[str, Callable[[], Pipeline]] = {
     "extent of the reduction": lambda: blur(taps=4),
     "start of the reduction": lambda: blur(lo=1),
     "operation": lambda: blur(of="argmax"),
+    "fold": lambda: blur(of="fold"),
+    "update of the fold": lambda: blur(of="difference"),
     "cast": lambda: blur(saturating=False),
     "declared monotone": lambda: blur(monotone=True),
     "declared bounds": lambda: blur(bounds=(0, 8)),
@@ -97,6 +102,19 @@ def test_change_counts(change: str) -> None:
 def test_all_changes_differ() -> None:
     made = [fingerprint(make()) for make in CHANGES.values()]
     assert len(set(made)) == len(made)
+
+
+def test_each_fold_has_its_own_value() -> None:
+    """Nested updates that read what the outer fold has come to, or the inner one, differ."""
+
+    def nested(inner: bool) -> Pipeline:
+        (x,) = variables("x")
+        f, r, q = Func("f"), RDom(r=2), RDom(q=3)
+        f[x] = fold_over(r, x, lambda a: fold_over(q, x, lambda b: (b if inner else a) + q.q))
+        return Pipeline(f)
+
+    assert fingerprint(nested(True)) == fingerprint(nested(True))
+    assert fingerprint(nested(True)) != fingerprint(nested(False))
 
 
 def test_sharing_does_not_count() -> None:

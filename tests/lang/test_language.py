@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,7 @@ from autosched.lang import (
     f64,
     floor,
     fma,
+    fold_over,
     i8,
     i16,
     i32,
@@ -104,11 +106,28 @@ def line(value: Callable[[], Any]) -> Expr:
         (lambda: sum_over(RDom(k=3), X < 2), r"sum of the condition `\(x < 2\)`; cast it to an integer type first"),
         (lambda: sum_over(RDom(x=3), X), r"two coordinates are called x; name the RVar otherwise"),
         (lambda: sum_over(RDom(k=3), 1) + sum_over(RDom(k=3), 2), r"two coordinates are called k"),
+        (lambda: fold_over(3, 0, lambda total: total), r"fold takes an RDom first, then where it starts and its update"),
+        (lambda: fold_over(RDom(k=3), X < 2, lambda total: total), r"fold of the condition `\(x < 2\)`; start from an"),
+        (lambda: fold_over(RDom(k=3), 0.0, lambda total: X), r"fold that starts from f32 with an update `x` of i64; cast"),
+        (lambda: fold_over(RDom(k=3), RDom(q=2).q, lambda total: total), r"RVar q in .* is used outside a reduction"),
+        (lambda: escaped() + 1.0, r"what a fold has come to is used in .* outside its update"),
     ],
 )
 def test_mistakes(value: Callable[[], Any], message: str) -> None:
     with pytest.raises(LanguageError, match=r"^Func f: .*" + message + r".*\(.*test_language\.py:\d+\)$"):
         line(value)
+
+
+def escaped() -> Expr:
+    """What a fold has come to, taken out of its update."""
+    kept: list[Expr] = []
+
+    def update(total: Expr) -> Expr:
+        kept.append(total)
+        return total
+
+    fold_over(RDom(k=3), 0.0, update)
+    return kept[0]
 
 
 def test_mistakes_name_the_line_that_made_them() -> None:
@@ -310,6 +329,26 @@ def test_reductions() -> None:
     empty = RDom(k=0)
     kinds = {sum_over: 0, product_over: 1, min_over: i32.max, max_over: i32.min}
     assert [int(run(op(empty, TABLE[X]), table=values)[0]) for op in kinds] == list(kinds.values())
+
+
+def test_folds() -> None:
+    """An update sees what came before it, in lexicographic order, and nothing of its own where the domain is empty."""
+    r = RDom(m=2, n=3)
+    digits = fold_over(r, cast(i64, 7), lambda so_far: so_far * 10 + r.m * 3 + r.n)
+    assert run(digits)[0] == 7012345
+    assert run(fold_over(RDom(k=0), X + 5, lambda so_far: so_far * 0))[0] == 5
+    nested = fold_over(r, cast(i64, 0), lambda outer: outer + sum_over(RDom(k=2), outer + 1))
+    assert run(nested)[0] == functools.reduce(lambda outer, _: 3 * outer + 2, range(6), 0)
+
+
+def test_a_fold_rounds_as_it_is_written() -> None:
+    a, b, k = FLOATS[clamp(X, 0, 0)], np.float32(1 + 2**-12), RDom(k=2)
+    once = fold_over(k, -1.0, lambda total: fma(a, b, total))
+    twice = fold_over(k, -1.0, lambda total: a * b + total)
+    values = np.array([1 + 2**-12], np.float32)
+    first = np.float32(float(values[0]) * float(b) - 1)
+    assert run(once, floats=values)[0] == np.float32(float(values[0]) * float(b) + float(first))
+    assert run(once, floats=values)[0] != run(twice, floats=values)[0]
 
 
 def test_types_widen_only_to_coordinates() -> None:

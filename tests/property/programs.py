@@ -215,9 +215,22 @@ class _Writer:
             value = self.value(best, depth - 1, inner, reduce - 1)
             part = self.number(0, len(coordinates) - 1)
             return f"{self.one_of(('argmax_over', 'argmin_over'))}({domain}, {value})[{part}]"
-        op = self.one_of(("sum_over", "sum_over", "sum_over", "product_over", "min_over", "max_over", "argmax_over"))
-        text = f"{op}({domain}, {self.value(of, depth - 1, inner, reduce - 1)})"
+        op = self.one_of(
+            ("sum_over", "sum_over", "sum_over", "product_over", "min_over", "max_over", "argmax_over", "fold_over")
+        )
+        value = self.value(of, depth - 1, inner, reduce - 1)
+        if op == "fold_over":
+            return f"fold_over({domain}, {self.value(of, depth - 1, names, 0)}, {self.update(of, value)})"
+        text = f"{op}({domain}, {value})"
         return f"{text}[-1]" if op.startswith("arg") else text
+
+    def update(self, of: str, value: str) -> str:
+        """The update of a fold, from what it has come to and a value."""
+        forms = ["{s} + {value}", "{value} - {s}", "select({value} < {s}, {value} * {s}, {s})", "maximum({value}, -{s})"]
+        if of == "f32":
+            forms += ["fma({value}, {s}, {value})", "select({s} < 0.5, {s} + {value}, fma({value}, 0.3, {s}))"] * 2
+        s = self.name("s")
+        return f"lambda {s}: {self.one_of(tuple(forms)).format(s=s, value=value)}"
 
     def weighted(self, names: tuple[str, ...]) -> str:
         """A weighted sum of narrow integers, as a resampling has it."""

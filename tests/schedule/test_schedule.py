@@ -24,6 +24,7 @@ from autosched.lang import (
     cast,
     clamp,
     f32,
+    fold_over,
     i32,
     i64,
     sum_over,
@@ -37,15 +38,17 @@ from autosched.schedule import directives as d
 
 
 def pipeline() -> Pipeline:
-    """a (inlined by default), s (an integer sum), t (a float sum and an argmax), and the output out."""
+    """a (inlined by default), s (an integer sum), t (a float sum and an argmax), w (an integer fold), the output out."""
     y, x = variables("y x")
     image, n = Input("image", u8, 2), Param("n", i64)
-    a, s, t, out = Func("a"), Func("s"), Func("t"), Func("out")
+    a, s, t, w, out = Func("a"), Func("s"), Func("t"), Func("w"), Func("out")
     a[y, x] = cast(i32, image[clamp(y, 0, 9), clamp(x, 0, 9)])
     r, q = RDom(ky=3, kx=4), RDom(j=3)
     s[y, x] = sum_over(r, a[y + r.ky, x + r.kx])
     t[y, x] = sum_over(q, cast(f32, a[y, x + q.j])) + cast(f32, argmax_over(RDom(m=5), a[y, x])[0])
-    out[y, x] = cast(f32, s[y, x] + cast(i32, n)) + t[y, x]
+    p = RDom(wy=2, wx=2)
+    w[y, x] = fold_over(p, a[y, x], lambda so_far: a[y + p.wy, x + p.wx] - so_far)
+    out[y, x] = cast(f32, s[y, x] + w[y, x] + cast(i32, n)) + t[y, x]
     return Pipeline(out)
 
 
@@ -57,7 +60,7 @@ S = Schedule()
     ("schedule", "message"),
     [
         # names and places
-        (S.compute_root("b"), r"names Func b, which pipeline out does not have; it has a, out, s, t"),
+        (S.compute_root("b"), r"names Func b, which pipeline out does not have; it has a, out, s, t, w"),
         (S.split("out", "z", "o", "i", 4), r"split\('z', .*\) of Func out: there is no loop z; the loops are y, x"),
         (S.split("out", "x", "y", "i", 4), r"the name y is used already; choose another"),
         (S.split("out", "x", "o", "o", 4), r"the name o is used already"),
@@ -82,6 +85,8 @@ S = Schedule()
         (S.vectorize("out", "x", 4).vectorize("out", "y", 4), r"one loop is vectorized already; unroll this one"),
         (S.vectorize("t", "j", 4), r"the order of a sum of f32 is part of its value"),
         (S.vectorize("t", "m", 4), r"the order of a argmax of i32 is part of its value"),
+        (S.vectorize("w", "wx", 4), r"the order of a fold of i32 is part of its value"),
+        (S.reorder("w", "wx", "wy"), r"the order of a fold of i32 is part of its value"),
         (S.unroll("out", "z", 4), r"there is no loop z"),
         # where it is computed and stored
         (S.inline("out"), r"the output is always computed at the root"),

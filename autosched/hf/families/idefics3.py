@@ -26,8 +26,6 @@ class Idefics3Family(Family):
     slow_channels = (1, CHANNELS, 4)
 
     def __init__(self, arguments: Arguments) -> None:
-        if arguments.generation < 5 and not arguments.slow:
-            raise NotCoveredError("the fast processor of 4.57 resizes bytes in float32")
         if not arguments.flag("do_pad"):
             raise NotCoveredError("do_pad is off")
         if arguments.slow and arguments.get("return_tensors") is None:
@@ -40,8 +38,9 @@ class Idefics3Family(Family):
         tile = arguments.size("max_image_size")
         if "longest_edge" not in tile:
             raise NotCoveredError(f"max_image_size has {sorted(tile)}")
+        self.fast4 = arguments.generation < 5 and not arguments.slow
         self.planner = Idefics3(
-            arguments.preparation(), tile["longest_edge"], size, arguments.flag("do_image_splitting")
+            arguments.preparation(floats=self.fast4), tile["longest_edge"], size, arguments.flag("do_image_splitting")
         )
         self.with_grids = arguments.flag("return_row_col_info")
 
@@ -51,7 +50,7 @@ class Idefics3Family(Family):
         samples = _nested([plan.tiles for plan in plans], batch)
         most, tile = max(sum(sample) for sample in samples), plans[0].tile
         out = self.planner.preparation.empty((len(samples), most, CHANNELS, *tile))
-        mask = empty((len(samples), most, *tile), np.int64)
+        mask = empty((len(samples), most, *tile), np.float32 if self.fast4 else np.int64)
         outs = []
         for index, sample in enumerate(samples):
             first = 0
