@@ -299,7 +299,12 @@ def test_the_loop_nest_is_shown() -> None:
     assert schedule.show(P) == "\n".join(
         [
             "pipeline out:",
+            "  store w[y, x]",
             "  store t[y, x]",
+            "  produce w:",
+            "    for y:",
+            "      for x:",
+            "        w[y, x] = ...",
             "  produce t:",
             "    for y:",
             "      for x:",
