@@ -11,8 +11,8 @@ import platform
 from collections.abc import Mapping
 from typing import Any, Final
 
-from autosched.imaging.byte_table import CHANNELS
 from autosched.hf.float_resize import float_arithmetic
+from autosched.imaging.byte_table import CHANNELS
 from autosched.imaging.coefficients import Filter
 from autosched.vlm.preparation import Reference
 

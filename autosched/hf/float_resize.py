@@ -36,11 +36,10 @@ def _agrees(form: Literal["float", "fused"], before: int, after: int, filter: Fi
     source, out = Input("source", f32, 2), Func("resized")
     along = axis_pass("x", source.extent(1), "torchvision", form)
     out[r, x] = along.at(x, lambda j: source[r, j])
-    given = along.bind(table)
-    taps = {"x_taps": given.pop("x_taps")}
-    ours = interpret(Pipeline(out), (_ROWS, after), {"source": rows, **given}, taps)
+    tables = {name: array for name, array in along.bind(table).items() if isinstance(array, np.ndarray)}
+    ours = interpret(Pipeline(out), (_ROWS, after), {"source": rows, **tables}, {along.taps.name: table.taps})
     images = torch.from_numpy(rows)[None, None]
     theirs = torch.nn.functional.interpolate(
         images, size=(_ROWS, after), mode=filter, align_corners=False, antialias=True
     )
-    return ours.tobytes() == theirs.numpy().tobytes()
+    return bool(ours.tobytes() == theirs.numpy().tobytes())

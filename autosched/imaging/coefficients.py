@@ -168,9 +168,7 @@ def pillow_major() -> int:
 
 
 @lru_cache(maxsize=_CACHED_TABLES)
-def _cached_table(
-    in_size: int, out_size: int, filter: Filter, flavour: Flavour, arithmetic: Arithmetic
-) -> AxisTable:
+def _cached_table(in_size: int, out_size: int, filter: Filter, flavour: Flavour, arithmetic: Arithmetic) -> AxisTable:
     for name, size in (("in_size", in_size), ("out_size", out_size)):
         if not 1 <= size <= _LARGEST_SIDE:
             raise ArgumentError(f"{name} is {size}; a side must have 1 to {_LARGEST_SIDE} pixels.")
@@ -198,9 +196,10 @@ def _float_table(
 ) -> AxisTable:
     if arithmetic not in ("float", "fused"):
         raise ArgumentError(f"Unknown arithmetic {arithmetic!r}; choose integer, float or fused.")
+    support = _FILTER_CODES[filter]
     if flavour != "torchvision" or filter == "lanczos":
         raise ArgumentError(f"Floats are not resized with {filter} by {flavour}; choose another filter, or integer.")
-    natural, lengths, weights, plain = float_windows(in_size, out_size, _FILTER_CODES[filter], arithmetic == "fused")
+    natural, weights, plain = float_windows(in_size, out_size, support, arithmetic == "fused")
     taps = len(weights)
     begin = np.minimum(natural, in_size - taps).astype(np.int32)
     moved = natural - begin

@@ -23,9 +23,9 @@ Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int32]
 
 
-def float_windows(in_size: int, out_size: int, support: int, fused: bool) -> tuple[Indices, Indices, Floats, Indices]:
-    """Natural windows of an axis: begin and length int32 ``[out]``, weights float32 ``[taps, out]``, zeros behind the
-    length, and how many taps of each come before those that are fused, int32 ``[out]``.
+def float_windows(in_size: int, out_size: int, support: int, fused: bool) -> tuple[Indices, Floats, Indices]:
+    """Natural windows of an axis: begin int32 ``[out]``, weights float32 ``[taps, out]`` with zeros behind shorter
+    windows, and how many taps of each come before those that are fused, int32 ``[out]``.
 
     ``support`` is that of the filter at scale 1, in source pixels: 1 is bilinear, 2 bicubic.
     """
@@ -45,7 +45,7 @@ def float_windows(in_size: int, out_size: int, support: int, fused: bool) -> tup
         total += row
     weights /= np.where(total == 0, one, total)
     plain = 1 + (lengths - 1) // _TOGETHER * _TOGETHER if fused else lengths
-    return begin.astype(np.int32), lengths.astype(np.int32), weights, plain.astype(np.int32)
+    return begin.astype(np.int32), weights, plain.astype(np.int32)
 
 
 def _filter(support: int, x: Floats, fused: bool) -> Floats:

@@ -207,9 +207,9 @@ def pass_arguments(algorithm: Algorithm, preparation: Preparation, image: Source
 def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str, straight: bool = False) -> Schedule:
     """Adds the passes of the resize to a schedule, computed in loop `var` of `consumer`.
 
-    The reductions of whole numbers are widening dot products of four taps. Bytes of one channel are put next to each other before rows
-    are resized: a window then holds three or four times as many pixels. `straight`: columns that are resized last are
-    with the values of `consumer`.
+    The reductions of whole numbers are widening dot products of four taps. Bytes of one channel are put next to each
+    other before rows are resized: a window then holds three or four times as many pixels. `straight`: columns that are
+    resized last are with the values of `consumer`.
     """
     lanes, window = _WINDOWS[bucket.name]
     whole = a.arithmetic == "integer"

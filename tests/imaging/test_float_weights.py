@@ -41,9 +41,9 @@ def ours(rows: np.ndarray, table: AxisTable, form: Literal["float", "fused"], ro
     along = axis_pass("x", source.extent(1), "torchvision", form)
     value = along.at(x, lambda j: source[r, j])
     out[r, x] = as_byte(value) if rounded else value
-    given = along.bind(table)
-    taps = {"x_taps": given.pop("x_taps")}
-    return interpret(Pipeline(out), (len(rows), table.begin.size), {"source": rows, **given}, taps)  # type: ignore[arg-type]
+    tables = {name: array for name, array in along.bind(table).items() if isinstance(array, np.ndarray)}
+    shape = len(rows), table.begin.size
+    return interpret(Pipeline(out), shape, {"source": rows, **tables}, {along.taps.name: table.taps})
 
 
 def test_torch_is_understood_here() -> None:
@@ -68,7 +68,8 @@ def test_weights_are_torchs(size: int, out: int, filter: Filter) -> None:
 def test_sums_are_torchs(size: int, out: int, filter: Filter, seed: int) -> None:
     assert FORM is not None
     rows = np.random.default_rng(seed).normal(0, 300, (3, size)).astype(np.float32)
-    assert np.array_equal(ours(rows, axis_table(size, out, filter, "torchvision", FORM), FORM), theirs(rows, out, filter))
+    made = ours(rows, axis_table(size, out, filter, "torchvision", FORM), FORM)
+    assert np.array_equal(made, theirs(rows, out, filter))
 
 
 @given(sides, sides, filters, st.integers(-20, 320), st.integers(1, 90))

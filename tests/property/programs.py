@@ -226,7 +226,8 @@ class _Writer:
 
     def update(self, of: str, value: str) -> str:
         """The update of a fold, from what it has come to and a value."""
-        forms = ["{s} + {value}", "{value} - {s}", "select({value} < {s}, {value} * {s}, {s})", "maximum({value}, -{s})"]
+        forms = ["{s} + {value}", "{value} - {s}", "maximum({value}, -{s})"]
+        forms.append("select({value} < {s}, {value} * {s}, {s})")
         if of == "f32":
             forms += ["fma({value}, {s}, {value})", "select({s} < 0.5, {s} + {value}, fma({value}, 0.3, {s}))"] * 2
         s = self.name("s")

@@ -38,7 +38,7 @@ from autosched.schedule import directives as d
 
 
 def pipeline() -> Pipeline:
-    """a (inlined by default), s (an integer sum), t (a float sum and an argmax), w (an integer fold), the output out."""
+    """a (inlined by default), s (an integer sum), t (a float sum and an argmax), w (an integer fold), and out."""
     y, x = variables("y x")
     image, n = Input("image", u8, 2), Param("n", i64)
     a, s, t, w, out = Func("a"), Func("s"), Func("t"), Func("w"), Func("out")
