@@ -295,6 +295,10 @@ def fold_over(domain: RDom, start: Operand, update: Callable[[Expr], Operand]) -
 
     For what a sum rounds otherwise, or does not do: `fold_over(r, 0.0, lambda total: fma(a[r.k], b[r.k], total))`.
     The type is that of `start`, f32 where it is a Python float; an update of another type is a mistake.
+
+    >>> k = RDom(k=3)
+    >>> print(fold_over(k, 1, lambda so_far: so_far * 10 + k.k))
+    fold({k: 0, 3}, 1, ((so_far * 10) + k))
     """
     first = as_expr(start, f32) if isinstance(start, float) else as_expr(start)
     if isinstance(first, Fault):
