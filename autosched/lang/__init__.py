@@ -2,6 +2,42 @@
 
 Imports nothing else of the package but its errors. A new expression node needs its type, its interpretation, and a
 translation in lower/.
+
+What expressions mean, in small:
+
+>>> (x,) = variables("x")
+>>> def values(expr):
+...     f = Func("f")
+...     f[x] = expr
+...     return interpret(Pipeline(f), (4,)).tolist()
+>>> values(cast(u8, x * 100))                       # integers wrap
+[0, 100, 200, 44]
+>>> values(saturating_cast(u8, x * 100))
+[0, 100, 200, 255]
+>>> values(clamp(x, 1, 2)), values(maximum(x, 2)), values(minimum(x, 2))
+([1, 1, 2, 2], [2, 2, 2, 3], [0, 1, 2, 2])
+>>> values(select(x % 2 == 0, x, -x))
+[0, -1, 2, -3]
+>>> halves = cast(f32, x) + 0.5
+>>> values(round_half_even(halves)), values(floor(halves)), values(ceil(halves)), values(trunc(-halves))
+([0.0, 2.0, 2.0, 4.0], [0.0, 1.0, 2.0, 3.0], [1.0, 2.0, 3.0, 4.0], [-0.0, -1.0, -2.0, -3.0])
+>>> values(rounding_shift_right(x, 1))              # ties up
+[0, 1, 1, 2]
+>>> values(fma(halves, halves, -0.25)), values(sqrt(halves * halves))
+([0.0, 2.0, 6.0, 12.0], [0.5, 1.5, 2.5, 3.5])
+
+A reduction goes over a domain, in lexicographic order:
+
+>>> r = RDom(k=3)
+>>> values(sum_over(r, x + r.k)), values(product_over(r, x + r.k))
+([3, 6, 9, 12], [0, 6, 24, 60])
+>>> values(min_over(r, (x + r.k) % 4)), values(max_over(r, (x + r.k) % 4))
+([0, 1, 0, 0], [2, 3, 3, 3])
+>>> where, best = argmax_over(r, (x + r.k) % 4)
+>>> values(where), values(best), values(argmin_over(r, (x + r.k) % 4)[0])
+([2, 2, 1, 0], [2, 3, 3, 3], [0, 0, 2, 1])
+>>> values(fold_over(r, x, lambda so_far: so_far * 10 + r.k))
+[12, 1012, 2012, 3012]
 """
 
 from autosched.lang.expr import (
