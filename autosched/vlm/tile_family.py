@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -9,15 +10,16 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
+from autosched.errors import ArgumentError
 from autosched.imaging.byte_table import CHANNELS
 from autosched.lang import Type
-from autosched.vlm.parts import Plan, bindings
-from autosched.vlm.passes import BUCKETS, Canvas, measures
+from autosched.vlm.parts import Part, Plan, bindings
+from autosched.vlm.passes import BUCKETS, Canvas, Source, measures
 from autosched.vlm.photographs import specimens
 from autosched.vlm.preparation import Preparation, Reference
 from autosched.vlm.registry import KernelFamily, name_of, register
 from autosched.vlm.tiles import NAMED, TileAlgorithm, TileSettings
-from autosched.workload import Binding, Workload
+from autosched.workload import Binding, Workload, nearest
 
 #: Calls that are checked against the interpreter, and the longer side of their images and tiles, in pixels.
 _CHECKS, _CHECKED_SIDE = 2, 150
@@ -77,21 +79,25 @@ def _family(name: str, planner: Planner, summary: str, processors: Callable[[str
 
 
 def workload(planner: Planner, images: Sequence[Any], _settings: Mapping[str, Any]) -> Workload:
-    """The last calls that make tiles of PIL images as one batch, from Pillow's memory layout."""
-    made: list[Binding] = []
-    stretch: list[float] = []
-    small: list[Binding] = []
+    """The last calls that make tiles of PIL images as one batch, from Pillow's memory layout.
+
+    A drop-in looks up a schedule for each call, and those of tiles and of a thumbnail may be in different buckets: here
+    are those of the bucket that makes the most pixels.
+    """
+    found: dict[str, list[tuple[Source, Part, Binding]]] = {}
     for image in images:
         pixels = np.asarray(image.convert("RGBX"))[:, :, :CHANNELS]
         for source, part, binding in bindings(planner.preparation, pixels, planner.plan(*pixels.shape[:2])):
-            if _vertical_first(planner, source.shape, part.size):
-                continue
-            made.append(binding)
-            stretch.append(measures(source, part.size)["stretch"])
-            if len(small) < _CHECKS:
-                small.append(_checked(planner, source, part.size))
-    spread = {"stretch": float(np.median(stretch))}
-    return Workload("images", tuple(made), spread, items=len(images), checks=lambda: tuple(small))
+            if not _vertical_first(planner, source.shape, part.size):
+                bucket = nearest(measures(source, part.size), BUCKETS)
+                assert bucket is not None
+                found.setdefault(bucket.name, []).append((source, part, binding))
+    if not found:
+        raise ArgumentError("Pillow resizes the columns of these images first, which is another kernel; give wider ones.")
+    made = max(found.values(), key=lambda calls: sum(math.prod(binding.shape) for _, _, binding in calls))
+    spread = {"stretch": float(np.median([measures(source, part.size)["stretch"] for source, part, _ in made]))}
+    small = tuple(_checked(planner, source, part.size) for source, part, _ in made[:_CHECKS])
+    return Workload("images", tuple(binding for *_, binding in made), spread, items=len(images), checks=lambda: small)
 
 
 def _vertical_first(planner: Planner, shape: tuple[int, ...], size: tuple[int, int]) -> bool:
