@@ -142,3 +142,19 @@ def test_a_family_without_other_types(only_blur: Path) -> None:
         load("blur-test", dtype="bfloat16")
     with pytest.raises(ArgumentError, match="no kernel called 'blur'"):
         registry.get("blur-bf16")
+
+
+@pytest.mark.parametrize("name", ["internvl3", "llava-next"])
+def test_calls_of_tiles_are_of_one_bucket(name: str) -> None:
+    """A thumbnail is resized much further than tiles are, and has a schedule of its own."""
+    family = registry.get(name)
+    workload = family.workload(family.specimens({"sizes": [[1920, 1080]]}), family.settings)
+    widths = [(b.given["src"].shape[1], b.shape[1] * b.shape[4]) for b in workload.bindings]
+    buckets = [nearest({"stretch": before / after}, family.buckets) for before, after in widths]
+    assert buckets and all(bucket == nearest(workload.measures, family.buckets) for bucket in buckets)
+
+
+def test_images_of_another_kernel_are_refused() -> None:
+    family = registry.get("llava-1.5-pil")
+    with pytest.raises(ArgumentError, match="Pillow resizes the columns of these images first"):
+        family.workload(family.specimens({"sizes": [[400, 1600]]}), family.settings)
