@@ -93,7 +93,7 @@ def workload(planner: Planner, images: Sequence[Any], _settings: Mapping[str, An
                 assert bucket is not None
                 found.setdefault(bucket.name, []).append((source, part, binding))
     if not found:
-        raise ArgumentError("Pillow resizes the columns of these images first, which is another kernel; give wider ones.")
+        raise ArgumentError("Pillow resizes the columns of these images first, another kernel; give wider ones.")
     made = max(found.values(), key=lambda calls: sum(math.prod(binding.shape) for _, _, binding in calls))
     spread = {"stretch": float(np.median([measures(source, part.size)["stretch"] for source, part, _ in made]))}
     small = tuple(_checked(planner, source, part.size) for source, part, _ in made[:_CHECKS])
