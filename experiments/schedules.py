@@ -19,16 +19,21 @@ Chooser: TypeAlias = Callable[[Any, Any, tuple[int, int], int], Schedule]
 
 
 def named(name: str) -> Chooser:
-    """The chooser of a named schedule; `default` is the built-in one. Raises NotAvailableError where there is none."""
+    """The chooser of a named schedule; `default` is the built-in one. Raises NotAvailableError where there is none.
+
+    Schedules are made once, as the library looks its own up once: making one takes a millisecond.
+    """
+    made: dict[tuple[Algorithm, str], Schedule] = {}
 
     def choose(algorithm: Algorithm, image: Any, size: tuple[int, int], threads: int) -> Schedule:
-        known: dict[str, Any] = (patches if isinstance(algorithm, patches.PatchAlgorithm) else tiles).NAMED
-        if name not in known:
-            raise NotAvailableError(f"the algorithm {algorithm.name} has no schedule called {name}")
         bucket = nearest(measures(image, size), BUCKETS)
         assert bucket is not None
-        made: Schedule = known[name](algorithm, bucket)
-        return made
+        if (algorithm, bucket.name) not in made:
+            known: dict[str, Any] = (patches if isinstance(algorithm, patches.PatchAlgorithm) else tiles).NAMED
+            if name not in known:
+                raise NotAvailableError(f"the algorithm {algorithm.name} has no schedule called {name}")
+            made[algorithm, bucket.name] = known[name](algorithm, bucket)
+        return made[algorithm, bucket.name]
 
     return choose
 
