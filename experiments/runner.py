@@ -56,12 +56,15 @@ def run(experiments: Sequence[Experiment], plan: Plan, console: Console) -> Outc
     """Measures what is not finished. A case that fails does not keep the others from being measured."""
     begin = time.perf_counter()
     kept = {e.name: Results(table(e.name, plan.quick, plan.folder)) for e in experiments}
-    todo = [
-        (e, case)
-        for e in experiments
-        for case in e.cases(plan.selection)
-        if plan.fresh or not finished(kept[e.name], case)
-    ]
+    todo: list[tuple[Experiment, Case]] = []
+    for e in experiments:
+        chosen = list(e.cases(plan.selection))
+        left_over = [case for case in chosen if plan.fresh or not finished(kept[e.name], case)]
+        todo += [(e, case) for case in left_over]
+        if not chosen:
+            console.print(f"{e.name}: nothing is selected; it has {_choices(e)}", highlight=False, soft_wrap=True)
+        elif not left_over:
+            console.print(f"{e.name}: finished here already; --fresh measures it again", highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
     overheads: list[float] = []
     failures: list[str] = []
@@ -86,6 +89,13 @@ def run(experiments: Sequence[Experiment], plan: Plan, console: Console) -> Outc
             if not console.is_terminal:
                 console.print(f"{time.perf_counter() - begin:6.0f} s  {where}", highlight=False)
     return Outcome(0, tuple(failures))
+
+
+def _choices(experiment: Experiment) -> str:
+    """The families and workloads that can be selected."""
+    places = [case.place for case in experiment.cases(Selection())]
+    families, workloads = dict.fromkeys(p[0] for p in places), dict.fromkeys(p[1] for p in places)
+    return f"families {', '.join(families)}; workloads {', '.join(workloads)}"
 
 
 def _say(progress: Progress, line: TaskID, where: str, text: str) -> None:

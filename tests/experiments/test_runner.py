@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,3 +105,14 @@ def test_what_is_left_is_shared(overheads: list[float], left: float | None, expe
     """Of three cases that ask for 4 s each: all of it, half of it, a quarter where each costs a second besides."""
     cases = list(experiment([]).cases(Selection()))
     assert _share(cases, overheads, left, quick=False) == expected
+
+
+def test_nothing_to_measure_is_said(tmp_path: Path) -> None:
+    """A name that the experiment has not, and what is finished already."""
+    ran: Ran = []
+    console = Console(record=True, width=200, file=io.StringIO())
+    run([experiment(ran)], Plan(Selection(workloads=("other",)), folder=tmp_path), console)
+    assert "some: nothing is selected; it has families f; workloads w1, w2, w3" in console.export_text() and not ran
+    for _ in range(2):
+        run([experiment(ran)], Plan(folder=tmp_path), console)
+    assert "finished here already; --fresh measures it again" in console.export_text()
