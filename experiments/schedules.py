@@ -10,8 +10,7 @@ from typing import Any, TypeAlias
 
 from autosched.schedule import Schedule
 from autosched.vlm import passes, patches, tiles
-from autosched.vlm.passes import BUCKETS, Algorithm, measures
-from autosched.workload import nearest
+from autosched.vlm.passes import Algorithm
 from experiments.implementation import NotAvailableError
 
 #: From an algorithm, an image, the size that it is resized to and a number of threads.
@@ -26,8 +25,7 @@ def named(name: str) -> Chooser:
     made: dict[tuple[Algorithm, str], Schedule] = {}
 
     def choose(algorithm: Algorithm, image: Any, size: tuple[int, int], threads: int) -> Schedule:
-        bucket = nearest(measures(image, size), BUCKETS)
-        assert bucket is not None
+        bucket = passes.bucket_of(image, size)
         if (algorithm, bucket.name) not in made:
             known: dict[str, Any] = (patches if isinstance(algorithm, patches.PatchAlgorithm) else tiles).NAMED
             if name not in known:

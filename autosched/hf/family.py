@@ -37,6 +37,11 @@ class Arguments:
         """Whether the processor is a slow one of 4.57, some of which know fewer options."""
         return self.generation < 5 and self.reference == "pil"
 
+    @property
+    def fast4(self) -> bool:
+        """Whether the processor is a fast one of 4.57."""
+        return self.generation < 5 and self.reference == "torchvision"
+
     def get(self, name: str) -> Any:
         """The value of an argument, None where there is none."""
         return self.values.get(name)

@@ -255,7 +255,12 @@ def kernel(algorithm: Algorithm, schedule: Schedule) -> Kernel:
 
 def best_schedule(algorithm: Algorithm, image: Source, size: tuple[int, int], threads: int) -> Schedule:
     """The schedule tuned on this machine for an image like this, or the built-in default."""
-    return _best(algorithm, _bucket(image.shape[-2], size[1]), threads)
+    return _best(algorithm, bucket_of(image, size).name, threads)
+
+
+def bucket_of(image: Source, size: tuple[int, int]) -> Bucket:
+    """The bucket of an image that is resized to `size`."""
+    return _bucket(image.shape[-2], size[1])
 
 
 class Settings(Hashable, Protocol):
@@ -306,10 +311,10 @@ def _template(
 
 
 @lru_cache(maxsize=1024)
-def _bucket(width: int, resized: int) -> str:
+def _bucket(width: int, resized: int) -> Bucket:
     bucket = nearest({"stretch": width / resized}, BUCKETS)
     assert bucket is not None
-    return bucket.name
+    return bucket
 
 
 @lru_cache(maxsize=256)

@@ -14,12 +14,12 @@ from autosched.errors import ArgumentError
 from autosched.imaging.byte_table import CHANNELS
 from autosched.lang import Type
 from autosched.vlm.parts import Part, Plan, bindings
-from autosched.vlm.passes import BUCKETS, Canvas, Source, measures
+from autosched.vlm.passes import BUCKETS, Canvas, Source, bucket_of, measures
 from autosched.vlm.photographs import specimens
 from autosched.vlm.preparation import Preparation, Reference
 from autosched.vlm.registry import KernelFamily, name_of, register
 from autosched.vlm.tiles import NAMED, TileAlgorithm, TileSettings
-from autosched.workload import Binding, Workload, nearest
+from autosched.workload import Binding, Workload
 
 #: Calls that are checked against the interpreter, and the longer side of their images and tiles, in pixels.
 _CHECKS, _CHECKED_SIDE = 2, 150
@@ -89,9 +89,7 @@ def workload(planner: Planner, images: Sequence[Any], _settings: Mapping[str, An
         pixels = np.asarray(image.convert("RGBX"))[:, :, :CHANNELS]
         for source, part, binding in bindings(planner.preparation, pixels, planner.plan(*pixels.shape[:2])):
             if not _vertical_first(planner, source.shape, part.size):
-                bucket = nearest(measures(source, part.size), BUCKETS)
-                assert bucket is not None
-                found.setdefault(bucket.name, []).append((source, part, binding))
+                found.setdefault(bucket_of(source, part.size).name, []).append((source, part, binding))
     if not found:
         raise ArgumentError("Pillow resizes the columns of these images first, another kernel; give wider ones.")
     made = max(found.values(), key=lambda calls: sum(math.prod(binding.shape) for _, _, binding in calls))

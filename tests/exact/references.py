@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -143,3 +147,12 @@ def check_fallback(processor: Any, images: Callable[[], Any], reason: str, **arg
     assert not explanation.accelerated
     assert reason in explanation.reason
     return drop_in
+
+
+def run_again(environment: Mapping[str, str], chosen: str, files: Sequence[str]) -> None:
+    """Runs the `chosen` tests (-k) of files beside this one again, in a process with more in its environment."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-k", chosen]
+    command += [str(Path(__file__).parent / name) for name in files]
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed" in done.stdout

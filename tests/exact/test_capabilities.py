@@ -6,13 +6,10 @@ fast Idefics3 of transformers 4.57 everywhere.
 
 from __future__ import annotations
 
-import os
 import platform
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from references import run_again
 
 #: The families that resize bilinearly or as floats, and one that does neither.
 FILES = ("test_siglip2.py", "test_idefics3.py", "test_gemma3.py", "test_qwen_vl.py")
@@ -21,10 +18,5 @@ FILES = ("test_siglip2.py", "test_idefics3.py", "test_gemma3.py", "test_qwen_vl.
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="names instructions of x86-64")
 @pytest.mark.parametrize("capability", ["default", "avx2"])
 def test_hugging_faces_bits_with_lesser_instructions(capability: str) -> None:
-    environment = {**os.environ, "ATEN_CPU_CAPABILITY": capability, "AUTOSCHED_EXACT_SIZES": "30"}
-    here = Path(__file__).parent
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    chosen = ["-k", "torchvision and (random or photographs)", *(str(here / name) for name in FILES)]
-    done = subprocess.run([*command, *chosen], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert " passed" in done.stdout
+    chosen = "torchvision and (random or photographs)"
+    run_again({"ATEN_CPU_CAPABILITY": capability, "AUTOSCHED_EXACT_SIZES": "30"}, chosen, FILES)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from references import run_again
 
 from autosched.codegen.simd import target
 
@@ -22,18 +20,12 @@ CHOSEN = (
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="names CPUs of x86-64")
 @pytest.mark.parametrize("cpu", ["x86-64", "haswell", "skylake-avx512"])
-def test_hugging_faces_bits_on_lesser_cpus(cpu: str, tmp_path: Path) -> None:
+def test_hugging_faces_bits_on_lesser_cpus(cpu: str) -> None:
     if not target.resolve("x86_64", cpu, "") <= target.features():
         pytest.skip(f"this machine cannot run code for {cpu}")
     environment = {
-        **os.environ,
         "NUMBA_CPU_NAME": cpu,
         "NUMBA_CPU_FEATURES": "",
         "AUTOSCHED_EXACT_SIZES": os.environ.get("AUTOSCHED_ISA_SIZES", "30"),
     }
-    here = Path(__file__).parent
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-k", CHOSEN]
-    files = [str(here / name) for name in ("test_qwen_vl.py", "test_dtypes.py", "test_video.py", "test_idefics3.py")]
-    done = subprocess.run([*command, *files], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert " passed" in done.stdout
+    run_again(environment, CHOSEN, ("test_qwen_vl.py", "test_dtypes.py", "test_video.py", "test_idefics3.py"))

@@ -40,7 +40,7 @@ class AnyResFamily(Family):
         )
         self.pads = arguments.flag("do_pad")
         self.slow = arguments.slow
-        self.fast4 = arguments.generation < 5 and not arguments.slow
+        self.fast4 = arguments.fast4
 
     def needs_crop(self, arguments: Arguments) -> bool:
         """Whether the side of a tile is only known from the crop."""

@@ -38,7 +38,7 @@ class Idefics3Family(Family):
         tile = arguments.size("max_image_size")
         if "longest_edge" not in tile:
             raise NotCoveredError(f"max_image_size has {sorted(tile)}")
-        self.fast4 = arguments.generation < 5 and not arguments.slow
+        self.fast4 = arguments.fast4
         self.planner = Idefics3(
             arguments.preparation(floats=self.fast4), tile["longest_edge"], size, arguments.flag("do_image_splitting")
         )

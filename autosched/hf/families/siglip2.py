@@ -23,7 +23,7 @@ class Siglip2Family(Family):
         self.kernel = Siglip2(
             arguments.preparation(), arguments.positive_int("patch_size"), arguments.positive_int("max_num_patches")
         )
-        self.fast4 = arguments.generation < 5 and not arguments.slow
+        self.fast4 = arguments.fast4
 
     def outputs(self, batch: Batch) -> dict[str, Any]:
         """pixel_values, pixel_attention_mask (int32) and spatial_shapes, the rows and columns of patches."""
