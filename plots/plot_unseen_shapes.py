@@ -44,7 +44,8 @@ def losses(found: Sequence[Row]) -> Figure:
         axes.plot([], [], "o-", color=_COLOURS[i % len(_COLOURS)], markersize=4, label=f"bucket {bucket}")
     axes.axvline(0, color=style.INK, linewidth=0.8)
     axes.axvline(100 * _LIMIT, color=style.INK, linewidth=0.6, linestyle=(0, (4, 4)))
-    axes.legend(frameon=False, fontsize=7, loc="lower right", bbox_to_anchor=(0.93, 0.0))
+    beside = {"bbox_to_anchor": (100 * _LIMIT, 0), "bbox_transform": axes.get_xaxis_transform()}
+    axes.legend(frameon=False, fontsize=7, loc="lower right", **beside)
     axes.set_xlabel("how much longer than with a schedule tuned for the shape, %; dashed: the limit")
     first = found[0]
     axes.set_title(
