@@ -204,12 +204,23 @@ def pass_arguments(algorithm: Algorithm, preparation: Preparation, image: Source
     return given if algorithm.values == "bytes" else given | preparation.constants
 
 
-def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str, straight: bool = False) -> Schedule:
-    """Adds the passes of the resize to a schedule, computed in loop `var` of `consumer`.
+def strips(
+    s: Schedule,
+    a: Algorithm,
+    bucket: Bucket,
+    consumer: str,
+    var: str,
+    *,
+    last: str = "",
+    rows: int = _ROWS,
+    straight: bool = False,
+) -> Schedule:
+    """Adds the passes of the resize to a schedule, computed in loop `var` of `consumer`, `rows` source rows at a time.
 
     The reductions of whole numbers are widening dot products of four taps. Bytes of one channel are put next to each
-    other before rows are resized: a window then holds three or four times as many pixels. `straight`: columns that are
-    resized last are with the values of `consumer`.
+    other before rows are resized: a window then holds three or four times as many pixels. `last`: a loop further in,
+    where the last pass is computed instead. `straight`: columns that are resized last are with the values of
+    `consumer`.
     """
     lanes, window = _WINDOWS[bucket.name]
     whole = a.arithmetic == "integer"
@@ -220,9 +231,9 @@ def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str, s
             s = s.inline(name)
             s = s.vectorize(consumer, "yk", 4) if whole else s
             continue
-        s = s.compute_at(name, consumer, var)
+        s = s.compute_at(name, consumer, last if last and (axis, name) == passes[-1] else var)
         if axis == "x":
-            s = s.split(name, "y", "yo", "yi", _ROWS).reorder(name, "yo", "x", "yi", "c").unroll(name, "c", CHANNELS)
+            s = s.split(name, "y", "yo", "yi", rows).reorder(name, "yo", "x", "yi", "c").unroll(name, "c", CHANNELS)
             s = s.vectorize(name, "x", lanes, "shift_inwards").loads(name, before, window)
             place = (name, "yo") if before == "planes" else place
         else:

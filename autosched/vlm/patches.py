@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy.typing as npt
 
@@ -93,8 +93,8 @@ def fused(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
 
 
 def streamed(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
-    """As v3, but the bytes of a channel of a patch are put in order in the cache, and values go past the caches to
-    memory in whole lines.
+    """As v3, but the second pass is computed one row of patches at a time, the bytes of a channel of a patch are put in
+    order in the cache, and values go past the caches to memory in whole lines.
 
     The output is larger than the caches and is not read again here: fetching its lines, only to overwrite them, costs
     as much as writing them. Few bytes are put in order at a time, so that reads of them seldom wait for stores that
@@ -108,7 +108,11 @@ def streamed(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
     s = s.vectorize(kept, "px", _lanes(a.patch)).unroll(kept, "t", a.frames)
     s = s.reorder("patches", "my", "gx").fuse("patches", "py", "px", "frame").fuse("patches", "t", "frame", "frames")
     s = s.vectorize("patches", "frames", _whole(a.frames * a.patch**2)).stream("patches").parallel("patches", "gy")
-    return strips(s, a, bucket, "patches", "gy")
+    return strips(s, a, bucket, "patches", "gy", last="my", rows=_ROWS)
+
+
+#: Source rows that share indices and weights. A strip needs some thirty or more, so few are left over.
+_ROWS: Final = 8
 
 
 def _whole(extent: int) -> int:

@@ -41,11 +41,11 @@ def strips(made: Bench) -> dict[int, Schedule]:
 
 
 def _patch_rows(schedule: Schedule, rows: int) -> Schedule:
-    """Rows of patches are split; what was computed for one is computed for several."""
+    """Rows of patches are split; what was computed for one, or for half of one, is computed for several."""
     funcs = {
         func: tuple(
             ComputeAt("patches", "go")
-            if d == ComputeAt("patches", "gy")
+            if d in (ComputeAt("patches", "gy"), ComputeAt("patches", "my"))
             else Parallel("go")
             if d == Parallel("gy")
             else d
