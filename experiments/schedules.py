@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from autosched.schedule import Schedule
-from autosched.vlm import passes, patches, tiles
+from autosched.vlm import calls, passes, patches, tiles
 from autosched.vlm.passes import Algorithm
 from experiments.implementation import NotAvailableError
 
@@ -39,17 +39,17 @@ def named(name: str) -> Chooser:
 @contextmanager
 def forced(choose: Chooser | None) -> Iterator[None]:
     """While it is entered, processors of this process take schedules from `choose`; None changes nothing."""
-    library = passes.best_schedule
-    passes.best_schedule = choose or library
+    library = calls.best_schedule
+    calls.best_schedule = choose or library
     try:
         yield
     finally:
-        passes.best_schedule = library
+        calls.best_schedule = library
 
 
 def used(choose: Chooser | None, run: Callable[[], object]) -> str:
     """A short name of the schedules that `run` asks for: other schedules give another name, none the empty one."""
-    ask: Chooser = choose or passes.best_schedule
+    ask: Chooser = choose or calls.best_schedule
     seen: set[str] = set()
 
     def spy(algorithm: Algorithm, image: Any, size: tuple[int, int], threads: int) -> Schedule:

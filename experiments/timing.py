@@ -25,12 +25,16 @@ class Rounds:
 
 
 def interleave(
-    jobs: Mapping[str, Job], rounds: Rounds, on_round: Callable[[int], None] = lambda done: None
+    jobs: Mapping[str, Job],
+    rounds: Rounds,
+    on_round: Callable[[int], None] = lambda done: None,
+    before: Callable[[str], None] = lambda name: None,
 ) -> dict[str, list[float]]:
     """Seconds of every job in every round.
 
     Jobs of one round meet the same disturbances, and none of them always runs after the same other. What a job returns
-    is released outside the timed region. Every job should have run before, so that nothing is compiled here.
+    is released outside the timed region, where `before` is called with the name of the next job. Every job should have
+    run before, so that nothing is compiled here.
     """
     times: dict[str, list[float]] = {name: [] for name in jobs}
     order = list(jobs)
@@ -44,6 +48,7 @@ def interleave(
             gc.collect()
             shuffle(order)
             for name in order:
+                before(name)
                 times[name].append(_seconds(jobs[name]))
             done += 1
             on_round(done)

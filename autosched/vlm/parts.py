@@ -128,7 +128,7 @@ def stages(
     """The bound calls of `run_plans`: each list needs what the lists before it wrote."""
     sources = Sources(preparation, threads)
     last: list[Call] = []
-    tiles = TileSettings(preparation)
+    tiles = TileSettings(preparation).shared()
     for image, plan, out in zip(images, plans, outs, strict=True):
         height, width = plan.tile
         if out.shape != (plan.tiles, CHANNELS, height, width):
@@ -154,7 +154,7 @@ def bindings(
     read = [source.whole() if isinstance(source, Bands) else source for source in sources.of(image, plan.parts)]
     for calls in sources.stages:
         run_calls(calls, 1)
-    tiles = TileSettings(preparation)
+    tiles = TileSettings(preparation).shared()
     made = []
     for part, source in zip(plan.parts, read, strict=True):
         (rows, columns), (height, width) = part.grid, plan.tile
@@ -168,7 +168,7 @@ class Sources:
     """What parts are resized from: images, regions and squares of them, and bytes that earlier `stages` make."""
 
     def __init__(self, preparation: Preparation, threads: int) -> None:
-        self.settings = TileSettings(preparation, bytes=True)
+        self.settings = TileSettings(preparation, bytes=True).shared()
         self.threads = threads
         self.stages: list[list[Call]] = []
 

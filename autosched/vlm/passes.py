@@ -7,33 +7,31 @@ computed: a strip of the output at a time, in the cache.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, Protocol, TypeAlias
-
-import numpy.typing as npt
+from typing import Any, Final, TypeAlias
 
 from autosched.imaging.byte_table import CHANNELS
 from autosched.imaging.coefficients import Arithmetic, Flavour, axis_window
 from autosched.imaging.normalize import Constants, normalized
 from autosched.imaging.resample import AxisPass, as_byte, axis_pass
 from autosched.lang import Expr, Func, Input, Pipeline, Type, cast, f32, u8, variables
-from autosched.runtime import Bands, Call, Kernel, Missing, Rows, Template, template
+from autosched.runtime import Bands, Rows
 from autosched.schedule import Schedule
 from autosched.schedule.directives import LoadStrategy
-from autosched.vlm.lookup import tuned_schedule
 from autosched.vlm.preparation import Preparation, Values
 from autosched.workload import Bucket, nearest
 
 #: An image, uint8 [H, W, C], or frames of a video, uint8 [T, H, W, C].
 Source: TypeAlias = Rows
 
-#: Regions of images, by `stretch`: how many pixels of a source row one output pixel spans. It decides how many output
-#: pixels share a window of a plane: 16 of them take 64 bytes up to 3.9, and 128 up to 8. The limits are the geometric
-#: means between neighbours.
+#: Regions of images, by `stretch`: how many pixels of a source row one output pixel spans. It decides how many taps
+#: there are (about 4 up to 1, and 8 up to 2) and how many output pixels share a window of a plane: 16 of them take 64
+#: bytes up to 3.9, and 128 up to 8. The limits are the geometric means between neighbours.
 BUCKETS = (
     Bucket("native", {"stretch": 1.0}),
+    Bucket("slight", {"stretch": 1.5}),
     Bucket("reduced", {"stretch": 2.3}),
     Bucket("quartered", {"stretch": 6.6}),
     Bucket("tiny", {"stretch": 9.7}),
@@ -41,13 +39,11 @@ BUCKETS = (
 #: Output pixels at once, and the window that their source pixels are in.
 _WINDOWS: Final[dict[str, tuple[int, LoadStrategy]]] = {
     "native": (16, "permute64"),
+    "slight": (16, "permute64"),
     "reduced": (16, "permute64"),
     "quartered": (16, "permute128"),
     "tiny": (8, "permute128"),
 }
-#: Rows of a pass that are computed before the next 16 pixels of a row: they share indices and weights, which are more
-#: than a first-level cache holds.
-_ROWS: Final = 4
 #: How far ahead of what is read the image is fetched, in bytes: about a row, so that memory is read while the rows
 #: before are resized.
 _AHEAD: Final = 1 << 14
@@ -204,41 +200,51 @@ def pass_arguments(algorithm: Algorithm, preparation: Preparation, image: Source
     return given if algorithm.values == "bytes" else given | preparation.constants
 
 
-def strips(
-    s: Schedule,
-    a: Algorithm,
-    bucket: Bucket,
-    consumer: str,
-    var: str,
-    *,
-    last: str = "",
-    rows: int = _ROWS,
-    straight: bool = False,
-) -> Schedule:
-    """Adds the passes of the resize to a schedule, computed in loop `var` of `consumer`, `rows` source rows at a time.
+@dataclass(frozen=True)
+class Strips:
+    """How the passes of a strip are computed.
+
+    Attributes:
+        columns: a loop within the strip that columns are resized in, where that comes last; "" for the whole strip.
+        lanes: pixels at once when columns are resized.
+        rows: rows that are resized before the next pixels of a row: they share indices and weights, which are more than
+            a first-level cache holds.
+        taps: taps in one turn of the loop over those of a row.
+        straight: columns that are resized last are so where values are made of them, not before.
+    """
+
+    columns: str = ""
+    lanes: int = 64
+    rows: int = 4
+    taps: int = 4
+    straight: bool = False
+
+
+def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str, how: Strips | None = None) -> Schedule:
+    """Adds the passes of the resize to a schedule, computed in loop `var` of `consumer`.
 
     The reductions of whole numbers are widening dot products of four taps. Bytes of one channel are put next to each
-    other before rows are resized: a window then holds three or four times as many pixels. `last`: a loop further in,
-    where the last pass is computed instead. `straight`: columns that are resized last are with the values of
-    `consumer`.
+    other before rows are resized: a window then holds three or four times as many pixels.
     """
+    how = how or Strips()
     lanes, window = _WINDOWS[bucket.name]
     whole = a.arithmetic == "integer"
     before, place = "planes", (consumer, var)
     passes = _passes(a)
     for axis, name in passes:
-        if straight and (axis, name) == passes[-1] and axis == "y":
+        last = (axis, name) == passes[-1] and axis == "y"
+        if how.straight and last:
             s = s.inline(name)
             s = s.vectorize(consumer, "yk", 4) if whole else s
             continue
-        s = s.compute_at(name, consumer, last if last and (axis, name) == passes[-1] else var)
+        s = s.compute_at(name, consumer, (last and how.columns) or var)
         if axis == "x":
-            s = s.split(name, "y", "yo", "yi", rows).reorder(name, "yo", "x", "yi", "c").unroll(name, "c", CHANNELS)
+            s = s.split(name, "y", "yo", "yi", how.rows).reorder(name, "yo", "x", "yi", "c").unroll(name, "c", CHANNELS)
             s = s.vectorize(name, "x", lanes, "shift_inwards").loads(name, before, window)
             place = (name, "yo") if before == "planes" else place
         else:
-            s = s.reorder(name, "y", "c", "x").vectorize(name, "x", 64)
-        s = s.vectorize(name, f"{axis}k", 4) if whole else s
+            s = s.reorder(name, "y", "c", "x").vectorize(name, "x", how.lanes)
+        s = s.vectorize(name, f"{axis}k", how.taps if axis == "x" else 4) if whole else s
         before = name
     s = s.compute_at("planes", *place)
     s = s.reorder("planes", "y", "x", "c").unroll("planes", "c", CHANNELS)
@@ -258,67 +264,9 @@ def measures(image: Source, size: tuple[int, int]) -> dict[str, float]:
     return {"stretch": image.shape[-2] / size[1]}
 
 
-@lru_cache(maxsize=256)
-def kernel(algorithm: Algorithm, schedule: Schedule) -> Kernel:
-    """The compiled pipeline; kept, because building it anew costs more than running it."""
-    return Kernel(algorithm.pipeline(), schedule)
-
-
-def best_schedule(algorithm: Algorithm, image: Source, size: tuple[int, int], threads: int) -> Schedule:
-    """The schedule tuned on this machine for an image like this, or the built-in default."""
-    return _best(algorithm, bucket_of(image, size).name, threads)
-
-
 def bucket_of(image: Source, size: tuple[int, int]) -> Bucket:
     """The bucket of an image that is resized to `size`."""
     return _bucket(image.shape[-2], size[1])
-
-
-class Settings(Hashable, Protocol):
-    """What a layout's kernels depend on."""
-
-    @property
-    def arguments(self) -> Callable[..., dict[str, Any]]:
-        """What the kernel of an algorithm is bound to for an image and its place, the output excepted."""
-        ...
-
-
-def image_call(
-    settings: Settings,
-    algorithm: Algorithm,
-    image: Source,
-    size: tuple[int, int],
-    place: tuple[Hashable, ...],
-    out: npt.NDArray[Any],
-    threads: int,
-    schedule: Schedule | None = None,
-) -> Call:
-    """A call that computes `out` of an image that is resized to `size`; `place` is what `arguments` takes behind it.
-
-    By default it runs under the best schedule that is known for the image; a given `schedule` is for both passes.
-    """
-    if schedule is None:
-        schedule = best_schedule(algorithm, image, size, threads)
-    else:
-        algorithm = replace(algorithm, across=True, down=True)
-    bound = _template(settings, algorithm, Missing.like(image), place, Missing.like(out), schedule)
-    return bound.bind(**{"src": image, bound.output: out})
-
-
-@lru_cache(maxsize=512)
-def _template(
-    settings: Settings,
-    algorithm: Algorithm,
-    image: Missing,
-    place: tuple[Hashable, ...],
-    out: Missing,
-    schedule: Schedule,
-) -> Template:
-    """The call of images of one geometry but for the image and the output: the same sizes come again and again."""
-    given = settings.arguments(algorithm, image.stand_in(), *place)
-    del given["src"]
-    made = kernel(algorithm, schedule)
-    return template(made, {"src": image, made.pipeline.output.name: out}, **given)
 
 
 @lru_cache(maxsize=1024)
@@ -326,10 +274,3 @@ def _bucket(width: int, resized: int) -> Bucket:
     bucket = nearest({"stretch": width / resized}, BUCKETS)
     assert bucket is not None
     return bucket
-
-
-@lru_cache(maxsize=256)
-def _best(algorithm: Algorithm, bucket: str, threads: int) -> Schedule:
-    """Looked up once a process."""
-    chosen = next(b for b in BUCKETS if b.name == bucket)
-    return tuned_schedule(algorithm.pipeline(), chosen, threads) or algorithm.default(chosen)

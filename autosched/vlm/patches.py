@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy.typing as npt
 
@@ -17,15 +17,16 @@ from autosched.imaging.patchify import patchify
 from autosched.lang import Expr, Func, relayout
 from autosched.runtime import Call
 from autosched.schedule import Schedule
+from autosched.vlm.calls import Settings
 from autosched.vlm.passes import (
     BUCKETS,
     Algorithm,
     Canvas,
     Source,
-    image_call,
     pass_arguments,
     passes_at_root,
     passes_of,
+    Strips,
     strips,
 )
 from autosched.vlm.preparation import Preparation
@@ -88,13 +89,13 @@ def fused(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
     Both copies of the frame are stored from one computation. The reductions are widening dot products of four taps.
     """
     s = Schedule().reorder("patches", "gy", "gx", "my", "mx", "c", "py", "px", "t").parallel("patches", "gy")
-    s = s.unroll("patches", "t", a.frames).vectorize("patches", "px", _lanes(a.patch))
+    s = s.unroll("patches", "t", a.frames).vectorize("patches", "px", _above(a.patch, 16))
     return strips(s, a, bucket, "patches", "gy")
 
 
 def streamed(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
-    """As v3, but the second pass is computed one row of patches at a time, the bytes of a channel of a patch are put in
-    order in the cache, and values go past the caches to memory in whole lines.
+    """As v3, but the second pass is computed a row of patches or less at a time, the bytes of a channel of a patch are
+    put in order in the cache, and values go past the caches to memory in whole lines.
 
     The output is larger than the caches and is not read again here: fetching its lines, only to overwrite them, costs
     as much as writing them. Few bytes are put in order at a time, so that reads of them seldom wait for stores that
@@ -105,14 +106,24 @@ def streamed(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
     kept = "normalized" if a.dtype.is_half else "cut"
     s = Schedule().compute_at(kept, "patches", "c")
     s = s.reorder(kept, "gy", "gx", "my", "mx", "c", "py", "px", "t")
-    s = s.vectorize(kept, "px", _lanes(a.patch)).unroll(kept, "t", a.frames)
+    s = s.vectorize(kept, "px", _above(a.patch, 16)).unroll(kept, "t", a.frames)
     s = s.reorder("patches", "my", "gx").fuse("patches", "py", "px", "frame").fuse("patches", "t", "frame", "frames")
     s = s.vectorize("patches", "frames", _whole(a.frames * a.patch**2)).stream("patches").parallel("patches", "gy")
-    return strips(s, a, bucket, "patches", "gy", last="my", rows=_ROWS)
+    if bucket.name == "native" and a.arithmetic == "integer":
+        for passed, taps in ((a.across, "x_taps"), (a.down, "y_taps")):
+            s = s.specialize("patches", taps, 4) if passed else s  # what is enlarged has no more
+    return strips(s, a, bucket, "patches", "gy", _passes(a, bucket))
 
 
-#: Source rows that share indices and weights. A strip needs some thirty or more, so few are left over.
-_ROWS: Final = 8
+def _passes(a: PatchAlgorithm, bucket: Bucket) -> Strips:
+    """How images of a bucket are resized.
+
+    Where there are few taps, two neighbouring patches are little work and stay in the first-level cache; where there
+    are more, a row of patches has longer loops.
+    """
+    if bucket.name == "native":
+        return Strips("gx", lanes=_above(a.patch * a.merge, 64), rows=8)
+    return Strips("my", rows=8, taps=8 if bucket.name == "slight" else 4)
 
 
 def _whole(extent: int) -> int:
@@ -120,9 +131,9 @@ def _whole(extent: int) -> int:
     return min(extent & -extent, 16)
 
 
-def _lanes(patch: int) -> int:
-    """The least power of two of lanes that holds a row of a patch, 16 at most."""
-    return min(max(2, 1 << (patch - 1).bit_length()), 16)
+def _above(extent: int, most: int) -> int:
+    """The least power of two of lanes, from 2 to `most`, that holds `extent` pixels, if any does."""
+    return min(max(2, 1 << (extent - 1).bit_length()), most)
 
 
 #: Schedules by name; each takes the algorithm and a bucket.
@@ -130,7 +141,7 @@ NAMED = {"default": streamed, "v1": naive, "v2": pointwise_fused, "v3": fused}
 
 
 @dataclass(frozen=True)
-class PatchSettings:
+class PatchSettings(Settings):
     """The settings of a processor that its pixels depend on; `moving` for frames of a video, not copies of an image."""
 
     preparation: Preparation
@@ -139,9 +150,9 @@ class PatchSettings:
     frames: int
     moving: bool = False
 
-    def algorithm(self, height: int, width: int, size: tuple[int, int]) -> PatchAlgorithm:
-        """The algorithm for an image of height x width pixels that is resized to `size`."""
-        return self._algorithm(**passes_of(self.preparation, height, width, Canvas(size)))
+    def algorithm(self, height: int, width: int, place: tuple[int, int]) -> PatchAlgorithm:
+        """The algorithm for an image of height x width pixels that is resized to `place`, all of which is computed."""
+        return self._algorithm(**passes_of(self.preparation, height, width, Canvas(place)))
 
     @property
     def resizing(self) -> PatchAlgorithm:
@@ -162,9 +173,9 @@ class PatchSettings:
             **passes,
         )
 
-    def arguments(self, algorithm: PatchAlgorithm, image: Source, size: tuple[int, int]) -> dict[str, Any]:
-        """What the kernel of `algorithm` is bound to, the output excepted."""
-        return pass_arguments(algorithm, self.preparation, image, Canvas(size))
+    def arguments(self, algorithm: PatchAlgorithm, image: Source, *place: tuple[int, int]) -> dict[str, Any]:
+        """What the kernel of `algorithm` is bound to for an image and its size, the output excepted."""
+        return pass_arguments(algorithm, self.preparation, image, Canvas(*place))
 
     def view(self, rows: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArray[Any]:
         """The rows of one image, or of the frames of a patch, in the output, as the array that the pipeline writes."""
@@ -190,6 +201,4 @@ class PatchSettings:
 
         `schedule` is one of `resizing`; by default it is the best that is known for the image.
         """
-        height, width = image.shape[-3:-1]
-        algorithm = self.algorithm(height, width, size)
-        return image_call(self, algorithm, image, size, (size,), self.view(rows, size), threads, schedule)
+        return self.call(image, size, (size,), self.view(rows, size), threads, schedule)

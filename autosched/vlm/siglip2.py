@@ -16,12 +16,12 @@ from autosched.imaging.byte_table import CHANNELS
 from autosched.lang import Expr, Func, Type, f32, relayout, variables
 from autosched.runtime import default_threads, run_calls
 from autosched.schedule import Schedule
+from autosched.vlm.calls import Settings
 from autosched.vlm.passes import (
     BUCKETS,
     Algorithm,
     Canvas,
     Source,
-    image_call,
     measures,
     pass_arguments,
     passes_of,
@@ -89,7 +89,7 @@ class FlatAlgorithm(Algorithm):
 
 
 @dataclass(frozen=True)
-class Siglip2:
+class Siglip2(Settings):
     """Patches of an image.
 
     Attributes:
@@ -119,9 +119,9 @@ class Siglip2:
         """Rows and columns of patches in an image of `size`."""
         return size[0] // self.patch, size[1] // self.patch
 
-    def algorithm(self, height: int, width: int, size: Size) -> FlatAlgorithm:
-        """The algorithm for an image of height x width pixels."""
-        return self._algorithm(**passes_of(self.preparation, height, width, Canvas(size)))
+    def algorithm(self, height: int, width: int, place: Size) -> FlatAlgorithm:
+        """The algorithm for an image of height x width pixels that is resized to `place`, all of which is computed."""
+        return self._algorithm(**passes_of(self.preparation, height, width, Canvas(place)))
 
     @property
     def resizing(self) -> FlatAlgorithm:
@@ -138,9 +138,9 @@ class Siglip2:
         """The rows of one image in the output, as the array that the pipeline writes."""
         return rows.reshape(*self.grid(size), self.patch, self.patch, CHANNELS)
 
-    def arguments(self, algorithm: FlatAlgorithm, image: Source, size: Size) -> dict[str, Any]:
-        """What the kernel of `algorithm` is bound to, the output excepted."""
-        return pass_arguments(algorithm, self.preparation, image, Canvas(size))
+    def arguments(self, algorithm: FlatAlgorithm, image: Source, *place: Size) -> dict[str, Any]:
+        """What the kernel of `algorithm` is bound to for an image and its size, the output excepted."""
+        return pass_arguments(algorithm, self.preparation, image, Canvas(*place))
 
     def run(
         self,
@@ -151,12 +151,8 @@ class Siglip2:
     ) -> None:
         """Computes the patches of each image [H, W, C] into rows, C-contiguous ``[gh * gw, row_length]``."""
         workers = default_threads() if threads is None else threads
-        calls = []
-        for image, size, out in zip(images, sizes, outs, strict=True):
-            pixels = rgb(image)
-            algorithm = self.algorithm(pixels.shape[0], pixels.shape[1], size)
-            calls.append(image_call(self, algorithm, pixels, size, (size,), self.view(out, size), workers))
-        run_calls(calls, workers)
+        each = zip(images, sizes, outs, strict=True)
+        run_calls([self.call(rgb(i), size, (size,), self.view(out, size), workers) for i, size, out in each], workers)
 
 
 def workload(settings: Siglip2, images: Sequence[Any], _settings: Mapping[str, Any]) -> Workload:

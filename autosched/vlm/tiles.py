@@ -15,15 +15,16 @@ from autosched.imaging.byte_table import CHANNELS
 from autosched.lang import Expr, Func, Param, f32, relayout, variables
 from autosched.runtime import Call
 from autosched.schedule import Schedule
+from autosched.vlm.calls import Settings
 from autosched.vlm.passes import (
     BUCKETS,
     Algorithm,
     Canvas,
     Source,
-    image_call,
     pass_arguments,
     passes_at_root,
     passes_of,
+    Strips,
     strips,
 )
 from autosched.vlm.preparation import Preparation, Values
@@ -76,7 +77,7 @@ def fused(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
     s = Schedule().inline("normalized").split("tiles", "y", "yo", "yi", _STRIPS[bucket.name])
     s = s.reorder("tiles", "ty", "yo", "tx", "c", "yi", "x").fuse("tiles", "ty", "yo", "strip")
     s = s.vectorize("tiles", "x", 64 if a.values == "bytes" else 16).parallel("tiles", "strip")
-    return strips(s, a, bucket, "tiles", "strip", straight=a.values == "bytes")
+    return strips(s, a, bucket, "tiles", "strip", Strips(straight=a.values == "bytes"))
 
 
 def streamed(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
@@ -88,22 +89,22 @@ def streamed(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
 #: Rows of tiles that are computed at once, by bucket: their first pass overlaps that of the next by the taps of a
 #: window. Where an image shrinks much, few rows of a tile are many of the image. Tiles of 448, 336 and 224 rows are
 #: whole strips.
-_STRIPS: Final = {"native": 56, "reduced": 56, "quartered": 32, "tiny": 16}
+_STRIPS: Final = {"native": 56, "slight": 56, "reduced": 56, "quartered": 32, "tiny": 16}
 
 #: Schedules by name; each takes the algorithm and a bucket.
 NAMED = {"default": streamed, "v1": naive, "v2": pointwise_fused, "v3": fused}
 
 
 @dataclass(frozen=True)
-class TileSettings:
+class TileSettings(Settings):
     """How tiles are made: the settings of pixels, and whether the result is bytes that are resized again."""
 
     preparation: Preparation
     bytes: bool = False
 
-    def algorithm(self, height: int, width: int, canvas: Canvas) -> TileAlgorithm:
-        """The algorithm for an image of height x width pixels of which `canvas` is computed."""
-        return self._algorithm(**passes_of(self.preparation, height, width, canvas))
+    def algorithm(self, height: int, width: int, place: Canvas) -> TileAlgorithm:
+        """The algorithm for an image of height x width pixels of which `place` is computed."""
+        return self._algorithm(**passes_of(self.preparation, height, width, place))
 
     @property
     def resizing(self) -> TileAlgorithm:
@@ -116,10 +117,11 @@ class TileSettings:
         dtype = f32 if self.bytes else p.dtype
         return TileAlgorithm(p.flavour, values=values, dtype=dtype, arithmetic=p.arithmetic, **passes)
 
-    def arguments(
-        self, algorithm: TileAlgorithm, image: Source, canvas: Canvas, tile: tuple[int, int]
-    ) -> dict[str, Any]:
-        """What the kernel of `algorithm` is bound to, the output excepted."""
+    def arguments(self, algorithm: TileAlgorithm, image: Source, *place: Any) -> dict[str, Any]:
+        """What the kernel of `algorithm` is bound to for an image, its canvas and the size of tiles, the output
+        excepted.
+        """
+        canvas, tile = place
         given = pass_arguments(algorithm, self.preparation, image, canvas)
         return {**given, "tile_height": tile[0], "tile_width": tile[1]}
 
@@ -135,6 +137,4 @@ class TileSettings:
 
         `schedule` is one of `resizing`; by default it is the best that is known for the image.
         """
-        algorithm = self.algorithm(image.shape[0], image.shape[1], canvas)
-        place = canvas, (out.shape[3], out.shape[4])
-        return image_call(self, algorithm, image, canvas.size, place, out, threads, schedule)
+        return self.call(image, canvas.size, (canvas, out.shape[3:]), out, threads, schedule)

@@ -3,6 +3,7 @@
 #: In the order of the report.
 MODULES = (
     "runtime",
+    "scaling",
     "peak_memory",
     "instructions",
     "profile",

@@ -36,6 +36,6 @@ EXPERIMENTS.add(
         "Runtime of existing implementations and of autosched",
         "How long does a whole call take, from decoded images to tensors, and how far is it from moving the bytes?",
         cases,
-        plots=("runtime", "speedups", "floor", "threads"),
+        plots=("runtime", "speedups", "floor"),
     )
 )

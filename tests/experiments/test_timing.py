@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 import weakref
 
 import pytest
@@ -25,6 +26,19 @@ def test_the_number_of_rounds(rounds: Rounds, expected: int) -> None:
     seen: list[int] = []
     interleave({"a": lambda: None}, rounds, seen.append)
     assert seen == list(range(1, expected + 1))
+
+
+def test_what_comes_before_a_job_is_told_its_name_and_not_timed() -> None:
+    happened: list[str] = []
+
+    def before(name: str) -> None:
+        happened.append(f"before {name}")
+        time.sleep(0.05)
+
+    jobs = {name: lambda name=name: happened.append(name) for name in "ab"}
+    times = interleave(jobs, Rounds(least=2, most=2, seconds=0.0), before=before)
+    assert happened[::2] == [f"before {name}" for name in happened[1::2]]
+    assert max(times["a"] + times["b"]) < 0.05
 
 
 def test_what_a_job_returns_is_gone_before_the_next_one() -> None:

@@ -20,9 +20,8 @@ class Siglip2Family(Family):
     def __init__(self, arguments: Arguments) -> None:
         if not arguments.flag("do_resize"):
             raise NotCoveredError("do_resize is off")
-        self.kernel = Siglip2(
-            arguments.preparation(), arguments.positive_int("patch_size"), arguments.positive_int("max_num_patches")
-        )
+        patch, most = (arguments.positive_int(name) for name in ("patch_size", "max_num_patches"))
+        self.kernel = Siglip2(arguments.preparation(), patch, most).shared()
         self.fast4 = arguments.fast4
 
     def outputs(self, batch: Batch) -> dict[str, Any]:

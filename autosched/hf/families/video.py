@@ -85,7 +85,7 @@ class Qwen2Video(PatchFamily):
         self.generation = arguments.generation
         #: What limits frames besides their pixels, in tokens; 4.57 knows no such limit.
         self.tokens = arguments.processor.max_video_tokens if arguments.flag("cap_pixels_per_frame") else None
-        self.settings = replace(self.kernel.settings, moving=True)
+        self.settings = replace(self.kernel.settings, moving=True).shared()
 
     def frame_size(self, frames: int, image: Any) -> Size:
         """What the frames of a video are resized to: all of them share 90 % of the tokens where those are limited."""
