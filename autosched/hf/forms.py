@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar, Final
@@ -24,7 +23,7 @@ from autosched.hf.arguments import NotCoveredError
 from autosched.hf.drop_in import DropIn
 from autosched.hf.explanation import Explanation
 from autosched.hf.family import Arguments, Batch, Family
-from autosched.hf.images import as_hwc, as_pixels, describe, is_pil, is_plain, is_tensor, require_bytes
+from autosched.hf.images import as_hwc, as_pixels, describe, is_pil, is_plain, is_tensor, photographs, require_bytes
 from autosched.hf.registry import Support
 from autosched.hf.resolved import Resolved, is_common
 from autosched.hf.results import feature, require_type, rounded
@@ -33,15 +32,11 @@ from autosched.vlm.passes import Source
 from autosched.vlm.preparation import Reference
 
 
-@contextmanager
-def building() -> Iterator[None]:
-    """Makes Hugging Face's own code run, with a warning, where a kernel cannot be built."""
-    try:
-        yield
-    except (CompileError, CacheError) as error:
-        message = f"autosched could not build its kernel, so Hugging Face's own code runs: {error}"
-        warnings.warn(message, AutoschedWarning, stacklevel=4)
-        raise NotCoveredError(message) from error
+def unbuilt(error: CompileError | CacheError) -> NotCoveredError:
+    """Warns of a kernel that cannot be built; what is raised so that Hugging Face's own code runs."""
+    message = f"autosched could not build its kernel, so Hugging Face's own code runs: {error}"
+    warnings.warn(message, AutoschedWarning, stacklevel=4)
+    return NotCoveredError(message)
 
 
 class FamilyDropIn(DropIn):
@@ -63,13 +58,15 @@ class FamilyDropIn(DropIn):
         family = family or self._autosched_settings(values)
         if extra and not family.samples:
             raise NotCoveredError("there are positional arguments after the images, such as videos")
-        structure = self._autosched_structure(images)
-        nested = len(structure) > 0 and isinstance(structure[0], (list, tuple))
-        flat = [image for sample in structure for image in sample] if nested else list(structure)
-        for image in flat:
-            require_bytes(image, bool(values.get("do_convert_rgb")))
+        flat, nesting = None if self._autosched_family.nested else photographs(images), None
+        if flat is None:
+            structure = self._autosched_structure(images)
+            nested = len(structure) > 0 and isinstance(structure[0], (list, tuple))
+            flat = [image for sample in structure for image in sample] if nested else list(structure)
+            for image in flat:
+                require_bytes(image, bool(values.get("do_convert_rgb")))
+            nesting = tuple(len(sample) for sample in structure) if nested else None
         pixels = [self._autosched_pixels(image, values) for image in flat]
-        nesting = tuple(len(sample) for sample in structure) if nested else None
         return self._autosched_feature(family, pixels, nesting, values.get("return_tensors"), extra)
 
     def _autosched_settings(self, values: Mapping[str, Any]) -> Family:
@@ -99,8 +96,10 @@ class FamilyDropIn(DropIn):
         if reference == "torchvision":
             read.require_float32_default()
         batch = Batch(reference, images, nesting, extra, return_tensors is not None, self._autosched_state.threads)
-        with building():
+        try:
             data = family.outputs(batch)
+        except (CompileError, CacheError) as error:
+            raise unbuilt(error) from error
         self._autosched_record(Explanation("kernels", f"{family.summary}, {reference} reference", len(images)))
         return family.finish(feature(data, return_tensors), batch)
 
@@ -163,7 +162,8 @@ class Form5(FamilyDropIn):
         self, images: Any, args: tuple[Any, ...], values: dict[str, Any], known: Resolved | None
     ) -> Any:
         """The answer for resolved arguments, of which `known` keeps what was read."""
-        images = self.fetch_images(images)  # type: ignore[attr-defined]
+        if known is None or photographs(images) is None:
+            images = self.fetch_images(images)  # type: ignore[attr-defined]
         try:
             family = None if known is None else known.family
             if family is None:

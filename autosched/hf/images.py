@@ -51,6 +51,14 @@ def is_pil(image: object) -> TypeGuard[PIL.Image.Image]:
     return module is not None and isinstance(image, module.Image)
 
 
+def photographs(images: Any) -> list[PIL.Image.Image] | None:
+    """A PIL image of mode RGB with pixels, or a list of them, as transformers flattens it; None for anything else."""
+    found = images if type(images) is list else [images]
+    if found and all(is_pil(image) and image.mode == "RGB" and 0 not in image.size for image in found):
+        return found
+    return None
+
+
 def is_tensor(image: object) -> bool:
     """Whether this is a torch tensor, without importing torch."""
     module = sys.modules.get("torch")

@@ -4,7 +4,7 @@
 """
 
 from autosched.lang.func import Pipeline
-from autosched.runtime.bands import Bands, Rows, cropped
+from autosched.runtime.bands import Bands, Memory, Rows, cropped
 from autosched.runtime.kernel import Call, Kernel, run_calls
 from autosched.runtime.pool import empty
 from autosched.runtime.template import Missing, Template, template
@@ -25,6 +25,7 @@ __all__ = [
     "Bands",
     "Call",
     "Kernel",
+    "Memory",
     "Missing",
     "Rows",
     "Template",

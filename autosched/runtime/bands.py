@@ -49,6 +49,38 @@ class Bands(ABC):
         return self.rows(0, self.shape[0])
 
 
+class Memory(Bands):
+    """Bands in one piece: rows at an address, of any strides, read only.
+
+    Arrays are made when they are asked for: that takes longer than many other steps of a call. `owner` is kept
+    alive as long as this is.
+    """
+
+    def __init__(
+        self, address: int, shape: tuple[int, ...], strides: tuple[int, ...], dtype: np.dtype[Any], owner: object
+    ) -> None:
+        self.address, self.shape, self.strides, self.dtype, self.owner = address, shape, strides, dtype, owner
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        """For numpy."""
+        where = {"data": (self.address, True), "shape": self.shape, "strides": self.strides}
+        return {"version": 3, "typestr": self.dtype.str, **where}
+
+    def rows(self, first: int, last: int) -> npt.NDArray[Any]:
+        """Rows first..last-1, a view."""
+        return np.asarray(self)[first:last]
+
+    def end(self, row: int) -> int:
+        """The row behind the last."""
+        return self.shape[0]
+
+    def part(self, top: int, left: int, height: int, width: int) -> Memory:
+        """Rows from `top` and columns from `left` on."""
+        address = self.address + top * self.strides[0] + left * self.strides[1]
+        return Memory(address, (height, width, *self.shape[2:]), self.strides, self.dtype, self)
+
+
 #: What has rows: an array, or bands.
 Rows: TypeAlias = npt.NDArray[Any] | Bands
 
@@ -102,6 +134,8 @@ def cropped(source: Rows, top: int, left: int, height: int, width: int) -> Rows:
     """The part of an array, or of bands, from row `top` and column `left` on; cut at its edges."""
     if not isinstance(source, Bands):
         return source[top : top + height, left : left + width]
+    if isinstance(source, Memory):
+        return source.part(top, left, min(height, source.shape[0] - top), min(width, source.shape[1] - left))
     return CroppedBands(source, top, left, height, width)
 
 

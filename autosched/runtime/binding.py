@@ -69,8 +69,8 @@ class Frame:
     roots: tuple[Root, ...]
     keep: tuple[Any, ...]
 
-    def fill(self, arrays: Mapping[str, Array]) -> tuple[Array, tuple[Any, ...]]:
-        """The arguments for these arrays, and what must stay alive as long as they are used."""
+    def fill(self, arrays: Mapping[str, Any]) -> tuple[Array, tuple[Any, ...]]:
+        """The arguments for these arrays, or memories, and what must stay alive as long as they are used."""
         arguments = self._placed(arrays)
         memories = []
         for root in self.roots:
@@ -85,12 +85,14 @@ class Frame:
         moving = tuple(m for m in self.moving if m.name not in arrays)
         return replace(self, arguments=self._placed(arrays), moving=moving, keep=(*self.keep, *arrays.values()))
 
-    def _placed(self, arrays: Mapping[str, Array]) -> Array:
+    def _placed(self, arrays: Mapping[str, Any]) -> Array:
         """The arguments with the addresses of these arrays."""
         arguments = self.arguments.copy()
         for m in self.moving:
-            if m.name in arrays:
-                m.place(arguments, arrays[m.name].__array_interface__["data"][0])  # quicker than .ctypes
+            a = arrays.get(m.name)
+            if a is not None:
+                # quicker than .ctypes
+                m.place(arguments, a.__array_interface__["data"][0] if isinstance(a, np.ndarray) else a.address)
         return arguments
 
     def _memory(self, root: Root) -> Array:

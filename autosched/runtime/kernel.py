@@ -72,6 +72,11 @@ def run_calls(calls: Sequence[Call], threads: int | None = None) -> None:
     workers = default_threads() if threads is None else threads
     if workers < 1:
         raise BindError(f"threads is {threads}; it must be at least 1")
+    if workers == 1 and len(calls) == 1:
+        for stage, n in enumerate(calls[0].iterations):
+            if n > 0:
+                calls[0].run_range(stage, 0, n)
+        return
     for stage in range(max((c.stages for c in calls), default=0)):
         here = [c for c in calls if stage < c.stages and c.iterations[stage] > 0]
         total = sum(c.iterations[stage] for c in here if c.built.lowered.stages[stage].parallel)

@@ -73,6 +73,9 @@ class _Block:
         _advise(self.memory, name, self.start, self.size)
 
 
+_returned: deque[_Block] = deque()
+
+
 class _Loan:
     """What an array on a block keeps alive, and what gives the block back in the end."""
 
@@ -86,14 +89,14 @@ class _Loan:
             "data": (block.address, False),
         }
 
-    def __del__(self, getpid: Callable[[], int] = os.getpid) -> None:  # modules are empty when Python ends
-        # Appending is one step: the collector may run this in any thread, even inside of `empty`.
+    def __del__(self, getpid: Callable[[], int] = os.getpid, back: deque[_Block] = _returned) -> None:
+        # The names are arguments because modules are empty when Python ends. Appending is one step: the collector may
+        # run this in any thread, even inside of `empty`.
         if self._pid == getpid():
-            _returned.append(self._block)
+            back.append(self._block)
 
 
 _lock = threading.Lock()
-_returned: deque[_Block] = deque()
 _waiting: list[_Block] = []  # the latest last
 
 
@@ -125,8 +128,9 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     return block.lend(shape, kind)
 
 
+@cache
 def pool_limit() -> int:
-    """AUTOSCHED_POOL_BYTES, or the default."""
+    """AUTOSCHED_POOL_BYTES as it was at the first call, or the default."""
     given = os.environ.get("AUTOSCHED_POOL_BYTES")
     if given is None:
         return _default_limit()

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
 from autosched.errors import BindError
-from autosched.runtime.bands import BandedCall, Bands, Rows
+from autosched.runtime.bands import BandedCall, Bands, Memory, Rows
 from autosched.runtime.binding import Frame, Reads, rows_read
 from autosched.runtime.kernel import Call, Kernel
 
@@ -54,21 +54,30 @@ class Template:
         """
         if arrays.keys() != self.missing.keys():
             raise BindError(f"The template lacks {', '.join(self.missing)}; it was given {', '.join(arrays)}.")
+        banded = None
         for name, wanted in self.missing.items():
             a = arrays[name]
-            if name == self.output and isinstance(a, Bands):
-                raise BindError(f"out, the array of {name}, is in bands; only inputs may be.")
             if a.shape != wanted.shape or a.strides != wanted.strides or a.dtype != wanted.dtype:
                 raise BindError(f"The array of {name} is {Missing.like(a)}; the template was made for {wanted}.")
-        banded = next((n for n, a in arrays.items() if isinstance(a, Bands) and self._reads(n) is not None), None)
-        whole = {n: a.whole() if isinstance(a, Bands) else a for n, a in arrays.items() if n != banded}
-        if not whole[self.output].flags.writeable:
+            if isinstance(a, Bands):
+                if name == self.output:
+                    raise BindError(f"out, the array of {name}, is in bands; only inputs may be.")
+                if isinstance(a, Memory):
+                    continue
+                if banded is None and self._reads(name) is not None:
+                    banded = name
+                else:
+                    arrays[name] = a.whole()
+        out = arrays[self.output]
+        assert isinstance(out, np.ndarray)
+        if not out.flags.writeable:
             raise BindError(f"out, the array of {self.output}, is read-only")
-        arguments, keep = self.frame.fill(whole)
-        parts = self.frame.built, arguments, self.frame.iterations, whole[self.output], keep
+        bands = None if banded is None else arrays.pop(banded)
+        arguments, keep = self.frame.fill(arrays)
+        parts = self.frame.built, arguments, self.frame.iterations, out, keep
         if banded is None:
             return Call(*parts)
-        bands, reads = arrays[banded], self._reads(banded)
+        reads = self._reads(banded)
         assert isinstance(bands, Bands) and reads is not None
         return BandedCall(*parts, bands, next(m for m in self.frame.moving if m.name == banded), reads)
 

@@ -73,7 +73,8 @@ class Settings(ABC):
     ) -> Template:
         """The call of images of one geometry but for the image and the output."""
         image = Missing(*source).stand_in()
-        algorithm = self.algorithm(*image.shape[-3:-1], place[0])
+        height, width = image.shape[-3:-1]
+        algorithm = self.algorithm(height, width, place[0])
         if isinstance(chosen, Schedule):
             algorithm, schedule = replace(algorithm, across=True, down=True), chosen
         else:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from autosched.runtime import empty
+from autosched.imaging.byte_table import CHANNELS
+from autosched.runtime import Memory, empty
 from autosched.vlm.passes import Source
 from autosched.vlm.pillow_rows import PIXEL_BYTES, capsule_pointer, pillow_rows, view
 
@@ -17,18 +18,22 @@ if TYPE_CHECKING:
     import PIL.Image
 
 _STRIP_BYTES: Final = 1 << 21
+_BYTE: Final = np.dtype(np.uint8)
 
 
 def pillow_pixels(image: PIL.Image.Image) -> Source:
     """The pixels of an image of mode RGB, uint8 ``[H, W, C]`` with C >= 3, to be read only; it has some.
 
-    They are Pillow's own memory (C = 4); an image of several blocks comes in bands. A lazily opened file is decoded
+    They are Pillow's own memory, an image of several blocks in bands. A lazily opened file is decoded
     here, and errors of the decoder pass through.
     """
     image.load()
-    pixels = _one_block(image)
-    if pixels is not None:
-        return pixels
+    found = _one_block(image)
+    if found is not None:
+        address, owner = found
+        width, height = image.size
+        strides = (width * PIXEL_BYTES, PIXEL_BYTES, 1)
+        return Memory(address, (height, width, CHANNELS), strides, _BYTE, owner)
     rows = pillow_rows(image)
     return pillow_whole(image) if rows is None else rows
 
@@ -36,7 +41,7 @@ def pillow_pixels(image: PIL.Image.Image) -> Source:
 def pillow_whole(image: PIL.Image.Image) -> npt.NDArray[np.uint8]:
     """The same as one array: a copy where the image is in several blocks. It may have no pixels."""
     image.load()
-    pixels = _one_block(image)
+    pixels = _viewed(image)
     if pixels is None and 0 not in image.size:
         pixels = _copied_in_strips(image)
     if pixels is None:
@@ -55,7 +60,7 @@ def _copied_in_strips(image: PIL.Image.Image) -> npt.NDArray[np.uint8] | None:
     rows = max(1, _STRIP_BYTES // (width * PIXEL_BYTES))
     for first in range(0, height, rows):
         last = min(first + rows, height)
-        strip = _one_block(image.crop((0, first, width, last)))
+        strip = _viewed(image.crop((0, first, width, last)))
         if strip is None:
             return None
         pixels[first:last] = strip
@@ -63,8 +68,14 @@ def _copied_in_strips(image: PIL.Image.Image) -> npt.NDArray[np.uint8] | None:
     return pixels
 
 
-def _one_block(image: PIL.Image.Image) -> npt.NDArray[np.uint8] | None:
+def _viewed(image: PIL.Image.Image) -> npt.NDArray[np.uint8] | None:
     """Pillow's memory of a loaded RGB image as ``[H, W, 4]``, or None where it is not one block or cannot be had."""
+    found = _one_block(image)
+    return None if found is None else view(found[0], (image.height, image.width, PIXEL_BYTES), found[1])
+
+
+def _one_block(image: PIL.Image.Image) -> tuple[int, object] | None:
+    """The address of the pixels of a loaded RGB image, 4 bytes each, and what keeps them alive; None as above."""
     export = getattr(image, "__arrow_c_array__", None)
     if export is None or 0 in image.size:
         return None
@@ -74,10 +85,7 @@ def _one_block(image: PIL.Image.Image) -> npt.NDArray[np.uint8] | None:
         return None
     width, height = image.size
     address = _arrow_pixels(capsule, width * height)
-    if address is None:
-        return None
-    shape = (height, width, PIXEL_BYTES)
-    return view(address, shape, capsule)
+    return None if address is None else (address, capsule)
 
 
 #: The beginning of the array structure of the Arrow C data interface

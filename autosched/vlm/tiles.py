@@ -21,10 +21,10 @@ from autosched.vlm.passes import (
     Algorithm,
     Canvas,
     Source,
+    Strips,
     pass_arguments,
     passes_at_root,
     passes_of,
-    Strips,
     strips,
 )
 from autosched.vlm.preparation import Preparation, Values

@@ -21,6 +21,12 @@ def _fresh() -> Iterator[None]:
     pool.clear()
     yield
     pool.clear()
+    pool.pool_limit.cache_clear()
+
+
+def limit(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("AUTOSCHED_POOL_BYTES", given)
+    pool.pool_limit.cache_clear()
 
 
 def test_memory_comes_back_when_the_last_view_is_gone() -> None:
@@ -71,17 +77,17 @@ def test_much_larger_memory_is_not_used_and_makes_room() -> None:
 
 
 def test_the_limit_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AUTOSCHED_POOL_BYTES", str(7 << 20))
+    limit(monkeypatch, str(7 << 20))
     arrays = [pool.empty(LARGE, np.float32) for _ in range(3)]
     del arrays
     assert pool.waiting_bytes() == 6 << 20
-    monkeypatch.setenv("AUTOSCHED_POOL_BYTES", "0")
+    limit(monkeypatch, "0")
     assert pool.empty(LARGE, np.float32).base is None
     assert pool.waiting_bytes() == 0
 
 
 def test_a_limit_that_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AUTOSCHED_POOL_BYTES", "1G")
+    limit(monkeypatch, "1G")
     with pytest.raises(ArgumentError, match="AUTOSCHED_POOL_BYTES is '1G'; it must be a number of bytes"):
         pool.empty(LARGE, np.float32)
 

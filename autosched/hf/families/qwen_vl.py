@@ -14,12 +14,14 @@ from typing import Any, ClassVar, Final
 import numpy as np
 import numpy.typing as npt
 
+from autosched.errors import CacheError, CompileError
 from autosched.hf import arguments as read
 from autosched.hf.arguments import NotCoveredError
 from autosched.hf.explanation import Explanation
 from autosched.hf.family import Arguments, Batch, Family, as_tensor
-from autosched.hf.forms import FamilyDropIn, Fast4, Pil5, Torchvision5, building, slow_pixels, supports
+from autosched.hf.forms import FamilyDropIn, Fast4, Pil5, Torchvision5, slow_pixels, supports, unbuilt
 from autosched.hf.images import is_tensor
+from autosched.runtime import default_threads, run_calls
 from autosched.vlm.glm import GlmV
 from autosched.vlm.passes import Source
 from autosched.vlm.preparation import Preparation
@@ -65,7 +67,8 @@ class PatchFamily(Family):
     ) -> npt.NDArray[Any]:
         """The patches of all images, ``[rows, row_length]``."""
         out = self.kernel.preparation.empty((self.kernel.rows(sizes), self.kernel.row_length))
-        self.kernel.run(images, sizes, out, threads=threads)
+        workers = default_threads() if threads is None else threads
+        run_calls(self.kernel.calls(images, sizes, out, threads=workers), workers)
         return out
 
     def outputs(self, batch: Batch) -> dict[str, Any]:
@@ -129,8 +132,10 @@ class SlowPatches4(FamilyDropIn):
             family = recording.family
             if family is None:
                 raise NotCoveredError("there are no images")
-            with building():
+            try:
                 patches = family.patches(recording.images, recording.sizes, self._autosched_state.threads)
+            except (CompileError, CacheError) as error:
+                raise unbuilt(error) from error
         except NotCoveredError as reason:
             self._autosched_give_up(reason)
             return self._autosched_rounded(super().preprocess(images, *args, **kwargs))  # type: ignore[misc]
