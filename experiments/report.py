@@ -111,6 +111,17 @@ class Tables(LookUps):
             lines.append([f"{title}, {threads} thread{'s' * (threads > 1)}", *cells])
         return markdown([f"over {base}", *names], lines)
 
+    def scaling_table(self) -> str:
+        """Markdown: speeds on all threads over those on one by implementation, a line a family and workload."""
+        found = self.find("scaling", measure="scaling", threads=self.most)
+        names = list(dict.fromkeys(row.implementation for row in found))
+        lines = []
+        for family, workload in dict.fromkeys((r.family, r.workload) for r in found):
+            place = {"family": family, "workload": workload, "threads": self.most, "measure": "scaling"}
+            cells = [_speed(self.one("scaling", **place, implementation=name)) for name in names]
+            lines.append([f"{FAMILIES[family].title}, {WORKLOADS[workload].title}", *cells])
+        return markdown([f"{self.most} threads over one", *names], lines)
+
     def profile_table(self, workload: str, threads: int) -> str:
         """Markdown: shares of stages, of moving stages, and of a copy of as many bytes."""
         found = self.find("profile", workload=workload, threads=threads)
