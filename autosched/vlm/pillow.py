@@ -22,10 +22,10 @@ _BYTE: Final = np.dtype(np.uint8)
 
 
 def pillow_pixels(image: PIL.Image.Image) -> Source:
-    """The pixels of an image of mode RGB, uint8 ``[H, W, C]`` with C >= 3, to be read only; it has some.
+    """The pixels of an image of mode RGB, uint8 ``[H, W, 3]``, to be read only; it has some.
 
-    They are Pillow's own memory, an image of several blocks in bands. A lazily opened file is decoded
-    here, and errors of the decoder pass through.
+    They are Pillow's own memory, an image of several blocks in bands. A lazily opened file is decoded here, and errors
+    of the decoder pass through.
     """
     image.load()
     found = _one_block(image)
@@ -75,7 +75,7 @@ def _viewed(image: PIL.Image.Image) -> npt.NDArray[np.uint8] | None:
 
 
 def _one_block(image: PIL.Image.Image) -> tuple[int, object] | None:
-    """The address of the pixels of a loaded RGB image, 4 bytes each, and what keeps them alive; None as above."""
+    """The address of the pixels of a loaded RGB image, 4 bytes each, and what keeps them alive; None as in `_viewed`."""
     export = getattr(image, "__arrow_c_array__", None)
     if export is None or 0 in image.size:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import blur_family
@@ -63,7 +64,8 @@ def test_without_a_space_file(autosched: Command, places: Path) -> None:
     (places / "pictures" / "0.png").write_bytes(png())
     said = autosched("tune", NAME, "--images", str(places / "pictures"), "--trials", "5", "-t", "1")
     assert said.status == 0, said.err
-    assert "5 schedules timed" in said.out and len(read(record_file(places))) == 1
+    # A shorter form of the winner is one more, where it is as fast.
+    assert re.search("[56] schedules timed", said.out) and len(read(record_file(places))) == 1
 
 
 def test_ablate(autosched: Command, places: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from autosched.errors import ArgumentError
-from autosched.hf.images import as_hwc, describe, is_plain
+from autosched.hf.images import as_hwc, describe, is_plain, photographs
 
 try:
     import torch
@@ -164,3 +164,12 @@ def test_plain_tensors() -> None:
     assert not is_plain(tensor.float())
     assert not is_plain(tensor.to_sparse())
     assert describe(tensor) == "torch.Tensor of torch.uint8 [5, 6, 3]"
+
+
+def test_photographs_are_what_transformers_makes_of_them() -> None:
+    image_utils = pytest.importorskip("transformers.image_utils")
+    image, empty = Image.new("RGB", (5, 4)), Image.new("RGB", (0, 4))
+    for images in (image, [image], [image, Image.new("RGB", (3, 2))]):
+        assert photographs(images) == image_utils.make_flat_list_of_images(images)
+    others: list[Any] = [[], (image,), [[image]], [image, noise(4, 5, 3)], Image.new("L", (5, 4)), empty, [image, empty]]
+    assert all(photographs(images) is None for images in [*others, noise(4, 5, 3), "image.png", None])

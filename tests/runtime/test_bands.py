@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from autosched.errors import BindError
 from autosched.imaging.coefficients import axis_window
 from autosched.imaging.resample import axis_pass
 from autosched.lang import Func, Input, Pipeline, cast, i32, u8, variables
-from autosched.runtime import Bands, Call, Kernel, Missing, cropped, template
+from autosched.runtime import Bands, Call, Kernel, Memory, Missing, cropped, template
 from autosched.schedule import Schedule
 
 
@@ -104,6 +105,42 @@ def test_a_part_of_the_pieces(data: st.DataObject) -> None:
     expected = kernel(shape=(part.shape[0] - 2, part.shape[1] - 2), source=part)
     out = np.empty_like(expected)
     np.testing.assert_array_equal(bind(kernel, bands, out).run(), expected)
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_rows_at_an_address(data: st.DataObject) -> None:
+    """Memory of every second column gives what its array gives, and so does a part of it."""
+    array = np.random.default_rng(4).integers(0, 256, (30, 120), dtype=np.uint8)[:, ::2]
+    memory: Any = Memory(array.ctypes.data, array.shape, array.strides, array.dtype, array)
+    expected: Any = array
+    if data.draw(st.booleans()):
+        where = [data.draw(st.integers(*limits)) for limits in ((0, 26), (0, 56), (3, 50), (3, 90))]
+        memory, expected = cropped(memory, *where), cropped(array, *where)
+    assert isinstance(memory, Memory) and memory.shape == expected.shape and memory.strides == expected.strides
+    assert np.array_equal(memory.whole(), expected) and memory.end(0) == len(expected)
+    kernel = KERNELS[data.draw(st.sampled_from(sorted(KERNELS)))]
+    wanted = kernel(shape=(expected.shape[0] - 2, expected.shape[1] - 2), source=expected)
+    out = np.empty_like(wanted)
+    np.testing.assert_array_equal(bind(kernel, memory, out).run(data.draw(st.integers(1, 2))), wanted)
+
+
+def test_rows_at_an_address_keep_their_owner_and_are_not_to_be_written() -> None:
+    class Owner:
+        pass
+
+    array, owner = np.arange(60, dtype=np.uint8).reshape(6, 10), Owner()
+    gone = weakref.ref(owner)
+    memory: Any = Memory(array.ctypes.data, array.shape, array.strides, array.dtype, owner)
+    part = cropped(cropped(memory, 1, 1, 5, 9), 1, 1, 4, 8)
+    view = part.whole()
+    del memory, owner
+    assert gone() is not None and not view.flags.writeable
+    call = bind(KERNELS["rows"], part, np.empty((2, 6), np.uint8))
+    del part, view
+    assert gone() is not None
+    del call
+    assert gone() is None
 
 
 def test_an_output_in_bands_is_refused() -> None:
