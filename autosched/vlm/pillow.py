@@ -22,7 +22,7 @@ _BYTE: Final = np.dtype(np.uint8)
 
 
 def pillow_pixels(image: PIL.Image.Image) -> Source:
-    """The pixels of an image of mode RGB, uint8 ``[H, W, 3]``, to be read only; it has some.
+    """The pixels of an image of mode RGB, uint8 ``[H, W, C]`` with C >= 3, to be read only; it has some.
 
     They are Pillow's own memory, an image of several blocks in bands. A lazily opened file is decoded here, and errors
     of the decoder pass through.
