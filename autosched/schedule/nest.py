@@ -113,8 +113,10 @@ def resolve(pipeline: Pipeline, schedule: Schedule) -> Nest:
         inlined = {name for name, nest in nests.items() if nest.inlined}
         nests[func.name] = _func_nest(pipeline, func, schedule.funcs.get(func.name, ()), special, inlined)
     nest = Nest(pipeline, nests, tuple(special))
-    for func in pipeline.funcs:
-        _check_levels(nest, nests[func.name])
+    placed = [f for f in nests.values() if not f.inlined]
+    for check in (_check_places, _check_acyclic, _check_levels):  # paths go through the places of others
+        for f in placed:
+            check(nest, f)
     return nest
 
 
@@ -374,9 +376,8 @@ def _check_kinds(b: _Builder) -> None:
             )
 
 
-def _check_levels(nest: Nest, f: FuncNest) -> None:
-    if f.inlined:
-        return
+def _check_places(nest: Nest, f: FuncNest) -> None:
+    """The loops that a Func is computed and stored at exist."""
     name = f.name
     for level, what in ((f.compute, "compute_at"), (f.store, "store_at")):
         if level == ROOT:
@@ -402,14 +403,18 @@ def _check_levels(nest: Nest, f: FuncNest) -> None:
                 f"{what}({level.func!r}, {level.var!r}) of Func {name}: loop {bad.name} is {bad.kind}; "
                 "choose a loop outside it"
             )
+    if f.compute.func == name:
+        raise ScheduleError(f"compute_at of Func {name}: it cannot be computed inside itself")
+
+
+def _check_levels(nest: Nest, f: FuncNest) -> None:
+    """They enclose what they must."""
+    name = f.name
     if f.compute != ROOT and any(loop.kind == "parallel" for loop in f.loops):
         raise ScheduleError(
             f"parallel of Func {name}: it is computed at {f.compute}; "
             "only a Func computed at the root has parallel loops"
         )
-    if f.compute.func == name:
-        raise ScheduleError(f"compute_at of Func {name}: it cannot be computed inside itself")
-    _check_acyclic(nest, name)
     path = nest.path(name)
     for consumer in nest.consumers(name):
         around = [*nest.path(consumer), *(Level(consumer, loop.name) for loop in nest.funcs[consumer].loops)]
@@ -442,9 +447,9 @@ def _check_levels(nest: Nest, f: FuncNest) -> None:
         raise ScheduleError(f"{f.folds[1]} of Func {name}: one coordinate can be folded, {f.folds[0].var} is already")
 
 
-def _check_acyclic(nest: Nest, name: str) -> None:
+def _check_acyclic(nest: Nest, f: FuncNest) -> None:
+    name, level = f.name, f.compute
     seen = [name]
-    level = nest.funcs[name].compute
     while level != ROOT:
         if level.func in seen:
             raise ScheduleError(f"compute_at of Func {name}: {' inside '.join([*seen, level.func])} is a circle")

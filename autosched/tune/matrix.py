@@ -66,6 +66,13 @@ class Row:
         """How many times as long as another a schedule takes, paired by rounds."""
         return estimate([a / b for a, b in zip(self.times[label], self.times[other], strict=True)])
 
+    def slows(self, label: str) -> bool:
+        """Whether a schedule is measurably slower than the default, and by more than a tie."""
+        if label not in self.times:
+            return False
+        found = self.over(label, self.default)
+        return found.low > 1 and found.median > 1 + TIE
+
     @property
     def noise(self) -> float:
         """How far the default is from itself, as a fraction."""
@@ -154,7 +161,8 @@ def row(
 def cover(matrix: Matrix, within: float = WITHIN) -> Cover:
     """The fewest schedules of which each bucket has one that loses at most `within` against the best of each workload.
 
-    A bucket of which no schedule serves all workloads gets the one with the smallest loss. Of sets of one size that
+    None of them is measurably slower than the default on a workload of a bucket that it serves: the default is there
+    without a record. A bucket of which no schedule serves all workloads gets the one with the smallest loss. Of sets of one size that
     lose equally much, up to `TIE`, the one of the fewest directives wins. Buckets go to the member on which they lose
     least.
     """
@@ -164,7 +172,9 @@ def cover(matrix: Matrix, within: float = WITHIN) -> Cover:
         least = min(matrix.loss(workloads, s) for s in labels)
         if math.isinf(least):
             raise TuneError(f"no schedule works on all workloads of bucket {bucket} ({', '.join(workloads)})")
-        needed[bucket] = frozenset(s for s in labels if matrix.loss(workloads, s) <= max(within, least))
+        near = frozenset(s for s in labels if matrix.loss(workloads, s) <= max(within, least))
+        slower = frozenset(s for s in near if any(matrix.rows[w].slows(s) for w in workloads))
+        needed[bucket] = near - slower or near
     sets = _all_sets(labels, needed) if len(labels) <= _ALL else [_greedy(labels, needed)]
     made = [_serve(matrix, kept) for kept in sets]
     equal = min(c.worst for c in made) + TIE

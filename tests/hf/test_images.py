@@ -171,5 +171,13 @@ def test_photographs_are_what_transformers_makes_of_them() -> None:
     image, empty = Image.new("RGB", (5, 4)), Image.new("RGB", (0, 4))
     for images in (image, [image], [image, Image.new("RGB", (3, 2))]):
         assert photographs(images) == image_utils.make_flat_list_of_images(images)
-    others: list[Any] = [[], (image,), [[image]], [image, noise(4, 5, 3)], Image.new("L", (5, 4)), empty, [image, empty]]
+    others: list[Any] = [
+        [],
+        (image,),
+        [[image]],
+        [image, noise(4, 5, 3)],
+        Image.new("L", (5, 4)),
+        empty,
+        [image, empty],
+    ]
     assert all(photographs(images) is None for images in [*others, noise(4, 5, 3), "image.png", None])

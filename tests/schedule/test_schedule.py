@@ -95,6 +95,7 @@ S = Schedule()
         (S.inline("a").vectorize("a", "x", 4), r"an inlined Func has no loops and no storage"),
         (S.compute_at("s", "z", "x"), r"there is no Func z"),
         (S.compute_at("s", "out", "z"), r"out has no loop z; its loops are y, x"),
+        (S.compute_at("a", "s", "x").compute_at("s", "out", "z"), r"of Func s: out has no loop z"),
         (S.compute_at("a", "t", "x"), r"s reads a outside that loop; choose a loop that encloses all of its consumers"),
         (S.compute_at("s", "a", "x"), r"a is inlined and has no loops"),
         (

@@ -19,8 +19,11 @@ def matrix(
     times: Mapping[str, Mapping[str, float]],
     directives: Mapping[str, int] | None = None,
     buckets: Mapping[str, str] | None = None,
+    default: str = "",
 ) -> Matrix:
-    """Each workload in a bucket of its own name where `buckets` does not say otherwise."""
+    """Each workload in a bucket of its own name where `buckets` does not say otherwise; by default the default is the
+    slowest.
+    """
     labels = list(dict.fromkeys(s for took in times.values() for s in took))
     schedules = {}
     for i, label in enumerate(labels):
@@ -30,9 +33,9 @@ def matrix(
         schedules[label] = made
     rows = {}
     for w, took in times.items():
-        default = next(iter(took))
+        usual = default or max(took, key=lambda label: took[label])
         each = {s: (t,) * 7 for s, t in took.items()}
-        rows[w] = Row((buckets or {}).get(w, w), default, each, each[default])
+        rows[w] = Row((buckets or {}).get(w, w), usual, each, each[usual])
     return Matrix(schedules, rows)
 
 
@@ -57,6 +60,22 @@ def test_ties_go_to_the_simpler_then_to_the_smaller_loss() -> None:
     assert cover(matrix(times, {"c": 2})).kept == ("a",)
     assert cover(matrix(times, {"a": 2, "c": 2})).kept == ("b",)
     assert cover(matrix(times, {"a": 1, "b": 1, "c": 1})).kept == ("a",)
+
+
+def test_what_is_slower_than_the_default_serves_nothing() -> None:
+    """Within what is allowed against the best, and yet it would be better to have no record; a tie is none."""
+    times = {"x": {"a": 1.0, "b": 1.02}, "y": {"a": 1.3, "b": 1.0}}
+    assert cover(matrix(times)).kept == ("b",)
+    found = cover(matrix(times, default="a"))
+    assert found.kept == ("a", "b") and found.serves == {"x": "a", "y": "b"}
+    times["x"]["b"] = 1.008
+    assert cover(matrix(times, default="a")).kept == ("b",)
+
+
+def test_where_all_are_slower_than_a_default_the_best_of_them_serves() -> None:
+    times = {"x": {"a": 1.0, "b": 1.1, "c": 1.04}, "y": {"a": 1.3, "b": 1.0, "c": 1.05}}
+    found = cover(matrix(times, buckets={"x": "wide", "y": "wide"}, default="a"))
+    assert found.kept == ("c",) and found.worst == pytest.approx(0.05)
 
 
 def test_what_fails_serves_nothing() -> None:
