@@ -162,9 +162,9 @@ def cover(matrix: Matrix, within: float = WITHIN) -> Cover:
     """The fewest schedules of which each bucket has one that loses at most `within` against the best of each workload.
 
     None of them is measurably slower than the default on a workload of a bucket that it serves: the default is there
-    without a record. A bucket of which no schedule serves all workloads gets the one with the smallest loss. Of sets of one size that
-    lose equally much, up to `TIE`, the one of the fewest directives wins. Buckets go to the member on which they lose
-    least.
+    without a record. A bucket of which no schedule serves all workloads gets the one with the smallest loss. Of sets of
+    one size that lose equally much, up to `TIE`, the one of the fewest directives wins. Buckets go to the member on
+    which they lose least.
     """
     labels = list(matrix.schedules)
     needed: dict[str, frozenset[str]] = {}

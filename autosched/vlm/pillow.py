@@ -75,7 +75,7 @@ def _viewed(image: PIL.Image.Image) -> npt.NDArray[np.uint8] | None:
 
 
 def _one_block(image: PIL.Image.Image) -> tuple[int, object] | None:
-    """The address of the pixels of a loaded RGB image, 4 bytes each, and what keeps them alive; None as in `_viewed`."""
+    """The address of the pixels of a loaded RGB image, 4 bytes each, and their owner; None as in `_viewed`."""
     export = getattr(image, "__arrow_c_array__", None)
     if export is None or 0 in image.size:
         return None
