@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Final
 
@@ -114,9 +114,11 @@ class Tables(LookUps):
     def scaling_table(self) -> str:
         """Markdown: speeds on all threads over those on one by implementation, a line a family and workload."""
         found = self.find("scaling", measure="scaling", threads=self.most)
-        names = list(dict.fromkeys(row.implementation for row in found))
+        known = {row.implementation for row in found}
+        names = [name for name in IMPLEMENTATIONS if name in known]
+        measured = {(row.family, row.workload) for row in found}
         lines = []
-        for family, workload in dict.fromkeys((r.family, r.workload) for r in found):
+        for family, workload in [place for place in product(FAMILIES, WORKLOADS) if place in measured]:
             place = {"family": family, "workload": workload, "threads": self.most, "measure": "scaling"}
             cells = [_speed(self.one("scaling", **place, implementation=name)) for name in names]
             lines.append([f"{FAMILIES[family].title}, {WORKLOADS[workload].title}", *cells])

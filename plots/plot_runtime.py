@@ -40,7 +40,7 @@ def figures(folder: Path = RESULTS) -> Iterator[tuple[str, Figure | None]]:
                 title="Existing implementations of image preprocessing, and autosched",
                 label="whole call from decoded images to tensors, ms an image (log)",
                 log=True,
-                base=1.0,
+                base=0.5,
                 marked=False,
                 scale=_an_image,
             ),
