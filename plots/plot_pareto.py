@@ -27,9 +27,10 @@ def figures(folder: Path = RESULTS) -> Iterator[tuple[str, Figure | None]]:
         return
     threads = max(key[2] for key in both)
     shown = [name for name in FAMILIES if any(key[0] == name and key[2] == threads for key in both)]
-    figure, grid = plt.subplots(
-        -(-len(shown) // 2), 2, figsize=(8.4, 3.3 * -(-len(shown) // 2)), squeeze=False, layout="constrained"
-    )
+    columns = min(len(shown), 2)
+    lines = -(-len(shown) // columns)
+    size = 8.4 if columns > 1 else 6.4, 3.3 * lines
+    figure, grid = plt.subplots(lines, columns, figsize=size, squeeze=False, layout="constrained")
     for axes, name in zip(grid.flat, shown, strict=False):
         _panel(axes, {key[1]: found for key, found in both.items() if (key[0], key[2]) == (name, threads)})
         axes.set_title(FAMILIES[name].title, loc="left", fontsize=9, fontweight="bold")
@@ -66,15 +67,16 @@ def _panel(axes: Axes, found: Mapping[str, tuple[Row, Row]]) -> None:
     points = {name: (time.value / images, memory.value) for name, (time, memory) in found.items()}
     best = frontier(points)
     axes.plot(*zip(*(points[name] for name in best), strict=True), color=style.INK, linewidth=0.8, zorder=1)
-    placed: list[tuple[float, float]] = []
+    placed: list[tuple[float, float, int]] = []
     for name, (x, y) in sorted(points.items(), key=lambda item: item[1][::-1]):
         time = found[name][0]
         colour = style.COLOURS.get(name, style.PLAIN)
         axes.plot([time.low / images, time.high / images], [y, y], color=colour, linewidth=1.2)
         axes.plot(x, y, "o", color=colour, markeredgecolor=style.INK, markeredgewidth=0.5, markersize=5, zorder=2)
-        near = sum(abs(y - b) < 0.12 and 0.5 < x / a < 2 for a, b in placed)
-        axes.annotate(name, (x, y), xytext=(5, 3 + 8 * near), textcoords="offset points", fontsize=6)
-        placed.append((x, y))
+        taken = {level for a, b, level in placed if abs(y - b) < 0.3 and 0.25 < x / a < 4}
+        level = next(i for i in range(len(points)) if i not in taken)
+        axes.annotate(name, (x, y), xytext=(5, 3 + 7 * level), textcoords="offset points", fontsize=6)
+        placed.append((x, y, level))
     axes.set_xscale("log")
     low, high = axes.get_xlim()
     axes.set_xlim(low, high * 2.5)
