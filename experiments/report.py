@@ -115,10 +115,11 @@ class Tables(LookUps):
         """Markdown: speeds on all threads over those on one by implementation, a line a family and workload."""
         found = self.find("scaling", measure="scaling", threads=self.most)
         known = {row.implementation for row in found}
-        names = [name for name in IMPLEMENTATIONS if name in known]
+        names = [name for name in _USUAL if name in known] + sorted(known.difference(_USUAL))
+        families = dict.fromkeys(row.family for row in found)
         measured = {(row.family, row.workload) for row in found}
         lines = []
-        for family, workload in [place for place in product(FAMILIES, WORKLOADS) if place in measured]:
+        for family, workload in [place for place in product(families, WORKLOADS) if place in measured]:
             place = {"family": family, "workload": workload, "threads": self.most, "measure": "scaling"}
             cells = [_speed(self.one("scaling", **place, implementation=name)) for name in names]
             lines.append([f"{FAMILIES[family].title}, {WORKLOADS[workload].title}", *cells])
