@@ -8,6 +8,7 @@ from pathlib import Path
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from experiments.family import FAMILIES
 from experiments.results import RESULTS, Row
@@ -78,6 +79,9 @@ def _panel(axes: Axes, found: Mapping[str, tuple[Row, Row]]) -> None:
         axes.annotate(name, (x, y), xytext=(5, 3 + 7 * level), textcoords="offset points", fontsize=6)
         placed.append((x, y, level))
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     low, high = axes.get_xlim()
     axes.set_xlim(low, high * 2.5)
     axes.set_ylim(bottom=0.8)
