@@ -35,7 +35,7 @@ from autosched.vlm.preparation import Reference
 def unbuilt(error: CompileError | CacheError) -> NotCoveredError:
     """Warns of a kernel that cannot be built; what is raised so that Hugging Face's own code runs."""
     message = f"autosched could not build its kernel, so Hugging Face's own code runs: {error}"
-    warnings.warn(message, AutoschedWarning, stacklevel=4)
+    warnings.warn(message, AutoschedWarning, stacklevel=3)
     return NotCoveredError(message)
 
 
@@ -48,17 +48,25 @@ class FamilyDropIn(DropIn):
     _autosched_family: ClassVar[type[Family]]
 
     def _autosched_answer(
-        self, images: Any, values: Mapping[str, Any], extra: tuple[Any, ...] = (), family: Family | None = None
+        self,
+        images: Any,
+        values: Mapping[str, Any],
+        extra: tuple[Any, ...] = (),
+        family: Family | None = None,
+        flat: list[Any] | None = None,
     ) -> Any:
         """Converts and computes all images of a call with resolved arguments, or raises `NotCoveredError`.
 
         ``values`` are also the arguments of Hugging Face's own conversion of one image, which is used for every image
-        that is not plain. ``family`` holds what was read from them, where that is known.
+        that is not plain. ``family`` holds what was read from them, where that is known, and ``flat``
+        what `_autosched_flat` found.
         """
         family = family or self._autosched_settings(values)
         if extra and not family.samples:
             raise NotCoveredError("there are positional arguments after the images, such as videos")
-        flat, nesting = None if self._autosched_family.nested else photographs(images), None
+        nesting = None
+        if flat is None:
+            flat = self._autosched_flat(images)
         if flat is None:
             structure = self._autosched_structure(images)
             nested = len(structure) > 0 and isinstance(structure[0], (list, tuple))
@@ -102,6 +110,10 @@ class FamilyDropIn(DropIn):
             raise unbuilt(error) from error
         self._autosched_record(Explanation("kernels", f"{family.summary}, {reference} reference", len(images)))
         return family.finish(feature(data, return_tensors), batch)
+
+    def _autosched_flat(self, images: Any) -> list[Any] | None:
+        """The images of a call that need no code of transformers to be listed."""
+        return None if self._autosched_family.nested else photographs(images)
 
     def _autosched_structure(self, images: Any) -> Sequence[Any]:
         """The images as Hugging Face's own code flattens or nests them."""
@@ -162,7 +174,8 @@ class Form5(FamilyDropIn):
         self, images: Any, args: tuple[Any, ...], values: dict[str, Any], known: Resolved | None
     ) -> Any:
         """The answer for resolved arguments, of which `known` keeps what was read."""
-        if known is None or photographs(images) is None:
+        flat = None if known is None else self._autosched_flat(images)
+        if flat is None:
             images = self.fetch_images(images)  # type: ignore[attr-defined]
         try:
             family = None if known is None else known.family
@@ -171,7 +184,7 @@ class Form5(FamilyDropIn):
                 family = self._autosched_settings(values)
                 if known is not None:
                     known.family = family
-            return self._autosched_answer(images, values, args, family)
+            return self._autosched_answer(images, values, args, family, flat)
         except NotCoveredError as reason:
             self._autosched_give_up(reason)
         made = super()._preprocess_image_like_inputs(images, *args, **values)  # type: ignore[misc]

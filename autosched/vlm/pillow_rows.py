@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from autosched.imaging.byte_table import CHANNELS
-from autosched.runtime import Bands
+from autosched.runtime import Bands, Memory
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -64,22 +64,9 @@ class PillowRows(Bands):
         return view(int(self._addresses[first]), shape, self._owner)
 
 
-class _Memory:
-    """Read-only memory for `np.asarray`, kept alive by its owner."""
-
-    def __init__(self, address: int, shape: tuple[int, ...], owner: object) -> None:
-        self.owner = owner
-        self.__array_interface__: dict[str, Any] = {
-            "version": 3,
-            "shape": shape,
-            "typestr": "|u1",
-            "data": (address, True),
-        }
-
-
-def view(address: int, shape: tuple[int, ...], owner: object) -> npt.NDArray[np.uint8]:
+def view(address: int, shape: tuple[int, int, int], owner: object) -> npt.NDArray[np.uint8]:
     """Bytes at an address, C-contiguous and read-only, which keep their owner alive."""
-    return np.asarray(_Memory(address, shape, owner))
+    return Memory(address, shape, (shape[1] * shape[2], shape[2], 1), np.dtype(np.uint8), owner).whole()
 
 
 def pillow_rows(image: PIL.Image.Image) -> PillowRows | None:

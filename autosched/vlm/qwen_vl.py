@@ -151,6 +151,16 @@ class QwenVL:
             BindError: an array or a size does not fit.
         """
         self._check(images, sizes, out)
+        self.compute(images, sizes, out, threads)
+
+    def compute(
+        self,
+        images: Sequence[Source],
+        sizes: Sequence[tuple[int, int]],
+        out: npt.NDArray[Any],
+        threads: int | None = None,
+    ) -> None:
+        """`run`, of what is known to fit."""
         workers = default_threads() if threads is None else threads
         run_calls(self.calls(images, sizes, out, threads=workers), workers)
 

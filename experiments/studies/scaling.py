@@ -16,7 +16,7 @@ from experiments.family import FAMILIES
 from experiments.implementation import NotAvailableError, Run
 from experiments.intervals import median, ratio_of_medians
 from experiments.runner import left_out
-from experiments.timing import Job, Rounds, interleave
+from experiments.timing import Job, interleave
 from experiments.torch_threads import use_torch
 from experiments.workloads import WORKLOADS
 
@@ -47,7 +47,9 @@ def measure(cell: Cell, names: Iterable[str], effort: Effort) -> list[Number]:
     """Times implementations of a cell on one thread and on its threads. Raises InexactError where bits differ."""
     effort.say("preparing")
     counts = (1, cell.threads)
-    jobs: dict[tuple[str, int], Job] = {}
+    jobs: dict[str, Job] = {}
+    threads: dict[str, int] = {}
+    timed: list[str] = []
     missing: list[Number] = []
     for name in names:
         try:
@@ -56,12 +58,13 @@ def measure(cell: Cell, names: Iterable[str], effort: Effort) -> list[Number]:
         except NotAvailableError as reason:
             missing.append(left_out(name, str(reason)))
             continue
-        jobs |= {(name, count): partial(run, cell.images) for count, run in runs.items()}
-    named = {f"{name} {count}": job for (name, count), job in jobs.items()}
-    places = {f"{name} {count}": count for name, count in jobs}
-    rounds = Rounds(5, 60, effort.seconds) if not effort.quick else effort.rounds
-    times = interleave(named, rounds, lambda n: effort.say(f"round {n}"), lambda name: use_torch(places[name]))
-    return [*_numbers(times, dict.fromkeys(name for name, _ in jobs), counts), *missing]
+        timed.append(name)
+        jobs |= {f"{name} {count}": partial(run, cell.images) for count, run in runs.items()}
+        threads |= {f"{name} {count}": count for count in counts}
+    times = interleave(
+        jobs, effort.rounds, lambda n: effort.say(f"round {n}"), before=lambda job: use_torch(threads[job])
+    )
+    return [*_numbers(times, timed, counts), *missing]
 
 
 def _require_same(name: str, cell: Cell, runs: dict[int, Run]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from pathlib import Path
 
 import blur_family
@@ -54,8 +53,10 @@ def test_space(autosched: Command, places: Path) -> None:
     assert autosched("space", NAME, "--seed", "1").out != autosched("space", NAME).out
 
 
-def test_without_a_space_file(autosched: Command, places: Path) -> None:
+def test_without_a_space_file(autosched: Command, places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The space is derived from the algorithm, and tuned on images of the user's."""
+    # A shorter form of the winner would be one schedule more, where it happens to be as fast.
+    monkeypatch.setattr("autosched.tune.run.simplify", lambda pipeline, bench, winner, over: winner)
     (places / "search_spaces" / "blur-test.toml").unlink()
     said = autosched("space", NAME, "--samples", "1")
     assert said.status == 0 and "  rows_at: inline* root strip tile row sliding" in said.out.splitlines()
@@ -64,8 +65,7 @@ def test_without_a_space_file(autosched: Command, places: Path) -> None:
     (places / "pictures" / "0.png").write_bytes(png())
     said = autosched("tune", NAME, "--images", str(places / "pictures"), "--trials", "5", "-t", "1")
     assert said.status == 0, said.err
-    # A shorter form of the winner is one more, where it is as fast.
-    assert re.search("[56] schedules timed", said.out) and len(read(record_file(places))) == 1
+    assert "5 schedules timed" in said.out and len(read(record_file(places))) == 1
 
 
 def test_ablate(autosched: Command, places: Path) -> None:

@@ -21,7 +21,6 @@ from autosched.hf.explanation import Explanation
 from autosched.hf.family import Arguments, Batch, Family, as_tensor
 from autosched.hf.forms import FamilyDropIn, Fast4, Pil5, Torchvision5, slow_pixels, supports, unbuilt
 from autosched.hf.images import is_tensor
-from autosched.runtime import default_threads, run_calls
 from autosched.vlm.glm import GlmV
 from autosched.vlm.passes import Source
 from autosched.vlm.preparation import Preparation
@@ -67,8 +66,7 @@ class PatchFamily(Family):
     ) -> npt.NDArray[Any]:
         """The patches of all images, ``[rows, row_length]``."""
         out = self.kernel.preparation.empty((self.kernel.rows(sizes), self.kernel.row_length))
-        workers = default_threads() if threads is None else threads
-        run_calls(self.kernel.calls(images, sizes, out, threads=workers), workers)
+        self.kernel.compute(images, sizes, out, threads)
         return out
 
     def outputs(self, batch: Batch) -> dict[str, Any]:
