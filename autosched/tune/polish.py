@@ -46,6 +46,22 @@ def without_each(schedule: Schedule) -> Iterator[tuple[str, Schedule]]:
             yield f"{items[i]} of {func}", Schedule({**schedule.funcs, func: (*items[:i], *items[i + 1 :])})
 
 
+def bare(pipeline: Pipeline, bench: Bench, winner: Ready, over: Callable[[], bool]) -> Ready:
+    """The winner without the directives that change no code; `over` may end it before all are tried."""
+    kept = winner
+    progress = True
+    while progress:
+        progress = False
+        for _, shorter in without_each(kept.schedule):
+            if over():
+                return kept
+            ready = _prepared(pipeline, bench, shorter)
+            if ready is not None and ready.source == winner.source:
+                kept, progress = ready, True
+                break
+    return kept
+
+
 def simplify(pipeline: Pipeline, bench: Bench, winner: Ready, over: Callable[[], bool]) -> Ready:
     """The winner without the directives that buy nothing: gone is what changes no code or makes nothing slower.
 
@@ -73,15 +89,22 @@ def simplify(pipeline: Pipeline, bench: Bench, winner: Ready, over: Callable[[],
 
 def _as_good(pipeline: Pipeline, bench: Bench, schedule: Schedule, winner: Ready) -> Ready | None:
     """`schedule`, prepared, where it is right and not slower than the winner."""
+    ready = _prepared(pipeline, bench, schedule)
+    if ready is None or ready.source == winner.source:
+        return ready
     try:
-        schedule.check(pipeline)
-        ready = bench.prepare(schedule)
-        if ready.source == winner.source:
-            return ready
         raced = bench.race(ready, winner, seconds=0.5, least=7)
-    except (ScheduleError, CandidateError):
+    except CandidateError:
         return None
     if raced.gave_up:
         return None
     ratio = estimate([ours / theirs for ours, theirs in zip(raced.candidate, raced.rival, strict=True)])
     return ready if ratio.median <= 1 + TOLERANCE and ratio.low <= 1.0 else None
+
+
+def _prepared(pipeline: Pipeline, bench: Bench, schedule: Schedule) -> Ready | None:
+    try:
+        schedule.check(pipeline)
+        return bench.prepare(schedule)
+    except (ScheduleError, CandidateError):
+        return None

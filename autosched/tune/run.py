@@ -23,7 +23,7 @@ from autosched.tune.interrupt import Interruption
 from autosched.tune.isolated import IsolatedBench
 from autosched.tune.machine import State, Watch
 from autosched.tune.measure import Estimate, Race
-from autosched.tune.polish import neighbours, simplify
+from autosched.tune.polish import bare, neighbours, simplify
 from autosched.tune.study import SIMPLIFIED, Outcome, Study, Trial
 from autosched.tune.task import USUAL_BUDGET, USUAL_METHOD, Budget, Method, Task, study_name
 from autosched.workload import Bucket
@@ -296,26 +296,35 @@ class _Run:
         seconds = SIMPLIFY_SECONDS
         if self.budget.seconds is not None:
             seconds = self.method.effort.simplify * self.budget.seconds
-        end = self.elapsed() + min(seconds, self.elapsed())  # never longer than the search
+        end = self.elapsed() + min(seconds, max(self.elapsed(), SIMPLIFY_SECONDS))  # a short one after a short search
 
         def over() -> bool:
             self.say("simplify", study)
             return self.elapsed() >= end
 
         winner = Contender(final.winner.label, self.bench.prepare(final.winner.schedule))
+        shorter = bare(self.task.pipeline, self.bench, winner.ready, over)
+        if shorter is not winner.ready:  # the same code, which needs no other times
+            winner = Contender(winner.label + SIMPLIFIED, shorter)
+            self.note(study, winner, final.winner.speedup.median)
+            standing = replace(final.winner, label=winner.label, schedule=winner.schedule)
+            final = replace(final, standings=(standing, *final.standings))
         simpler = simplify(self.task.pipeline, self.bench, winner.ready, over)
         if simpler is winner.ready:
             return final
-        label = winner.label + SIMPLIFIED
-        if study.known(simpler.schedule) is None:
-            ratio = 1 / final.winner.speedup.median
-            study.add(label, simpler.schedule, Outcome("ok", ratio, "", 0.0, simpler.source, simpler.memory))
-        others = [Contender(label, simpler)]
+        others = [Contender(winner.label + SIMPLIFIED, simpler)]
+        self.note(study, others[0], final.winner.speedup.median)
         if winner.label != "default":
             others.append(winner)
         again = self.play(study, others)
         entered = {s.label for s in again.standings}
         return replace(again, standings=(*again.standings, *(s for s in final.standings if s.label not in entered)))
+
+    def note(self, study: Study, simplified: Contender, speedup: float) -> None:
+        """Keep in the study what the winner was simplified to."""
+        ready = simplified.ready
+        if study.known(ready.schedule) is None:
+            study.add(simplified.label, ready.schedule, Outcome("ok", 1 / speedup, "", 0.0, ready.source, ready.memory))
 
     def play(self, study: Study, contenders: list[Contender]) -> Final:
         seconds = FINAL_SECONDS

@@ -13,7 +13,7 @@ from autosched.tune.bench import LocalBench, Ready
 from autosched.tune.candidate import CandidateError
 from autosched.tune.constraints import AtMost, Condition, Forbid
 from autosched.tune.measure import Race
-from autosched.tune.polish import neighbours, simplify, without_each
+from autosched.tune.polish import bare, neighbours, simplify, without_each
 from autosched.tune.space import Knob, Space
 from autosched.tune.space_file import parse_space
 
@@ -96,6 +96,15 @@ def test_same_code_needs_no_race() -> None:
     bench = Weighed({"vectorize": -2.0, "compute_root": -2.0}, same_code="parallel")
     assert shortened(FULL, bench) == ["blur.vectorize", "rows.compute_root", "rows.vectorize"]
     assert bench.raced == 4  # blur.vectorize before and after parallel is gone, and the other two
+
+
+def test_bare_drops_what_changes_no_code_and_nothing_else() -> None:
+    bench = Weighed({}, same_code="parallel")  # the others cost nothing, but are code
+    made = bare(blur_family.pipeline(), bench, bench.prepare(FULL), lambda: False)
+    assert [x.op for items in made.schedule.funcs.values() for x in items] == ["vectorize", "compute_root", "vectorize"]
+    assert bench.raced == 0
+    whole = bench.prepare(FULL)
+    assert bare(blur_family.pipeline(), bench, whole, lambda: True) is whole
 
 
 def test_illegal_and_broken_ones_are_passed_over() -> None:
