@@ -40,6 +40,10 @@ class LookUps:
         """The most threads that runtimes were measured on."""
         return max((row.threads for row in self._rows["runtime"]), default=1)
 
+    def threads(self, experiment: str) -> list[int]:
+        """The numbers of threads that an experiment was run on."""
+        return sorted({row.threads for row in self._rows[experiment]})
+
     def title(self, family: str) -> str:
         """A family, as in figures."""
         return FAMILIES[family].title

@@ -34,6 +34,12 @@ REPORT: Final = _HERE / "REPORT.md"
 class Tables(LookUps):
     """What the template asks for besides single numbers: tables, in Markdown."""
 
+    def others(self) -> list[Tables]:
+        """The tables of other classes of CPUs that have speeds of whole calls."""
+        classes = [path.stem.removeprefix("runtime-") for path in sorted(self.folder.glob("runtime-*.csv"))]
+        mine = self.cpu_class or fingerprint().cpu_class
+        return [Tables(self.folder, name) for name in classes if name != mine and not name.endswith("-quick")]
+
     def tuned(self) -> str:
         """Whether schedules were tuned on the machine."""
         rows_ = self.find("schedules", measure="gain", part="tuning")
