@@ -157,6 +157,9 @@ def _group_data(v: Vectorizer, data: Expr, loop: For, ctx: Lanes, offset: int, g
             permuted = v.permute(first, ctx, group, tap)
             if permuted is not None:
                 return permuted
+            words = v.words(first, ctx, group) if algebra.value_of(tap) == 1 else None
+            if words is not None:
+                return words
     last = add(loop.lo, sub(v.scalar(loop.extent), ONE))
     parts = []
     for j in range(group):

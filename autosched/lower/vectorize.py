@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from autosched.errors import CompileError
-from autosched.lang.types import i32, i64, u8
+from autosched.lang.types import i32, i64, u8, u16
 from autosched.lower import algebra
 from autosched.lower.algebra import ONE, ZERO, add, const, maximum, mul, sub
 from autosched.lower.bounds import Bounds, Interval
@@ -339,6 +339,27 @@ class Vectorizer:
         if access.of.is_bool:
             return Binary("ne", Permute(whole, relative, u8, window), Broadcast(Const(0, u8), ctx.lanes))
         return Permute(whole, relative, access.of, window)
+
+    def words(self, access: Access, ctx: Lanes, group: int) -> Expr | None:
+        """The byte of each lane and what follows it, two bytes as a pair or four as they are, by one read a lane.
+
+        None where what follows may not be read: only memory of our own has slack behind it.
+        """
+        storage = self.storages[access.source]
+        if not storage.owned or storage.fold:
+            return None
+        address, step, irregular = self._split_index(storage, access.index, ctx)
+        if not irregular and step == 0:
+            return None
+        offsets = self._lane_offsets(storage, access.index, ctx, irregular, step or 0)
+        kind: LoadKind = "gather" if access.strategy == "gather" else "pick"
+        word = Load(access.source, address, i32 if group == 4 else u16, ctx.lanes, kind, offsets,
+                    constant=self._is_constant(access.source))  # fmt: skip
+        if group == 4:
+            return word
+        both = Cast(i32, word)
+        first, second = (Binary("and", both, Broadcast(Const(mask, i32), ctx.lanes)) for mask in (0x00FF, 0xFF00))
+        return Binary("or", first, Binary("shl", second, Broadcast(Const(8, i32), ctx.lanes)))
 
     def _furthest(self, address: Expr) -> Expr | None:
         """The greatest `address` over loops inside the vectorized one; those around it are in scope of the check."""

@@ -31,6 +31,17 @@ def test_a_number_that_changes_changes_the_report(tmp_path: Path) -> None:
     assert "3.25" in first and "7.75" not in first and "7.75" in second and "3.25" not in second
 
 
+def test_other_classes_of_cpus_have_sections_of_their_own(tmp_path: Path) -> None:
+    fields = {"workload": "w1", "measure": "speedup", "against": "hf-torchvision", "unit": "x"}
+    for name, speed in (("amd-a", 3.25), ("intel-b", 7.75)):
+        base = row(workload="w1", implementation="hf-torchvision", value=20.0)
+        Results(table("runtime", folder=tmp_path, cpu_class=name)).add([base, row(**fields, value=speed)])
+    text = render(tmp_path, "amd-a")
+    own, _, other = text.partition("## Another class of CPUs")
+    assert "3.25" in own and "7.75" not in own and "7.75" in other and "3.25" not in other
+    assert [t.cpu_class for t in Tables(tmp_path, "intel-b").others()] == ["amd-a"]
+
+
 def test_what_there_is_none_of_is_a_dash(tmp_path: Path) -> None:
     tables = Tables(tmp_path)
     assert tables.value("runtime", workload="w1") == tables.times("memory") == NONE
