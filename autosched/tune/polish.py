@@ -48,18 +48,12 @@ def without_each(schedule: Schedule) -> Iterator[tuple[str, Schedule]]:
 
 def bare(pipeline: Pipeline, bench: Bench, winner: Ready, over: Callable[[], bool]) -> Ready:
     """The winner without the directives that change no code; `over` may end it before all are tried."""
-    kept = winner
-    progress = True
-    while progress:
-        progress = False
-        for _, shorter in without_each(kept.schedule):
-            if over():
-                return kept
-            ready = _prepared(pipeline, bench, shorter)
-            if ready is not None and ready.source == winner.source:
-                kept, progress = ready, True
-                break
-    return kept
+
+    def same(shorter: Schedule) -> Ready | None:
+        ready = _prepared(pipeline, bench, shorter)
+        return ready if ready is not None and ready.source == winner.source else None
+
+    return _shortened(winner, same, over)
 
 
 def simplify(pipeline: Pipeline, bench: Bench, winner: Ready, over: Callable[[], bool]) -> Ready:
@@ -68,6 +62,11 @@ def simplify(pipeline: Pipeline, bench: Bench, winner: Ready, over: Callable[[],
     What is left is always raced against the winner itself, so that small losses do not add up. Ends when nothing more
     can go, or when `over` says so.
     """
+    return _shortened(winner, lambda shorter: _as_good(pipeline, bench, shorter, winner), over)
+
+
+def _shortened(winner: Ready, accepted: Callable[[Schedule], Ready | None], over: Callable[[], bool]) -> Ready:
+    """The winner without one directive after the other, as long as what is left is accepted; each is asked for once."""
     kept = winner
     tried: set[Schedule] = set()
     progress = True
@@ -79,7 +78,7 @@ def simplify(pipeline: Pipeline, bench: Bench, winner: Ready, over: Callable[[],
             if shorter in tried:
                 continue
             tried.add(shorter)
-            ready = _as_good(pipeline, bench, shorter, winner)
+            ready = accepted(shorter)
             if ready is not None:
                 assert complexity(ready.schedule) < complexity(kept.schedule)
                 kept, progress = ready, True
