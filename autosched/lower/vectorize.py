@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from autosched.errors import CompileError
-from autosched.lang.types import i32, i64, u8, u16
+from autosched.lang.types import Type, i32, i64, u8, u16
 from autosched.lower import algebra
 from autosched.lower.algebra import ONE, ZERO, add, const, maximum, mul, sub
 from autosched.lower.bounds import Bounds, Interval
@@ -288,9 +288,16 @@ class Vectorizer:
         permuted = self.permute(access, ctx)
         if permuted is not None:
             return permuted
-        strategy: LoadKind = "gather" if access.strategy == "gather" else "pick"
+        return self._scattered(access, ctx, access.of)
+
+    def _scattered(self, access: Access, ctx: Lanes, of: Type) -> Expr:
+        """A read of `of` where the access is in each lane."""
+        storage = self.storages[access.source]
+        address, step, irregular = self._split_index(storage, access.index, ctx)
+        kind: LoadKind = "gather" if access.strategy == "gather" else "pick"
         offsets = self._lane_offsets(storage, access.index, ctx, irregular, step or 0)
-        return Load(access.source, address, access.of, ctx.lanes, strategy, offsets, constant=constant)
+        constant = self._is_constant(access.source)
+        return Load(access.source, address, of, ctx.lanes, kind, offsets, constant=constant)
 
     def permute(self, access: Access, ctx: Lanes, group: int = 1, tap: Expr | None = None) -> Expr | None:
         """A byte permute of the window that begins at lane 0; None where no window can be bounded.
@@ -348,13 +355,10 @@ class Vectorizer:
         storage = self.storages[access.source]
         if not storage.owned or storage.fold:
             return None
-        address, step, irregular = self._split_index(storage, access.index, ctx)
+        _, step, irregular = self._split_index(storage, access.index, ctx)
         if not irregular and step == 0:
             return None
-        offsets = self._lane_offsets(storage, access.index, ctx, irregular, step or 0)
-        kind: LoadKind = "gather" if access.strategy == "gather" else "pick"
-        word = Load(access.source, address, i32 if group == 4 else u16, ctx.lanes, kind, offsets,
-                    constant=self._is_constant(access.source))  # fmt: skip
+        word = self._scattered(access, ctx, i32 if group == 4 else u16)
         if group == 4:
             return word
         both = Cast(i32, word)
