@@ -97,9 +97,9 @@ def finish(drafted: Draft) -> Built:
 
 def target(excluded: frozenset[str] = frozenset()) -> Target:
     """What the CPU that Numba compiles for has instructions for."""
-    from autosched.codegen.simd.target import has_byte_permute, has_packs, has_quads
+    from autosched.codegen.simd.target import has_block_permute, has_byte_permute, has_packs, has_quads
 
-    return Target(has_byte_permute(), has_quads(), has_packs(), excluded)
+    return Target(has_byte_permute(), has_block_permute(), has_quads(), has_packs(), excluded)
 
 
 @cache

@@ -21,6 +21,7 @@ from autosched.lower.ir import (
     Broadcast,
     Cast,
     Comment,
+    Concat,
     Const,
     Dot,
     Expr,
@@ -37,6 +38,7 @@ from autosched.lower.ir import (
     Require,
     Reserve,
     Select,
+    Slice,
     Stmt,
     Store,
     Unary,
@@ -259,11 +261,16 @@ class _Printer:
                 return f"{self.op(f'iota_{type_name(e.elem, e.lanes)}')}()"
             case Load():
                 return self._load(e)
-            case Permute(window=window, offsets=offsets, tap=tap, group=group):
+            case Concat(parts=parts):
+                return self._concat(e.elem, [self.expr(p) for p in parts], e.lanes)
+            case Permute(window=window, offsets=offsets, tap=tap, group=group, blocks=blocks):
+                kind = "permute_blocks" if blocks else "permute"
                 name = type_name(e.elem, e.lanes)
-                operation = self.op(f"permute_{name}" if group == 1 else f"permute_{_GROUPS[group]}_{name}")
+                operation = self.op(f"{kind}_{name}" if group == 1 else f"{kind}_{_GROUPS[group]}_{name}")
                 taken = (window, offsets) if group == 1 else (window, offsets, tap)
                 return f"{operation}({', '.join(_bare(self.expr(p)) for p in taken)})"
+            case Slice(window=window, begin=begin, stride=stride):
+                return f"{self.op(f'slice_{type_name(e.elem, e.lanes)}')}({self.expr(window)}, {begin}, {stride})"
             case Group(parts=parts, staggered=staggered):
                 made = ", ".join(_bare(self.value(p)) for p in parts)
                 kind = f"{_GROUPS[len(parts)]}_staggered" if staggered else _GROUPS[len(parts)]
@@ -283,6 +290,13 @@ class _Printer:
             self.support.add("INFINITY")
             value = {"inf": "INFINITY", "-inf": "-INFINITY", "nan": "(INFINITY - INFINITY)"}[value]
         return f"{self.op(f'const_{type_name(e.elem, lanes)}')}({value})"
+
+    def _concat(self, elem: Type, parts: list[str], lanes: int) -> str:
+        if len(parts) == 1:
+            return parts[0]
+        half = len(parts) // 2
+        first, second = (self._concat(elem, some, lanes // 2) for some in (parts[:half], parts[half:]))
+        return f"{self.op(f'concat_{type_name(elem, lanes)}')}({first}, {second})"
 
     def _native_binary(self, e: Binary) -> str:
         n = int(e.b.value) if isinstance(e.b, Const) else None

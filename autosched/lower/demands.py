@@ -10,6 +10,11 @@ from autosched.lower.ir import Expr
 WINDOWS = {"permute64": 64, "permute128": 128}
 
 
+#: Bytes within which every CPU with SSSE3 permutes them, and the lanes of four bytes in them.
+BLOCK = 16
+BLOCK_LANES = BLOCK // 4
+
+
 @dataclass(frozen=True)
 class WindowRequirement:
     """What must hold for a permute: `width` bytes at most are `window`, and the source has that many.
@@ -30,13 +35,14 @@ class WindowRequirement:
 
 @dataclass(frozen=True)
 class Target:
-    """What the CPU has single instructions for.
+    """What the CPU has single instructions for: byte permutes within a register and within blocks, quads, and packs.
 
     `excluded` is about one call: the sources whose windows do not fit a permute, those whose windows cannot be shared
     (`shared_name`), and the tables with values that do not fit the usual number of bytes.
     """
 
     permutes: bool = True
+    blocks: bool = True
     quads: bool = True
     packs: bool = True
     excluded: frozenset[str] = frozenset()

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from autosched.lang.types import Type, b1, i32, i64
 
 LoadKind = Literal["scalar", "dense", "pick", "gather"]
-#: How lanes read what is scattered: as a LoadKind, or by a Permute of a window of so many bytes.
+#: How lanes read what is scattered: as a LoadKind, or by a Permute or Slice of a window of so many bytes.
 Strategy = Literal["pick", "gather", "permute64", "permute128"]
 
 
@@ -301,10 +301,33 @@ class Load(Expr):
 
 
 @dataclass(frozen=True)
+class Concat(Expr):
+    """The lanes of all parts, one after the other."""
+
+    parts: tuple[Expr, ...]
+
+    @property
+    def elem(self) -> Type:
+        return self.parts[0].elem
+
+    @property
+    def lanes(self) -> int:
+        return sum(p.lanes for p in self.parts)
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return self.parts
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        return Concat(children)
+
+
+@dataclass(frozen=True)
 class Permute(Expr):
     """Bytes of a window of memory that is read whole: lane i has the element `offsets[i]` bytes behind its begin.
 
-    With a `group`, each i32 lane holds so many bytes, `tap` bytes apart. `extent` is how many bytes of the window are
+    With a `group`, each i32 lane holds so many bytes, `tap` bytes apart. With `blocks`, every four lanes have their own
+    16 bytes of the window, and offsets in them. `extent` is how many bytes of the window are
     needed, in terms of the plan of a call; `shared` says that it is more than this permute alone needs.
     """
 
@@ -314,6 +337,7 @@ class Permute(Expr):
     extent: Expr
     tap: Expr = Const(0)
     group: int = 1
+    blocks: bool = False
     shared: bool = False
 
     @property
@@ -331,6 +355,38 @@ class Permute(Expr):
     def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
         window, offsets, tap = children
         return replace(self, window=window, offsets=offsets, tap=tap)
+
+
+@dataclass(frozen=True)
+class Slice(Expr):
+    """Elements of a window of memory that is read whole: lane i has the one at byte `begin + i * stride`.
+
+    It is to lanes that are equally far apart what a Permute is to others, which see for `extent` and `shared`. As what
+    goes where is known when compiling, every CPU has instructions for it.
+    """
+
+    window: Expr
+    begin: int
+    stride: int
+    of: Type
+    width: int
+    extent: Expr
+    shared: bool = False
+
+    @property
+    def elem(self) -> Type:
+        return self.of
+
+    @property
+    def lanes(self) -> int:
+        return self.width
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.window,)
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        return replace(self, window=children[0])
 
 
 @dataclass(frozen=True)

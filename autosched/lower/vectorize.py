@@ -16,7 +16,7 @@ from autosched.lang.types import Type, i32, i64, u8, u16
 from autosched.lower import algebra
 from autosched.lower.algebra import ONE, ZERO, add, const, maximum, mul, sub
 from autosched.lower.bounds import Bounds, Interval
-from autosched.lower.demands import WINDOWS, Pack, Target, end_name, step_name
+from autosched.lower.demands import BLOCK, BLOCK_LANES, WINDOWS, Pack, Target, end_name, step_name
 from autosched.lower.dots import dot_products
 from autosched.lower.ir import (
     Access,
@@ -25,6 +25,7 @@ from autosched.lower.ir import (
     Block,
     Broadcast,
     Cast,
+    Concat,
     Const,
     Expr,
     For,
@@ -36,6 +37,7 @@ from autosched.lower.ir import (
     Name,
     Permute,
     Put,
+    Slice,
     Stmt,
     Store,
     Unary,
@@ -300,52 +302,69 @@ class Vectorizer:
         return Load(access.source, address, of, ctx.lanes, kind, offsets, constant=constant)
 
     def permute(self, access: Access, ctx: Lanes, group: int = 1, tap: Expr | None = None) -> Expr | None:
-        """A byte permute of the window that begins at lane 0; None where no window can be bounded.
+        """Lanes from windows of memory that are read whole; None where that is not possible or no window is bounded.
 
-        With a `group`, each lane also reads group - 1 more bytes, `tap` bytes apart.
+        Lanes that are equally far apart are a slice of the window that begins at lane 0, others a byte permute of it.
+        With a `group`, each lane also reads group - 1 more bytes, `tap` bytes apart; where the CPU permutes bytes only
+        within blocks, every few lanes have a small window of their own then.
         """
         storage = self.storages[access.source]
         address, found, dims = self._split_index(storage, access.index, ctx)
         step = found or 0
-        if not self.target.permutes or access.strategy not in WINDOWS or access.source in self.target.excluded:
+        if access.strategy not in WINDOWS or access.source in self.target.excluded:
             return None
         if not ctx.windows or access.of.bytes > 2 or storage.fold or step < 0:
             return None
-        width = WINDOWS[access.strategy]
-        window: Expr = const(step * (ctx.lanes - 1) + access.of.bytes)
+        sliced = not dims and tap is None
+        width, each = WINDOWS[access.strategy], ctx.lanes
+        if not sliced and not self.target.permutes:
+            width, each = BLOCK, BLOCK_LANES
+            if tap is None or not self.target.blocks or ctx.lanes % each:
+                return None
+        extent: Expr = const(step * (each - 1) + access.of.bytes)
         if tap is not None:
-            window = add(window, mul(tap, const(group - 1)))
-        start = address
+            extent = add(extent, mul(tap, const(group - 1)))
+        if (algebra.value_of(extent) or 0) > width:
+            return None
         offsets = storage.offsets(access.index)
         for dim in dims:
-            growth = self._growth(offsets[dim], ctx)
+            growth = self._growth(offsets[dim], replace(ctx, lanes=each))
             if growth is None or (storage.owned and algebra.value_of(storage.strides[dim]) is None):
                 return None
-            window = add(window, mul(growth, storage.strides[dim]))
-            first = self._scalar(algebra.substitute(offsets[dim], {ctx.var: ZERO}))
-            start = add(start, mul(first, storage.strides[dim]))
+            extent = add(extent, mul(growth, storage.strides[dim]))
+        starts = []
+        for lane in range(0, ctx.lanes, each):
+            start = add(address, const(step * lane))
+            for dim in dims:
+                there = self._scalar(algebra.substitute(offsets[dim], {ctx.var: const(lane)}))
+                start = add(start, mul(there, storage.strides[dim]))
+            starts.append(start)
         if not storage.owned:
-            furthest = self._furthest(start)
+            furthest = self._furthest(starts[-1])
             if furthest is None:
                 return None
             reach = add(furthest, const(width))
             self.reaches[access.source] = maximum(self.reaches.get(access.source, reach), reach)
+        constant = self._is_constant(access.source)
+        read = [Load(access.source, start, u8, width, "dense", constant=constant) for start in starts]
+        window = read[0] if len(read) == 1 else Concat(tuple(read))
+        of = u8 if access.of.is_bool else access.of
+        if sliced:
+            return _as_bool(Slice(window, 0, step, of, ctx.lanes, extent), access.of)
         relative: Expr | None = None
         if step:
-            steps = Binary("mul", Iota(ctx.lanes, i32), _const32(step, ctx.lanes))
-            relative = steps if relative is None else Binary("add", steps, relative)
+            relative = Binary("mul", Iota(ctx.lanes, i32), _const32(step, ctx.lanes))
         for dim in dims:
             part = self._narrow(offsets[dim], ctx)
             if algebra.value_of(storage.strides[dim]) != 1:
                 part = Binary("mul", part, Broadcast(Cast(i32, storage.strides[dim]), ctx.lanes))
             relative = part if relative is None else Binary("add", part, relative)
         assert relative is not None
-        whole = Load(access.source, start, u8, width, "dense", constant=self._is_constant(access.source))
+        if width == BLOCK:
+            return Permute(window, Unary("from_first_of_four", relative), i32, extent, tap or ONE, group, blocks=True)
         if tap is not None:
-            return Permute(whole, relative, i32, window, tap, group)
-        if access.of.is_bool:
-            return Binary("ne", Permute(whole, relative, u8, window), Broadcast(Const(0, u8), ctx.lanes))
-        return Permute(whole, relative, access.of, window)
+            return Permute(window, relative, i32, extent, tap, group)
+        return _as_bool(Permute(window, relative, of, extent), access.of)
 
     def words(self, access: Access, ctx: Lanes, group: int) -> Expr | None:
         """The byte of each lane and what follows it, two bytes as a pair or four as they are, by one read a lane.
@@ -465,6 +484,11 @@ class _Clamped:
                 offset = part if offset is None else Binary("add", offset, part)
             return Load(expr.source, Name(storage.buffer), expr.of, ctx.lanes, "pick", offset)
         return expr.rebuilt(tuple(self.value(c) for c in expr.children))
+
+
+def _as_bool(value: Expr, of: Type) -> Expr:
+    """The bytes of bools as bools; anything else as it is."""
+    return Binary("ne", value, Broadcast(Const(0, u8), value.lanes)) if of.is_bool else value
 
 
 def _const32(value: int, lanes: int) -> Expr:

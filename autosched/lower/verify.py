@@ -10,6 +10,7 @@ from autosched.lower.ir import (
     Binary,
     Block,
     Broadcast,
+    Concat,
     Dot,
     Expr,
     For,
@@ -25,6 +26,7 @@ from autosched.lower.ir import (
     Require,
     Reserve,
     Select,
+    Slice,
     Store,
     expressions,
     walk,
@@ -112,13 +114,14 @@ def _expr(expr: Expr, scope: dict[str, int], vectorized: bool) -> None:
                     raise CompileError("a Load before vectorization")
                 if offsets is not None and offsets.lanes != e.lanes:
                     raise CompileError(f"{offsets.lanes} offsets for {e.lanes} lanes")
-            case Permute(window=window, offsets=offsets):
-                if window.elem != Type("u", 8) or window.lanes not in (64, 128):
-                    raise CompileError(f"a permute of {window.elem}x{window.lanes}")
-                if e.group > 1 and (e.of != i32 or offsets.elem != i32):
-                    raise CompileError(f"a group of bytes in {e.of} at offsets in {offsets.elem}, not in i32")
+            case Permute(window=window) | Slice(window=window) if not _is_window(e, window):
+                raise CompileError(f"a permute or slice of {window.elem}x{window.lanes}")
+            case Permute(offsets=offsets) if e.group > 1 and (e.of != i32 or offsets.elem != i32):
+                raise CompileError(f"a group of bytes in {e.of} at offsets in {offsets.elem}, not in i32")
             case Access() if vectorized:
                 raise CompileError(f"an Access of {e.source} is left after vectorization")
+            case Concat(parts=parts) if len({(p.elem, p.lanes) for p in parts}) != 1 or len(parts) & (len(parts) - 1):
+                raise CompileError(f"{' and '.join(f'{p.elem}x{p.lanes}' for p in parts)} end to end")
             case Group(parts=parts) if len({(p.elem, p.lanes) for p in parts}) != 1 and any(
                 p.elem.bits > 16 for p in parts
             ):
@@ -129,3 +132,9 @@ def _expr(expr: Expr, scope: dict[str, int], vectorized: bool) -> None:
                 raise CompileError(
                     f"a dot product of {acc.elem}x{acc.lanes}, {data.elem}x{data.lanes}, {weights.elem}x{weights.lanes}"
                 )
+
+
+def _is_window(reader: Permute | Slice, window: Expr) -> bool:
+    """Whether what is read whole is as long as it must be: 64 or 128 bytes, or 16 for every four lanes."""
+    sizes = (4 * reader.lanes,) if isinstance(reader, Permute) and reader.blocks else (64, 128)
+    return window.elem == Type("u", 8) and window.lanes in sizes

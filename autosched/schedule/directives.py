@@ -197,7 +197,8 @@ class Loads(Directive):
     """How vector lanes of this Func read `source` at scattered places.
 
     pick: a scalar load a lane; gather: the hardware's gather; permute64 and permute128: one byte permute of a window
-    of so many bytes, where the indices grow along the lanes. A call whose window is larger uses pick.
+    of so many bytes, where the indices grow along the lanes. CPUs that cannot do that permute what dot products take
+    within blocks of 16 bytes, and pick other things. A call whose window is larger uses pick.
     """
 
     op = "loads"

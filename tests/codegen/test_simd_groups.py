@@ -79,6 +79,30 @@ def test_permuted_groups_read_the_window(compile_kernel: Compile, lanes: int, wi
     assert np.array_equal(dst[16 : 16 + lanes], twins.permute_quads(src, offsets, tap))
 
 
+@pytest.mark.parametrize("lanes", [4, 8, 16])
+@pytest.mark.parametrize("tap", [1, 2, 4])
+def test_groups_permuted_within_blocks_read_their_own_sixteen_bytes(
+    compile_kernel: Compile, lanes: int, tap: int
+) -> None:
+    kernel = compile_kernel(
+        [
+            f"at = load_i32x{lanes}(offsets)",
+            f"bytes_ = load_u8x{4 * lanes}(src)",
+            f"store_i32x{lanes}(dst, permute_blocks_pairs_i32x{lanes}(bytes_, at, {tap}))",
+            f"store_i32x{lanes}(dst + 64, permute_blocks_quads_i32x{lanes}(bytes_, at, {tap}))",
+            f"store_i32x{lanes}(dst + 128, from_first_of_four(at))",
+        ],
+        "src, offsets, dst",
+    )
+    src, dst = _memory(4 * lanes, 64), np.zeros(48, np.int32)
+    offsets = np.random.default_rng(lanes).integers(0, 16 - 3 * tap, lanes).astype(np.int32)
+    offsets[-1] = 15 - 3 * tap
+    kernel(src.ctypes.data, offsets.ctypes.data, dst.ctypes.data)
+    assert np.array_equal(dst[:lanes], twins.permute_blocks_pairs(src, offsets, tap))
+    assert np.array_equal(dst[16 : 16 + lanes], twins.permute_blocks_quads(src, offsets, tap))
+    assert np.array_equal(dst[32 : 32 + lanes], twins.from_first_of_four(offsets))
+
+
 def test_a_tap_behind_the_window_leaves_earlier_taps_alone(compile_kernel: Compile) -> None:
     kernel = compile_kernel(
         ["store_i32x16(dst, permute_quads_i32x16(load_u8x128(src), load_i32x16(offsets), 60))"], "src, offsets, dst"

@@ -92,6 +92,13 @@ def test_memory(name: str, compile_kernel: Compile) -> None:
             result(f"permute_{value}({read}, {moved})", twins.permute(value, inside, narrow + width - 64))
             narrowed = f"cast_{value.of('i64')}(o)"
             result(f"permute_{value}({read}, {narrowed})", twins.permute(value, inside, narrow))
+            stride = (width - size - 1) // (lanes - 1)
+            if stride:
+                result(f"slice_{value}({read}, 1, {stride})", twins.slice(value, inside, 1, stride))
+    if lanes >= 4:
+        half = ValueType(value.element.name, lanes // 2)
+        parts = [twins.load(half, source, at) for at in (70, 7)]
+        result(f"concat_{value}(load_{half}(src + 70), load_{half}(src + 7))", twins.concat(*parts))
     for count in (lanes, lanes // 2, -1):
         # Offsets below 64 overlap: the later lane wins.
         lines.append(f"scatter_{value}(dst + {slot * SLOT + 1}, o, v, count + {count})")

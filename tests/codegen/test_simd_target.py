@@ -55,6 +55,15 @@ def test_names() -> None:
             r"permute_i32x4: only 2 lanes or more of one-byte and two-byte",
         ),
         ("permute_u8x4(load_u8x32(a), load_i32x4(a))", r"permute_u8x4: window must be u8x64 or u8x128, not u8x32"),
+        ("slice_u8x16(load_u8x64(a), 4, 4)", r"slice_u8x16: bytes 4 to 64 are not all in u8x64"),
+        ("slice_u8x16(load_u8x64(a), a, 4)", r"slice_u8x16: begin must be an integer that is written in the source"),
+        ("slice_i32x4(load_u8x64(a), 0, 4)", r"slice_i32x4: only 2 lanes or more of one-byte and two-byte"),
+        ("concat_u8x32(load_u8x16(a), load_u8x8(a))", r"concat_u8x32: second must be u8x16, not u8x8"),
+        ("from_first_of_four(load_i32x2(a))", r"from_first_of_four: v must have 4, 8, 16, … lanes of integers"),
+        (
+            "permute_blocks_quads_i32x8(load_u8x64(a), load_i32x8(a), 1)",
+            r"permute_blocks_quads_i32x8: window must be u8x32, not u8x64",
+        ),
         ("vmin(load_u8(a), load_i8(a))", r"vmin: b must be u8, not i8"),
         ("round_bf16(load_f64(a))", r"round_bf16: v must be f32, not f64"),
         ("vsqrt(load_u8(a))", r"vsqrt is not defined on u8; it needs floats"),
@@ -112,9 +121,9 @@ SMOKE = (
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="names CPUs of x86-64")
-@pytest.mark.parametrize("cpu", ["x86-64", "haswell", "skylake-avx512"])
+@pytest.mark.parametrize("cpu", ["x86-64", "x86-64-v2", "haswell", "skylake-avx512", "cascadelake"])
 def test_lesser_cpus(cpu: str) -> None:
-    """The same tests hold without VBMI, without AVX-512 and without SSSE3."""
+    """The same tests hold without VBMI, VNNI, AVX-512, AVX2 and SSSE3."""
     if not target.resolve("x86_64", cpu, "") <= target.features():
         pytest.skip(f"this machine cannot run code for {cpu}")
     here = Path(__file__).parent

@@ -19,7 +19,7 @@ CHOSEN = (
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="names CPUs of x86-64")
-@pytest.mark.parametrize("cpu", ["x86-64", "haswell", "skylake-avx512"])
+@pytest.mark.parametrize("cpu", ["x86-64", "haswell", "skylake-avx512", "cascadelake"])
 def test_hugging_faces_bits_on_lesser_cpus(cpu: str) -> None:
     if not target.resolve("x86_64", cpu, "") <= target.features():
         pytest.skip(f"this machine cannot run code for {cpu}")

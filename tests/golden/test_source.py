@@ -43,6 +43,6 @@ def test_generated_source(app: str, name: str, request: pytest.FixtureRequest) -
     made = APPS[app]()
     dense = {1: 3, 2: 1} if made.colours else {1: 1}
     out = {d: s * made.pipeline.output.type.bytes for d, s in dense.items()}
-    layout = Layout({"image": dense, made.pipeline.output.name: out}, {}, Target(True, True))
+    layout = Layout({"image": dense, made.pipeline.output.name: out}, {}, Target())
     text = source(lower(made.pipeline, made.schedules[name], layout))
     check(f"{app}_{name}", text, bool(request.config.getoption("--update-golden")))

@@ -147,3 +147,10 @@ def integer_argument(operation: str, which: str, given: types.Type) -> types.Typ
     if not isinstance(given, types.Integer):
         raise NumbaTypeError(f"{operation}: {which} must be a plain Numba integer, not {given}")
     return types.int64
+
+
+def literal_argument(operation: str, which: str, given: types.Type) -> int:
+    """The value of `given` if it is an integer written in the source; otherwise an error that names the argument."""
+    if not isinstance(given, types.IntegerLiteral):
+        raise NumbaTypeError(f"{operation}: {which} must be an integer that is written in the source, not {given}")
+    return int(given.literal_value)

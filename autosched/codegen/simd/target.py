@@ -93,6 +93,21 @@ def has_byte_permute() -> bool:
     return "avx512vbmi" in features()
 
 
+def block_permute_intrinsic(size: int) -> str | None:
+    """The LLVM intrinsic that moves bytes within each 16 of a vector of `size` bytes, if any."""
+    needed, name = {
+        16: ("ssse3", "llvm.x86.ssse3.pshuf.b.128"),
+        32: ("avx2", "llvm.x86.avx2.pshuf.b"),
+        64: ("avx512bw", "llvm.x86.avx512.pshuf.b.512"),
+    }.get(size, ("", ""))
+    return name if needed in features() else None
+
+
+def has_block_permute() -> bool:
+    """Whether bytes are moved within blocks of 16 in one instruction."""
+    return block_permute_intrinsic(16) is not None
+
+
 def has_fma() -> bool:
     """Whether a * b + c rounded once is one instruction."""
     return platform.machine() not in ("x86_64", "AMD64") or not features().isdisjoint(("fma", "avx512f"))

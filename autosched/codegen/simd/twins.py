@@ -380,6 +380,38 @@ def permute_quads(window: Array, offsets: Array, tap: int) -> Array:
     return quads(*(window[offsets + j * tap] for j in range(4)))
 
 
+def _in_blocks(offsets: Array) -> Array:
+    """Offsets in blocks of 16 bytes, one for every four lanes, as offsets in all of them."""
+    found: Array = offsets + 16 * (np.arange(len(offsets)) // 4)
+    return found
+
+
+def permute_blocks_pairs(window: Array, offsets: Array, tap: int) -> Array:
+    """`permute_pairs` with 16 bytes of the window for every four lanes."""
+    return permute_pairs(window, _in_blocks(offsets), tap)
+
+
+def permute_blocks_quads(window: Array, offsets: Array, tap: int) -> Array:
+    """`permute_quads` with 16 bytes of the window for every four lanes."""
+    return permute_quads(window, _in_blocks(offsets), tap)
+
+
+def from_first_of_four(v: Array) -> Array:
+    """Each lane less the first of its four."""
+    made: Array = v - np.repeat(v[::4], 4)
+    return made
+
+
+def slice(value: ValueType, window: Array, begin: int, stride: int) -> Array:  # noqa: A001
+    """The element at begin + i * stride of the window for lane i."""
+    return gather(value, window, begin, stride * np.arange(value.lanes))
+
+
+def concat(first: Array, second: Array) -> Array:
+    """The lanes of both."""
+    return np.concatenate([first, second])
+
+
 def dot_pairs(acc: Array, data: Array, weights: Array) -> Array:
     """acc + the sum of i16 x i16 products of each lane, exactly, then wrapped."""
     return _dot(acc, data.view(np.int16), weights.view(np.int16), 2)

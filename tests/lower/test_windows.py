@@ -1,0 +1,114 @@
+"""Windows that are read whole: slices, permutes of them or within blocks, and what happens where they are too small."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from kernels import same
+
+from autosched.codegen import build
+from autosched.lang import Func, Input, Pipeline, RDom, cast, i8, i32, interpret, sum_over, u8, variables
+from autosched.lower.demands import Target
+from autosched.runtime import Kernel, kernel
+from autosched.schedule import Schedule
+
+C, X = variables("c x")
+#: Byte permutes anywhere, only within blocks, and none; without the instruction for four products too.
+TARGETS = {
+    "anywhere": Target(),
+    "blocks": Target(permutes=False),
+    "blocks of pairs": Target(permutes=False, quads=False),
+    "none": Target(permutes=False, blocks=False),
+}
+READS = {
+    "anywhere": "permute_quads_",
+    "blocks": "permute_blocks_quads_",
+    "blocks of pairs": "permute_blocks_pairs_",
+    "none": "pick_i32x",
+}
+
+
+def _choose(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (build, kernel):
+        monkeypatch.setattr(module, "target", lambda excluded=frozenset(): replace(target, excluded=excluded))
+
+
+def _resample(owned: bool, lanes: int, taps: int) -> tuple[Pipeline, Schedule]:
+    """Windows of an interleaved image's channels, weighted; of planes in memory of our own, or of the image itself."""
+    image, weights = Input("image", u8, 2), Input("weights", i8, 2)
+    begin = Input("begin", i32, 1, monotone=True, bounds=(0, 200))
+    r, plane, f = RDom(k=9), Func("plane"), Func("f")
+    plane[C, X] = image[X, C]
+    f[C, X] = sum_over(r, cast(i32, plane[C, begin[X] + r.k]) * cast(i32, weights[X, r.k]))
+    schedule = Schedule().vectorize("f", "x", lanes).vectorize("f", "k", taps)
+    if owned:
+        schedule = schedule.compute_root("plane").vectorize("plane", "x", 16).loads("plane", "image", "permute64")
+        schedule = schedule.loads("f", "plane", "permute64")
+    else:
+        schedule = schedule.loads("f", "image", "permute64")
+    return Pipeline(f), schedule
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("taps", [4, 8])
+@pytest.mark.parametrize("lanes", [4, 16])
+@pytest.mark.parametrize("owned", [True, False], ids=["planes", "pixels"])
+def test_windows_are_read_whole(owned: bool, lanes: int, taps: int, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of any width: from 1 byte a lane to more than any window holds."""
+    _choose(TARGETS[name], monkeypatch)
+    pipeline, schedule = _resample(owned, lanes, taps)
+    ready = Kernel(pipeline, schedule)
+
+    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(st.integers(1, 40), st.sampled_from([3, 4]), st.integers(0, 9), st.integers(0, 2**32 - 1))
+    def check(width: int, channels: int, growth: int, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        begin = np.minimum(np.cumsum(rng.integers(0, growth + 1, width)), 200).astype(np.int32)
+        given = {
+            "image": rng.integers(0, 256, (begin[-1] + 9, channels), dtype=np.uint8),
+            "weights": rng.integers(-128, 128, (width, 9), dtype=np.int8),
+            "begin": begin,
+        }
+        shape = (3, width)
+        assert same(ready(shape=shape, **given), interpret(pipeline, shape, given, {}))
+
+    check()
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_the_narrowest_windows_that_the_cpu_has(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neighbouring outputs of planes are permuted; where a window is too small for them, words are picked."""
+    _choose(TARGETS[name], monkeypatch)
+    pipeline, schedule = _resample(True, 16, 8)
+    ready = Kernel(pipeline, schedule)
+
+    def source(step: int) -> str:
+        begin = np.arange(0, 20 * step, step, dtype=np.int32)
+        image, weights = np.zeros((begin[-1] + 9, 3), np.uint8), np.zeros((20, 9), np.int8)
+        call = ready.bind(shape=(3, 20), image=image, weights=weights, begin=begin)
+        return call.built.path.read_text()
+
+    near, far = source(1), source(8)
+    assert READS[name] in near
+    assert "slice_u8x16" in near and "slice_u8x16" in far  # of pixels, which are always equally far apart
+    assert "permute_" not in far and "pick_" in far
+
+
+def test_neighbouring_groups_share_their_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight taps are two groups of the same 16 bytes where these reach, and of 16 bytes each where they do not."""
+    _choose(TARGETS["blocks"], monkeypatch)
+    pipeline, schedule = _resample(True, 16, 8)
+    ready = Kernel(pipeline, schedule)
+
+    def reads(step: int) -> int:
+        begin = np.arange(0, 20 * step, step, dtype=np.int32)
+        image, weights = np.zeros((begin[-1] + 9, 3), np.uint8), np.zeros((20, 9), np.int8)
+        call = ready.bind(shape=(3, 20), image=image, weights=weights, begin=begin)
+        return call.built.path.read_text().count("load_u8x16(") + call.built.path.read_text().count("read_u8x16(")
+
+    assert reads(2) == 4  # 3 * 2 + 4 + 4 bytes
+    assert reads(3) == 8  # 3 * 3 + 4 + 4 bytes would be 17
