@@ -10,7 +10,7 @@ from autosched.lower.ir import Expr
 WINDOWS = {"permute64": 64, "permute128": 128}
 
 
-#: Bytes within which every CPU with SSSE3 permutes them, and the lanes of four bytes in them.
+#: Bytes within which CPUs with SSSE3 or NEON permute them, and the lanes of four bytes in them.
 BLOCK = 16
 BLOCK_LANES = BLOCK // 4
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from llvmlite import binding, ir
 
-from autosched.codegen.simd import twins
+from autosched.codegen.simd import permute, target, twins
 
 Compile = Callable[..., Any]
 LANES = (4, 8, 16, 32)
@@ -134,3 +135,16 @@ def test_dot_products_add_exactly_and_wrap(compile_kernel: Compile, lanes: int) 
         kernel(sums.ctypes.data, p.ctypes.data, q.ctypes.data, dst.ctypes.data)
         assert np.array_equal(dst[:lanes], twins.dot_pairs(sums, p, q))
         assert np.array_equal(dst[64 : 64 + lanes], twins.dot_quads(sums, p, q))
+
+
+def test_blocks_are_permuted_by_tables_of_arm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What LLVM makes for NEON of it; whether it runs there, an x86 cannot say."""
+    monkeypatch.setattr(target, "features", lambda: frozenset({"neon"}))
+    module, bytes64 = ir.Module(), ir.VectorType(ir.IntType(8), 64)
+    function = ir.Function(module, ir.FunctionType(bytes64, [bytes64, bytes64]), "f")
+    builder = ir.IRBuilder(function.append_basic_block())
+    builder.ret(permute.moved_in_blocks(builder, *function.args))
+    binding.initialize_all_targets()
+    binding.initialize_all_asmprinters()
+    machine = binding.Target.from_triple("aarch64-unknown-linux-gnu").create_target_machine(cpu="neoverse-n1")
+    assert machine.emit_assembly(binding.parse_assembly(str(module))).count("tbl") == 4

@@ -89,7 +89,7 @@ def _permute_blocks(name: str, group: int) -> None:
             index = _group_bytes(b, value, offset, stride, group)
             if group == 2:
                 index = b.or_(index, b.bitcast(emit.constant(value, _CLEARED - (1 << 32)), index.type))
-            return b.bitcast(_moved_in_blocks(b, bytes_, index), value.llvm)
+            return b.bitcast(moved_in_blocks(b, bytes_, index), value.llvm)
 
         return Lowering(value, (whole, given, step), emit_one)
 
@@ -111,7 +111,7 @@ _permute_blocks("permute_blocks_pairs", 2)
 _permute_blocks("permute_blocks_quads", 4)
 
 
-def _moved_in_blocks(b: Builder, bytes_: Value, index: Value) -> Value:
+def moved_in_blocks(b: Builder, bytes_: Value, index: Value) -> Value:
     """Each 16 bytes of `bytes_` as the same 16 of `index` say; a place of 128 and more gives 0."""
     size = bytes_.type.count
     intrinsic = target.block_permute_intrinsic(size)
@@ -120,7 +120,7 @@ def _moved_in_blocks(b: Builder, bytes_: Value, index: Value) -> Value:
     if size > 16:
         halves = [range(begin, begin + size // 2) for begin in (0, size // 2)]
         first, second = (
-            _moved_in_blocks(b, emit.shuffle(b, bytes_, None, half), emit.shuffle(b, index, None, half))
+            moved_in_blocks(b, emit.shuffle(b, bytes_, None, half), emit.shuffle(b, index, None, half))
             for half in halves
         )
         return emit.shuffle(b, first, second, range(size))

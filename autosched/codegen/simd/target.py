@@ -94,13 +94,16 @@ def has_byte_permute() -> bool:
 
 
 def block_permute_intrinsic(size: int) -> str | None:
-    """The LLVM intrinsic that moves bytes within each 16 of a vector of `size` bytes, if any."""
-    needed, name = {
-        16: ("ssse3", "llvm.x86.ssse3.pshuf.b.128"),
-        32: ("avx2", "llvm.x86.avx2.pshuf.b"),
-        64: ("avx512bw", "llvm.x86.avx512.pshuf.b.512"),
-    }.get(size, ("", ""))
-    return name if needed in features() else None
+    """The LLVM intrinsic that moves bytes within each 16 of a vector of `size` bytes, if any.
+
+    A place of 128 and more gives 0, one from 16 to 127 any byte.
+    """
+    known = {
+        16: (("ssse3", "llvm.x86.ssse3.pshuf.b.128"), ("neon", "llvm.aarch64.neon.tbl1.v16i8")),
+        32: (("avx2", "llvm.x86.avx2.pshuf.b"),),
+        64: (("avx512bw", "llvm.x86.avx512.pshuf.b.512"),),
+    }
+    return next((name for needed, name in known.get(size, ()) if needed in features()), None)
 
 
 def has_block_permute() -> bool:
