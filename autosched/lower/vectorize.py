@@ -309,62 +309,78 @@ class Vectorizer:
         within blocks, every few lanes have a small window of their own then.
         """
         storage = self.storages[access.source]
-        address, found, dims = self._split_index(storage, access.index, ctx)
-        step = found or 0
+        _, step, irregular = self._split_index(storage, access.index, ctx)
         if access.strategy not in WINDOWS or access.source in self.target.excluded:
             return None
-        if not ctx.windows or access.of.bytes > 2 or storage.fold or step < 0:
+        if not ctx.windows or access.of.bytes > 2 or storage.fold or (step or 0) < 0 or not (step or irregular):
             return None
-        sliced = not dims and tap is None
+        sliced = not irregular and tap is None
         width, each = WINDOWS[access.strategy], ctx.lanes
         if not sliced and not self.target.permutes:
             width, each = BLOCK, BLOCK_LANES
             if tap is None or not self.target.blocks or ctx.lanes % each:
                 return None
-        extent: Expr = const(step * (each - 1) + access.of.bytes)
-        if tap is not None:
-            extent = add(extent, mul(tap, const(group - 1)))
-        if (algebra.value_of(extent) or 0) > width:
+        size = const(access.of.bytes) if tap is None else add(mul(tap, const(group - 1)), ONE)
+        found = self._windows(access, ctx, width, each, size)
+        if found is None:
             return None
-        offsets = storage.offsets(access.index)
-        for dim in dims:
-            growth = self._growth(offsets[dim], replace(ctx, lanes=each))
-            if growth is None or (storage.owned and algebra.value_of(storage.strides[dim]) is None):
-                return None
-            extent = add(extent, mul(growth, storage.strides[dim]))
-        starts = []
-        for lane in range(0, ctx.lanes, each):
-            start = add(address, const(step * lane))
-            for dim in dims:
-                there = self._scalar(algebra.substitute(offsets[dim], {ctx.var: const(lane)}))
-                start = add(start, mul(there, storage.strides[dim]))
-            starts.append(start)
-        if not storage.owned:
-            furthest = self._furthest(starts[-1])
-            if furthest is None:
-                return None
-            reach = add(furthest, const(width))
-            self.reaches[access.source] = maximum(self.reaches.get(access.source, reach), reach)
-        constant = self._is_constant(access.source)
-        read = [Load(access.source, start, u8, width, "dense", constant=constant) for start in starts]
-        window = read[0] if len(read) == 1 else Concat(tuple(read))
+        window, extent = found
         of = u8 if access.of.is_bool else access.of
         if sliced:
-            return _as_bool(Slice(window, 0, step, of, ctx.lanes, extent), access.of)
-        relative: Expr | None = None
-        if step:
-            relative = Binary("mul", Iota(ctx.lanes, i32), _const32(step, ctx.lanes))
-        for dim in dims:
-            part = self._narrow(offsets[dim], ctx)
-            if algebra.value_of(storage.strides[dim]) != 1:
-                part = Binary("mul", part, Broadcast(Cast(i32, storage.strides[dim]), ctx.lanes))
-            relative = part if relative is None else Binary("add", part, relative)
-        assert relative is not None
+            return _as_bool(Slice(window, 0, step or 0, of, ctx.lanes, extent), access.of)
+        relative = self._relative(access, ctx)
         if width == BLOCK:
             return Permute(window, Unary("from_first_of_four", relative), i32, extent, tap or ONE, group, blocks=True)
         if tap is not None:
             return Permute(window, relative, i32, extent, tap, group)
         return _as_bool(Permute(window, relative, of, extent), access.of)
+
+    def _windows(self, access: Access, ctx: Lanes, width: int, each: int, size: Expr) -> tuple[Expr, Expr] | None:
+        """Reads of `width` bytes, one from the first of every `each` lanes on, and how many of these bytes are needed.
+
+        `size` is how many each lane needs. None where that is more than the width, or has no bound.
+        """
+        storage = self.storages[access.source]
+        address, step, irregular = self._split_index(storage, access.index, ctx)
+        offsets = storage.offsets(access.index)
+        extent = add(const((step or 0) * (each - 1)), size)
+        if (algebra.value_of(extent) or 0) > width:
+            return None
+        for dim in irregular:
+            growth = self._growth(offsets[dim], replace(ctx, lanes=each))
+            if growth is None or (storage.owned and algebra.value_of(storage.strides[dim]) is None):
+                return None
+            extent = add(extent, mul(growth, storage.strides[dim]))
+        reads = []
+        for lane in range(0, ctx.lanes, each):
+            start = add(address, const((step or 0) * lane))
+            for dim in irregular:
+                there = self._scalar(algebra.substitute(offsets[dim], {ctx.var: const(lane)}))
+                start = add(start, mul(there, storage.strides[dim]))
+            reads.append(Load(access.source, start, u8, width, "dense", constant=self._is_constant(access.source)))
+        if not storage.owned:
+            furthest = self._furthest(reads[-1].address)
+            if furthest is None:
+                return None
+            reach = add(furthest, const(width))
+            self.reaches[access.source] = maximum(self.reaches.get(access.source, reach), reach)
+        return reads[0] if len(reads) == 1 else Concat(tuple(reads)), extent
+
+    def _relative(self, access: Access, ctx: Lanes) -> Expr:
+        """How many bytes the access of each lane is behind that of lane 0, in i32."""
+        storage = self.storages[access.source]
+        _, step, irregular = self._split_index(storage, access.index, ctx)
+        offsets = storage.offsets(access.index)
+        out: Expr | None = None
+        if step:
+            out = Binary("mul", Iota(ctx.lanes, i32), _const32(step, ctx.lanes))
+        for dim in irregular:
+            part = self._narrow(offsets[dim], ctx)
+            if algebra.value_of(storage.strides[dim]) != 1:
+                part = Binary("mul", part, Broadcast(Cast(i32, storage.strides[dim]), ctx.lanes))
+            out = part if out is None else Binary("add", part, out)
+        assert out is not None
+        return out
 
     def words(self, access: Access, ctx: Lanes, group: int) -> Expr | None:
         """The byte of each lane and what follows it, two bytes as a pair or four as they are, by one read a lane.
