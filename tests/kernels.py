@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 
+from autosched.codegen import build
 from autosched.lang import Func, Pipeline, interpret
-from autosched.runtime import Kernel
+from autosched.lower.demands import Target
+from autosched.runtime import Kernel, kernel
 from autosched.schedule import Schedule
 
 
@@ -32,3 +36,9 @@ def assert_equals_interpreter(
     expected = interpret(pipeline, shape, inputs, params)
     result = Kernel(pipeline, schedule or Schedule())(shape=shape, threads=threads, **given)
     assert same(result, expected), f"{result}\nexpected\n{expected}"
+
+
+def compile_for(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels are lowered as if the CPU had the instructions of `target`, from here to the end of the test."""
+    for module in (build, kernel):
+        monkeypatch.setattr(module, "target", lambda excluded=frozenset(): replace(target, excluded=excluded))

@@ -327,8 +327,8 @@ class Permute(Expr):
     """Bytes of a window of memory that is read whole: lane i has the element `offsets[i]` bytes behind its begin.
 
     With a `group`, each i32 lane holds so many bytes, `tap` bytes apart. With `blocks`, every four lanes have their own
-    16 bytes of the window, and offsets in them. `extent` is how many bytes of the window are
-    needed, in terms of the plan of a call; `shared` says that it is more than this permute alone needs.
+    16 bytes of the window, and offsets in them. `extent` is how many bytes of the window, or of a block, are needed, in
+    terms of the plan of a call; `shared` says that it is more than this permute alone needs.
     """
 
     window: Expr

@@ -329,10 +329,10 @@ class Vectorizer:
         if sliced:
             return _as_bool(Slice(window, 0, step or 0, of, ctx.lanes, extent), access.of)
         relative = self._relative(access, ctx)
-        if width == BLOCK:
-            return Permute(window, Unary("from_first_of_four", relative), i32, extent, tap or ONE, group, blocks=True)
         if tap is not None:
-            return Permute(window, relative, i32, extent, tap, group)
+            blocks = width == BLOCK
+            offsets = Unary("from_first_of_four", relative) if blocks else relative
+            return Permute(window, offsets, i32, extent, tap, group, blocks)
         return _as_bool(Permute(window, relative, of, extent), access.of)
 
     def _windows(self, access: Access, ctx: Lanes, width: int, each: int, size: Expr) -> tuple[Expr, Expr] | None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
-from kernels import assert_equals_interpreter
+from kernels import assert_equals_interpreter, compile_for
 
 from autosched.codegen import build
 from autosched.lang import Func, Input, Pipeline, RDom, Type, cast, clamp, i8, i16, i32, sum_over, u8, variables
 from autosched.lower.demands import Target
 from autosched.lower.lower import Layout, lower
-from autosched.runtime import kernel
 from autosched.schedule import Schedule
 
 Y, X = variables("y x")
@@ -46,8 +43,7 @@ def test_neighbouring_taps_are_read_as_one_word(
 ) -> None:
     """On CPUs without byte permutes, from memory of our own, also where the last taps are not there."""
     chosen = Target(permutes=False, quads=quads)
-    for module in (build, kernel):
-        monkeypatch.setattr(module, "target", lambda excluded=frozenset(): replace(chosen, excluded=excluded))
+    compile_for(chosen, monkeypatch)
     data, weights, begin = Input("data", u8, 1), Input("weights", i8, 2), Input("begin", i32, 1, bounds=(0, 40))
     r, plane, f = RDom(k=taps), Func("plane"), Func("f")
     plane[X] = data[X] ^ cast(u8, 0x5A)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kernels import same
+from kernels import compile_for, same
 
-from autosched.codegen import build
 from autosched.lang import Func, Input, Pipeline, RDom, cast, i8, i32, interpret, sum_over, u8, variables
 from autosched.lower.demands import Target
-from autosched.runtime import Kernel, kernel
+from autosched.runtime import Kernel
 from autosched.schedule import Schedule
 
 C, X = variables("c x")
@@ -30,11 +29,6 @@ READS = {
     "blocks of pairs": "permute_blocks_pairs_",
     "none": "pick_i32x",
 }
-
-
-def _choose(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (build, kernel):
-        monkeypatch.setattr(module, "target", lambda excluded=frozenset(): replace(target, excluded=excluded))
 
 
 def _resample(owned: bool, lanes: int, taps: int) -> tuple[Pipeline, Schedule]:
@@ -59,7 +53,7 @@ def _resample(owned: bool, lanes: int, taps: int) -> tuple[Pipeline, Schedule]:
 @pytest.mark.parametrize("owned", [True, False], ids=["planes", "pixels"])
 def test_windows_are_read_whole(owned: bool, lanes: int, taps: int, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of any width: from 1 byte a lane to more than any window holds."""
-    _choose(TARGETS[name], monkeypatch)
+    compile_for(TARGETS[name], monkeypatch)
     pipeline, schedule = _resample(owned, lanes, taps)
     ready = Kernel(pipeline, schedule)
 
@@ -79,20 +73,21 @@ def test_windows_are_read_whole(owned: bool, lanes: int, taps: int, name: str, m
     check()
 
 
+def _source(ready: Kernel, step: int) -> str:
+    """What is compiled for 20 outputs that are `step` pixels apart."""
+    begin = np.arange(0, 20 * step, step, dtype=np.int32)
+    image, weights = np.zeros((begin[-1] + 9, 3), np.uint8), np.zeros((20, 9), np.int8)
+    return ready.bind(shape=(3, 20), image=image, weights=weights, begin=begin).built.path.read_text()
+
+
 @pytest.mark.parametrize("name", TARGETS)
 def test_the_narrowest_windows_that_the_cpu_has(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neighbouring outputs of planes are permuted; where a window is too small for them, words are picked."""
-    _choose(TARGETS[name], monkeypatch)
+    compile_for(TARGETS[name], monkeypatch)
     pipeline, schedule = _resample(True, 16, 8)
     ready = Kernel(pipeline, schedule)
 
-    def source(step: int) -> str:
-        begin = np.arange(0, 20 * step, step, dtype=np.int32)
-        image, weights = np.zeros((begin[-1] + 9, 3), np.uint8), np.zeros((20, 9), np.int8)
-        call = ready.bind(shape=(3, 20), image=image, weights=weights, begin=begin)
-        return call.built.path.read_text()
-
-    near, far = source(1), source(8)
+    near, far = _source(ready, 1), _source(ready, 8)
     assert READS[name] in near
     assert "slice_u8x16" in near and "slice_u8x16" in far  # of pixels, which are always equally far apart
     assert "permute_" not in far and "pick_" in far
@@ -100,15 +95,12 @@ def test_the_narrowest_windows_that_the_cpu_has(name: str, monkeypatch: pytest.M
 
 def test_neighbouring_groups_share_their_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Eight taps are two groups of the same 16 bytes where these reach, and of 16 bytes each where they do not."""
-    _choose(TARGETS["blocks"], monkeypatch)
+    compile_for(TARGETS["blocks"], monkeypatch)
     pipeline, schedule = _resample(True, 16, 8)
     ready = Kernel(pipeline, schedule)
 
     def reads(step: int) -> int:
-        begin = np.arange(0, 20 * step, step, dtype=np.int32)
-        image, weights = np.zeros((begin[-1] + 9, 3), np.uint8), np.zeros((20, 9), np.int8)
-        call = ready.bind(shape=(3, 20), image=image, weights=weights, begin=begin)
-        return call.built.path.read_text().count("load_u8x16(") + call.built.path.read_text().count("read_u8x16(")
+        return len(re.findall(r"(?:load|read)_u8x16\(", _source(ready, step)))
 
     assert reads(2) == 4  # 3 * 2 + 4 + 4 bytes
     assert reads(3) == 8  # 3 * 3 + 4 + 4 bytes would be 17

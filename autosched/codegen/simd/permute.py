@@ -88,10 +88,14 @@ def _permute_blocks(name: str, group: int) -> None:
         def emit_one(b: Builder, bytes_: Value, offset: Value, stride: Value) -> Value:
             index = _group_bytes(b, value, offset, stride, group)
             if group == 2:
-                index = b.or_(index, b.bitcast(emit.constant(value, _CLEARED - (1 << 32)), index.type))
+                index = b.or_(index, b.bitcast(emit.constant(value, _CLEARED), index.type))
             return b.bitcast(moved_in_blocks(b, bytes_, index), value.llvm)
 
         return Lowering(value, (whole, given, step), emit_one)
+
+
+_permute_blocks("permute_blocks_pairs", 2)
+_permute_blocks("permute_blocks_quads", 4)
 
 
 @family("from_first_of_four", typed=False)
@@ -105,10 +109,6 @@ def _from_first_of_four(v: types.Type) -> Lowering:
         return b.sub(a, emit.shuffle(b, a, None, [lane & -4 for lane in range(value.lanes)]))
 
     return Lowering(value, (value,), emit_one)
-
-
-_permute_blocks("permute_blocks_pairs", 2)
-_permute_blocks("permute_blocks_quads", 4)
 
 
 def moved_in_blocks(b: Builder, bytes_: Value, index: Value) -> Value:
