@@ -1,40 +1,18 @@
-"""How Numba compiles kernels: without the passes that do nothing for generated code, and typing each kind of call once.
+"""How Numba compiles kernels: by the few of its passes that generated code needs.
 
-Both only make compiling shorter. Generated code has neither closures nor array expressions, and calls the same few
-operations on the same few types thousands of times; Numba looks for each call's overload anew, several times.
+All of it only makes compiling shorter. Generated code has neither closures nor array expressions, no variable has two
+types, and nothing in it is counted by references.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import PassManager, register_pass
-from numba.core.typed_passes import InlineOverloads, NopythonRewrites, NopythonTypeInference
-from numba.core.untyped_passes import (
-    GenericRewrites,
-    InlineClosureLikes,
-    InlineInlinables,
-    LiteralUnroll,
-    MakeFunctionToJitFunction,
-    RewriteDynamicRaises,
-    WithLifting,
-)
-
-#: Passes that look for what generated code does not have.
-_NEEDLESS: Final = frozenset(
-    {
-        GenericRewrites,
-        InlineClosureLikes,
-        InlineInlinables,
-        InlineOverloads,
-        LiteralUnroll,
-        MakeFunctionToJitFunction,
-        NopythonRewrites,
-        RewriteDynamicRaises,
-        WithLifting,
-    }
-)
+from numba.core.typed_passes import NativeLowering, NoPythonBackend, NopythonTypeInference
+from numba.core.untyped_passes import FixupArgs, IRProcessing, TranslateByteCode
 
 
 class KernelCompiler(CompilerBase):  # type: ignore[misc]
@@ -42,10 +20,10 @@ class KernelCompiler(CompilerBase):  # type: ignore[misc]
 
     def define_pipelines(self) -> list[PassManager]:
         """One pipeline: the usual one but for what is said above."""
+        self.state.flags.no_cfunc_wrapper = True  # only Python calls a stage
         made = PassManager("kernel")
-        for each, description in DefaultPassBuilder.define_nopython_pipeline(self.state).passes:
-            if each not in _NEEDLESS:
-                made.add_pass(TypeInference if each is NopythonTypeInference else each, description)
+        for each in (TranslateByteCode, FixupArgs, IRProcessing, TypeInference, Lowering, NoPythonBackend):
+            made.add_pass(each, each.__name__)
         made.finalize()
         return [made]
 
@@ -85,3 +63,33 @@ class _Remembering:
         if found is None:
             found = self._known[key] = func, self._context.resolve_function_type(func, args, kws)
         return found[1]
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class Lowering(NativeLowering):  # type: ignore[misc]
+    """Numba's own, optimized once."""
+
+    _name = "kernel_lowering"
+
+    def run_pass(self, state: Any) -> bool:
+        """Lowers one function."""
+        state.library = _Library(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.enable_object_caching()
+        state.type_annotation = None
+        changed: bool = super().run_pass(state)
+        return changed
+
+
+class _Library(JITCodeLibrary):  # type: ignore[misc]
+    """Machine code of a kernel.
+
+    Numba optimizes every function, then the module cheaply so that it can find counted references which cancel, then
+    the module in full. There are none here, and the last alone gives code as fast.
+    """
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        ll_module.data_layout = self._codegen._data_layout
+
+    def _optimize_final_module(self) -> None:
+        passes, builder = self._codegen._module_pass_manager()
+        passes.run(self._final_module, builder)

@@ -48,7 +48,7 @@ from autosched.lower.lower import Lowered, arguments
 from autosched.lower.stages import Stage
 from autosched.lower.wrapping import exact
 
-SIGNATURE = "int64(int64[::1], int64, int64)"
+SIGNATURE = "int64(int64, int64, int64)"
 _COMPILER = "from autosched.codegen.compiler import KernelCompiler"
 _OPTIONS = 'nogil=True, cache=True, error_model="numpy", boundscheck=False, pipeline_class=KernelCompiler'
 #: What a stage returns where it cannot get scratch memory; 0 is success, and a Require has a number from 1 on.
@@ -97,6 +97,7 @@ class _Printer:
         self.params = params
         self.ops: set[str] = set()
         self.support: set[str] = set()
+        self.types: dict[str, list[tuple[Type, int]]] = {}
 
     # statements
 
@@ -121,9 +122,8 @@ class _Printer:
             raise CompileError(f"{name} is not an argument of the kernel")
         slot = self.slots[name]
         of = self.params.get(name, i64)
-        if of == i64:
-            return f"_args[{slot}]"
-        return f"{self.op(f'load_{type_name(of, 1)}')}(_args.ctypes.data + {8 * slot})"
+        text = f"{self.op(f'read_{type_name(of, 1)}')}(_args + {8 * slot})"
+        return f"{self.op('index')}({text})" if of == i64 else text
 
     def _leave(self, depth: int, status: int) -> list[str]:
         pad = "    " * depth
@@ -144,7 +144,7 @@ class _Printer:
             case Comment():
                 return [f"{pad}# {stmt.text}"]
             case Let() | Assign():
-                return [f"{pad}{identifier(stmt.name)} = {self.expr(stmt.value)}"]
+                return [f"{pad}{self.name(stmt.name, stmt.value)} = {self.expr(stmt.value)}"]
             case For():
                 return [
                     f"{pad}for {identifier(stmt.name)} in {self._range(stmt, dealt)}:",
@@ -218,6 +218,14 @@ class _Printer:
         self.ops.add(name)
         return name
 
+    def name(self, name: str, value: Expr) -> str:
+        """The variable that holds values like `value` under a name: a variable has one type all through a kernel."""
+        kinds = self.types.setdefault(name, [])
+        kind = value.elem, value.lanes
+        if kind not in kinds:
+            kinds.append(kind)
+        return identifier(name) if kind == kinds[0] else f"{identifier(name)}_{type_name(*kind)}"
+
     def value(self, e: Expr) -> str:
         """`e` as a value of an explicit type; coordinates are converted."""
         text = self.expr(e)
@@ -236,7 +244,7 @@ class _Printer:
             case Const():
                 return self._const(e, 1)
             case Name():
-                return identifier(e.name)
+                return self.name(e.name, e)
             case Binary():
                 return self._native_binary(e) if _native(e) else self._binary(e)
             case Unary():

@@ -51,7 +51,7 @@ class Call:
 
     def run_with(self, arguments: Array, stage: int, first: int, last: int) -> None:
         """`run_range` with other arguments."""
-        status = self.built.stages[stage](arguments, first, last)
+        status = self.built.stages[stage](arguments.ctypes.data, first, last)
         if status == NO_MEMORY:
             func = self.built.lowered.stages[stage].func
             raise MemoryError(
