@@ -11,6 +11,8 @@ from typing import Any
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import PassManager, register_pass
+from numba.core.lowering import Lower
+from numba.core.transforms import canonicalize_cfg
 from numba.core.typed_passes import NativeLowering, NoPythonBackend, NopythonTypeInference
 from numba.core.untyped_passes import FixupArgs, IRProcessing, TranslateByteCode
 
@@ -22,10 +24,22 @@ class KernelCompiler(CompilerBase):  # type: ignore[misc]
         """One pipeline: the usual one but for what is said above."""
         self.state.flags.no_cfunc_wrapper = True  # only Python calls a stage
         made = PassManager("kernel")
-        for each in (TranslateByteCode, FixupArgs, IRProcessing, TypeInference, Lowering, NoPythonBackend):
+        for each in (TranslateByteCode, FixupArgs, Blocks, TypeInference, Lowering, NoPythonBackend):
             made.add_pass(each, each.__name__)
         made.finalize()
         return [made]
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class Blocks(IRProcessing):  # type: ignore[misc]
+    """Numba's own, without the lifetimes of variables."""
+
+    _name = "kernel_blocks"
+
+    def run_pass(self, state: Any) -> bool:
+        """Simplifies the control flow of one function."""
+        state.func_ir.blocks = canonicalize_cfg(state.func_ir.blocks)
+        return True
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -65,11 +79,39 @@ class _Remembering:
         return found[1]
 
 
+class _Lower(Lower):  # type: ignore[misc]
+    """Numba's own, which looks up each kind of binary operation once."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._operations: dict[Any, Any] = {}
+
+    def lower_binop(self, resty: Any, expr: Any, op: Any) -> Any:
+        """The value of a binary operation."""
+        signature = self.fndesc.calltypes[expr]
+        key = op, signature.args
+        if key not in self._operations:
+            function = self.context.typing_context.resolve_value_type(op)
+            called = function.get_call_type(self.context.typing_context, signature.args, {})
+            self._operations[key] = self.context.get_function(function, called)
+        values = [
+            self.context.cast(self.builder, self.loadvar(operand.name), self.typeof(operand.name), wanted)
+            for operand, wanted in zip((expr.lhs, expr.rhs), signature.args, strict=True)
+        ]
+        made = self._operations[key](self.builder, values)
+        return self.context.cast(self.builder, made, signature.return_type, resty)
+
+
 @register_pass(mutates_CFG=True, analysis_only=False)
 class Lowering(NativeLowering):  # type: ignore[misc]
     """Numba's own, optimized once."""
 
     _name = "kernel_lowering"
+
+    @property
+    def lowering_class(self) -> type[Lower]:
+        """What lowers statements."""
+        return _Lower
 
     def run_pass(self, state: Any) -> bool:
         """Lowers one function."""

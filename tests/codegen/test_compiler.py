@@ -6,6 +6,8 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from numba import int64
+from numba.core.cpu import CPUContext
 from numba.core.typing.context import BaseContext
 
 from autosched import Func, Input, Pipeline, Schedule
@@ -31,7 +33,7 @@ def test_passes() -> None:
     (overload,) = compiled("passes").overloads.values()
     (passes,) = overload.metadata["pipeline_times"].values()
     assert [name.partition("_")[2] for name in passes] == [
-        "translate_bytecode", "fixup_args", "ir_processing", "kernel_type_inference", "kernel_lowering",
+        "translate_bytecode", "fixup_args", "kernel_blocks", "kernel_type_inference", "kernel_lowering",
         "nopython_backend",
     ]  # fmt: skip
 
@@ -48,3 +50,17 @@ def test_calls_are_typed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled("typed_once")
     # Numba asks for some outside of type inference, where nothing is remembered.
     assert len(resolved) > 10 and sum(resolved.values()) < 1.5 * len(resolved)
+
+
+def test_operations_are_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: Counter[Any] = Counter()
+    usual = CPUContext.get_function
+
+    def counted(self: CPUContext, fn: Any, sig: Any, *args: Any, **kwargs: Any) -> Any:
+        asked[fn, sig.args] += 1
+        return usual(self, fn, sig, *args, **kwargs)
+
+    monkeypatch.setattr(CPUContext, "get_function", counted)
+    compiled("looked_up_once")
+    added = {key: n for key, n in asked.items() if "add" in str(key[0]) and key[1] == (int64, int64)}
+    assert len(added) == 1 and set(added.values()) == {1}

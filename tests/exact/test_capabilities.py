@@ -19,4 +19,4 @@ FILES = ("test_siglip2.py", "test_idefics3.py", "test_gemma3.py", "test_qwen_vl.
 @pytest.mark.parametrize("capability", ["default", "avx2"])
 def test_hugging_faces_bits_with_lesser_instructions(capability: str) -> None:
     chosen = "torchvision and (random or photographs)"
-    run_again({"ATEN_CPU_CAPABILITY": capability, "AUTOSCHED_EXACT_SIZES": "30"}, chosen, FILES)
+    run_again({"ATEN_CPU_CAPABILITY": capability, "AUTOSCHED_EXACT_SIZES": "12"}, chosen, FILES)

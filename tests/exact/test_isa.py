@@ -21,11 +21,14 @@ CHOSEN = (
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="names CPUs of x86-64")
 @pytest.mark.parametrize("cpu", ["x86-64", "haswell", "skylake-avx512", "cascadelake"])
 def test_hugging_faces_bits_on_lesser_cpus(cpu: str) -> None:
-    if not target.resolve("x86_64", cpu, "") <= target.features():
+    asked, here = target.resolve("x86_64", cpu, ""), target.features()
+    if not asked <= here:
         pytest.skip(f"this machine cannot run code for {cpu}")
+    if asked >= here & target.KNOWN:
+        pytest.skip(f"all other tests of exactness run on a {cpu} here")
     environment = {
         "NUMBA_CPU_NAME": cpu,
         "NUMBA_CPU_FEATURES": "",
-        "AUTOSCHED_EXACT_SIZES": os.environ.get("AUTOSCHED_ISA_SIZES", "30"),
+        "AUTOSCHED_EXACT_SIZES": os.environ.get("AUTOSCHED_ISA_SIZES", "12"),
     }
     run_again(environment, CHOSEN, ("test_qwen_vl.py", "test_dtypes.py", "test_video.py", "test_idefics3.py"))

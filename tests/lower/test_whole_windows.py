@@ -57,7 +57,7 @@ def test_windows_are_read_whole(owned: bool, lanes: int, taps: int, name: str, m
     pipeline, schedule = _resample(owned, lanes, taps)
     ready = Kernel(pipeline, schedule)
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.integers(1, 40), st.sampled_from([3, 4]), st.integers(0, 9), st.integers(0, 2**32 - 1))
     def check(width: int, channels: int, growth: int, seed: int) -> None:
         rng = np.random.default_rng(seed)

@@ -22,6 +22,9 @@ _NEEDS = {
     "avx512vnni": "avx512f",
 }
 
+#: The features of x86-64 that any choice is made from.
+KNOWN = frozenset(_NEEDS) | {"sse2"}
+
 _HASWELL = ("avx2", "fma", "f16c")
 _SKYLAKE_SERVER = ("fma", "f16c", "avx512bw", "avx512vl")
 _ICELAKE = (*_SKYLAKE_SERVER, "avx512vbmi", "avx512vnni")
