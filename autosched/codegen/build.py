@@ -97,9 +97,16 @@ def finish(drafted: Draft) -> Built:
 
 def target(excluded: frozenset[str] = frozenset()) -> Target:
     """What the CPU that Numba compiles for has instructions for."""
-    from autosched.codegen.simd.target import has_block_permute, has_byte_permute, has_packs, has_quads
+    from autosched.codegen.simd import target as cpu
 
-    return Target(has_byte_permute(), has_block_permute(), has_quads(), has_packs(), excluded)
+    return Target(
+        permutes=cpu.has_byte_permute(),
+        blocks=cpu.has_block_permute(),
+        words=cpu.has_word_permute(),
+        quads=cpu.has_quads(),
+        packs=cpu.has_packs(),
+        excluded=excluded,
+    )
 
 
 @cache

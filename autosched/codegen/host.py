@@ -20,10 +20,11 @@ _PREFIXES = (
     "load_", "read_", "pairs_", "quads_", "dot_",
     "store_", "stream_", "gather_", "pick_", "scatter_", "permute_",
     "splat_", "iota_", "const_", "extract_", "insert_", "cast_", "sat_", "value_", "ramp_", "reduce_", "stage_",
+    "concat_", "slice_",
 )  # fmt: skip
 _OPERATIONS = frozenset({
     "vmin", "vmax", "vabs", "vsqrt", "vfloor", "vceil", "vrint", "vtrunc", "vfma", "select", "index", "allocate",
-    "release", "fence", "prefetch", "bool_", "plan",
+    "release", "fence", "prefetch", "bool_", "plan", "from_first_of_four",
 })  # fmt: skip
 
 

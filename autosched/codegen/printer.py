@@ -42,6 +42,7 @@ from autosched.lower.ir import (
     Stmt,
     Store,
     Unary,
+    Words,
     statements,
 )
 from autosched.lower.lower import Lowered, arguments
@@ -277,6 +278,9 @@ class _Printer:
                 operation = self.op(f"{kind}_{name}" if group == 1 else f"{kind}_{_GROUPS[group]}_{name}")
                 taken = (window, offsets) if group == 1 else (window, offsets, tap)
                 return f"{operation}({', '.join(_bare(self.expr(p)) for p in taken)})"
+            case Words(window=window, places=places):
+                operation = self.op(f"permute_words_{type_name(e.elem, e.lanes)}")
+                return f"{operation}({_bare(self.expr(window))}, {_bare(self.expr(places))})"
             case Slice(window=window, begin=begin, stride=stride):
                 return f"{self.op(f'slice_{type_name(e.elem, e.lanes)}')}({self.expr(window)}, {begin}, {stride})"
             case Group(parts=parts, staggered=staggered):

@@ -13,36 +13,37 @@ WINDOWS = {"permute64": 64, "permute128": 128}
 #: Bytes within which CPUs with SSSE3 or NEON permute them, and the lanes of four bytes in them.
 BLOCK = 16
 BLOCK_LANES = BLOCK // 4
+#: Bytes whose words are permuted in one instruction, and the lanes of four bytes in them.
+LINE = 64
+LINE_LANES = LINE // 4
 
 
 @dataclass(frozen=True)
 class WindowRequirement:
     """What must hold for a permute: `width` bytes at most are `window`, and the source has that many.
 
-    A `shared` window serves several permutes; where it is too small, each may still have one of its own.
+    Where it does not hold, a target excludes `excludes`: the source, or one way to read it.
     """
 
     source: str
     width: int
     window: Expr
-    shared: bool = False
-
-    @property
-    def excludes(self) -> str:
-        """What a target excludes where this does not hold."""
-        return shared_name(self.source) if self.shared else self.source
+    excludes: str
 
 
 @dataclass(frozen=True)
 class Target:
-    """What the CPU has single instructions for: byte permutes within a register and within blocks, quads, and packs.
+    """What the CPU has single instructions for: byte permutes within a register and within blocks, permutes of the
+    words of a 64-byte register, quads, and packs.
 
     `excluded` is about one call: the sources whose windows do not fit a permute, those whose windows cannot be shared
-    (`shared_name`), and the tables with values that do not fit the usual number of bytes.
+    (`shared_name`) or are too wide for one read (`near_name`), and the tables with values that do not fit the usual
+    number of bytes.
     """
 
     permutes: bool = True
     blocks: bool = True
+    words: bool = True
     quads: bool = True
     packs: bool = True
     excluded: frozenset[str] = frozenset()
@@ -80,6 +81,11 @@ def step_name(table: str, distance: int) -> str:
 def shared_name(source: str) -> str:
     """What stands in a target's `excluded` for a source whose windows cannot be shared."""
     return f"{source}:shared"
+
+
+def near_name(source: str) -> str:
+    """What stands in a target's `excluded` for a source whose lanes are too far apart for the words of one window."""
+    return f"{source}:near"
 
 
 def end_name(source: str) -> str:

@@ -323,6 +323,35 @@ class Concat(Expr):
 
 
 @dataclass(frozen=True)
+class Words(Expr):
+    """A window of memory with its i32 words in another order: word i is the one at `places[i]`, modulo how many it has.
+
+    It brings what every four lanes need into 16 bytes of theirs, for a Permute of `blocks`. `extent` is how many bytes
+    of the window are needed.
+    """
+
+    window: Expr
+    places: Expr
+    extent: Expr
+
+    @property
+    def elem(self) -> Type:
+        return self.window.elem
+
+    @property
+    def lanes(self) -> int:
+        return self.window.lanes
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.window, self.places)
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        window, places = children
+        return replace(self, window=window, places=places)
+
+
+@dataclass(frozen=True)
 class Permute(Expr):
     """Bytes of a window of memory that is read whole: lane i has the element `offsets[i]` bytes behind its begin.
 

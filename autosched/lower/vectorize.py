@@ -16,7 +16,18 @@ from autosched.lang.types import Type, i32, i64, u8, u16
 from autosched.lower import algebra
 from autosched.lower.algebra import ONE, ZERO, add, const, maximum, mul, sub
 from autosched.lower.bounds import Bounds, Interval
-from autosched.lower.demands import BLOCK, BLOCK_LANES, WINDOWS, Pack, Target, end_name, step_name
+from autosched.lower.demands import (
+    BLOCK,
+    BLOCK_LANES,
+    LINE,
+    LINE_LANES,
+    WINDOWS,
+    Pack,
+    Target,
+    end_name,
+    near_name,
+    step_name,
+)
 from autosched.lower.dots import dot_products
 from autosched.lower.ir import (
     Access,
@@ -41,6 +52,7 @@ from autosched.lower.ir import (
     Stmt,
     Store,
     Unary,
+    Words,
     map_bodies,
     map_expressions,
     names,
@@ -314,43 +326,90 @@ class Vectorizer:
             return None
         if not ctx.windows or access.of.bytes > 2 or storage.fold or (step or 0) < 0 or not (step or irregular):
             return None
-        sliced = not irregular and tap is None
-        width, each = WINDOWS[access.strategy], ctx.lanes
-        if not sliced and not self.target.permutes:
-            width, each = BLOCK, BLOCK_LANES
-            if tap is None or not self.target.blocks or ctx.lanes % each:
-                return None
-        size = const(access.of.bytes) if tap is None else add(mul(tap, const(group - 1)), ONE)
-        found = self._windows(access, ctx, width, each, size)
+        if irregular or tap is not None:
+            return self._permute(access, ctx, group, tap)
+        found = self._whole(access, ctx, const(access.of.bytes))
         if found is None:
             return None
         window, extent = found
-        of = u8 if access.of.is_bool else access.of
-        if sliced:
-            return _as_bool(Slice(window, 0, step or 0, of, ctx.lanes, extent), access.of)
-        relative = self._relative(access, ctx)
-        if tap is not None:
-            blocks = width == BLOCK
-            offsets = Unary("from_first_of_four", relative) if blocks else relative
-            return Permute(window, offsets, i32, extent, tap, group, blocks)
-        return _as_bool(Permute(window, relative, of, extent), access.of)
+        return _as_bool(Slice(window, 0, step or 0, _whole_byte(access.of), ctx.lanes, extent), access.of)
 
-    def _windows(self, access: Access, ctx: Lanes, width: int, each: int, size: Expr) -> tuple[Expr, Expr] | None:
-        """Reads of `width` bytes, one from the first of every `each` lanes on, and how many of these bytes are needed.
+    def _permute(self, access: Access, ctx: Lanes, group: int, tap: Expr | None) -> Expr | None:
+        """Lanes that are not equally far apart, or groups: by what the CPU has, the fewest instructions first."""
+        size = const(access.of.bytes) if tap is None else add(mul(tap, const(group - 1)), ONE)
+        if self.target.permutes:
+            found = self._whole(access, ctx, size)
+            if found is None:
+                return None
+            if tap is not None:
+                return Permute(found[0], self._relative(access, ctx), i32, found[1], tap, group)
+            return _as_bool(Permute(found[0], self._relative(access, ctx), _whole_byte(access.of), found[1]), access.of)
+        if tap is None or not self.target.blocks or ctx.lanes % BLOCK_LANES:
+            return None
+        extent = self._extent(access, ctx, BLOCK_LANES, size)
+        if extent is None:
+            return None
+        near = self._near(access, ctx, add(extent, const(3)), self._extent(access, ctx, ctx.lanes, size))
+        if near is not None:
+            return Permute(*near, i32, add(extent, const(3)), tap, group, blocks=True)
+        window = self._windows(access, ctx, BLOCK, BLOCK_LANES, extent)
+        if window is None:
+            return None
+        offsets = Unary("from_first_of_four", self._relative(access, ctx))
+        return Permute(window, offsets, i32, extent, tap, group, blocks=True)
 
-        `size` is how many each lane needs. None where that is more than the width, or has no bound.
+    def _whole(self, access: Access, ctx: Lanes, size: Expr) -> tuple[Expr, Expr] | None:
+        """One window for all lanes, each of which needs `size` bytes, and how many of its bytes they need."""
+        extent = self._extent(access, ctx, ctx.lanes, size)
+        window = self._windows(access, ctx, WINDOWS[access.strategy], ctx.lanes, extent)
+        return None if window is None or extent is None else (window, extent)
+
+    def _near(self, access: Access, ctx: Lanes, block: Expr, extent: Expr | None) -> tuple[Expr, Expr] | None:
+        """What all lanes need from one read, in blocks of four lanes, and the offsets in them.
+
+        A block begins with the word that has the first byte of its first lane: `block` is how many bytes of it are
+        needed, and `extent` how many of what is read.
         """
+        if not self.target.words or ctx.lanes != LINE_LANES or near_name(access.source) in self.target.excluded:
+            return None
+        if (algebra.value_of(block) or 0) > BLOCK:
+            return None
+        window = self._windows(access, ctx, LINE, LINE_LANES, extent)
+        if window is None or extent is None:
+            return None
+        relative = self._relative(access, ctx)
+        within = Unary("from_first_of_four", relative)
+        first = Binary("sub", relative, within)
+
+        def each(value: int) -> Expr:
+            return _const32(value, LINE_LANES)
+
+        places = Binary("add", Binary("shr", first, each(2)), Binary("and", Iota(LINE_LANES, i32), each(3)))
+        return Words(window, places, extent), Binary("add", within, Binary("and", first, each(3)))
+
+    def _extent(self, access: Access, ctx: Lanes, each: int, size: Expr) -> Expr | None:
+        """How many bytes `each` lanes need from the first of them on, if a lane needs `size`; None without a bound."""
         storage = self.storages[access.source]
-        address, step, irregular = self._split_index(storage, access.index, ctx)
+        _, step, irregular = self._split_index(storage, access.index, ctx)
         offsets = storage.offsets(access.index)
         extent = add(const((step or 0) * (each - 1)), size)
-        if (algebra.value_of(extent) or 0) > width:
-            return None
         for dim in irregular:
             growth = self._growth(offsets[dim], replace(ctx, lanes=each))
             if growth is None or (storage.owned and algebra.value_of(storage.strides[dim]) is None):
                 return None
             extent = add(extent, mul(growth, storage.strides[dim]))
+        return extent
+
+    def _windows(self, access: Access, ctx: Lanes, width: int, each: int, extent: Expr | None) -> Expr | None:
+        """Reads of `width` bytes, one from the first of every `each` lanes on, which need `extent` of them.
+
+        None where that is more than the width, or has no bound.
+        """
+        if extent is None or (algebra.value_of(extent) or 0) > width:
+            return None
+        storage = self.storages[access.source]
+        address, step, irregular = self._split_index(storage, access.index, ctx)
+        offsets = storage.offsets(access.index)
         reads = []
         for lane in range(0, ctx.lanes, each):
             start = add(address, const((step or 0) * lane))
@@ -364,7 +423,7 @@ class Vectorizer:
                 return None
             reach = add(furthest, const(width))
             self.reaches[access.source] = maximum(self.reaches.get(access.source, reach), reach)
-        return reads[0] if len(reads) == 1 else Concat(tuple(reads)), extent
+        return reads[0] if len(reads) == 1 else Concat(tuple(reads))
 
     def _relative(self, access: Access, ctx: Lanes) -> Expr:
         """How many bytes the access of each lane is behind that of lane 0, in i32."""
@@ -500,6 +559,11 @@ class _Clamped:
                 offset = part if offset is None else Binary("add", offset, part)
             return Load(expr.source, Name(storage.buffer), expr.of, ctx.lanes, "pick", offset)
         return expr.rebuilt(tuple(self.value(c) for c in expr.children))
+
+
+def _whole_byte(of: Type) -> Type:
+    """How elements of a type are read: bools as bytes."""
+    return u8 if of.is_bool else of
 
 
 def _as_bool(value: Expr, of: Type) -> Expr:

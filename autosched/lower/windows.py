@@ -14,7 +14,7 @@ from typing import TypeAlias
 from autosched.lang.types import i32
 from autosched.lower import algebra
 from autosched.lower.algebra import add, const
-from autosched.lower.demands import WindowRequirement, shared_name
+from autosched.lower.demands import BLOCK, WindowRequirement, near_name, shared_name
 from autosched.lower.ir import (
     Assign,
     Binary,
@@ -29,6 +29,7 @@ from autosched.lower.ir import (
     Slice,
     Stmt,
     Store,
+    Words,
     expressions,
     map_bodies,
     map_expressions,
@@ -43,8 +44,9 @@ _PART = 4
 #: What reads a window.
 _Reader: TypeAlias = Permute | Slice
 
-#: What windows that can share have in common: the buffer, the width, and the addresses but for one constant.
-_Shared: TypeAlias = tuple[str, int, tuple[tuple[frozenset[tuple[Expr, int]], int], ...]]
+#: What windows that can share have in common: the buffer, how many bytes of a window there are for what, how many are
+#: read at once, and the addresses but for one constant.
+_Shared: TypeAlias = tuple[str, int, int, tuple[tuple[frozenset[tuple[Expr, int]], int], ...]]
 
 
 def share_windows(block: Block, excluded: frozenset[str]) -> Block:
@@ -61,9 +63,9 @@ def share_windows(block: Block, excluded: frozenset[str]) -> Block:
         if not isinstance(e, _Reader):
             return None
         key, begin = _place(e)
-        first, shared = firsts.get(key, {}).get(begin, (begin, False))
+        first, last = firsts.get(key, {}).get(begin, (begin, begin))
         fits = (algebra.value_of(e.extent) or 0) + begin - first <= key[1]
-        return _moved(e, begin - first) if shared and fits else None
+        return _moved(e, begin - first, last - first) if first < last and fits else None
 
     return tuple(_mapped(stmt, rule) for stmt in inner)
 
@@ -74,8 +76,12 @@ def requirements(block: Block) -> list[WindowRequirement]:
     for stmt in statements(block):
         for e in (e for top in expressions(stmt) for e in walk(top)):
             if isinstance(e, _Reader):
-                window = _windows(e)[0]
-                found.append(WindowRequirement(window.buffer, window.width, e.extent, e.shared))
+                source = _windows(e)[0].buffer
+                near = isinstance(e.window, Words)
+                excludes = shared_name(source) if e.shared else near_name(source) if near else source
+                found.append(WindowRequirement(source, _width(e), e.extent, excludes))
+                if isinstance(e.window, Words):
+                    found.append(WindowRequirement(source, e.window.lanes, e.window.extent, excludes))
     return found
 
 
@@ -92,8 +98,14 @@ def _readers(block: Iterable[Stmt]) -> Iterable[_Reader]:
 
 def _windows(reader: _Reader) -> tuple[Load, ...]:
     """What is read: one window, or one for every few lanes."""
-    found = reader.window.parts if isinstance(reader.window, Concat) else (reader.window,)
+    read = reader.window.window if isinstance(reader.window, Words) else reader.window
+    found = read.parts if isinstance(read, Concat) else (read,)
     return tuple(w for w in found if isinstance(w, Load))
+
+
+def _width(reader: _Reader) -> int:
+    """How many bytes of what it reads there are for lanes that have a window in common."""
+    return BLOCK if isinstance(reader, Permute) and reader.blocks else _windows(reader)[0].width
 
 
 def _place(reader: _Reader) -> tuple[_Shared, int]:
@@ -102,26 +114,32 @@ def _place(reader: _Reader) -> tuple[_Shared, int]:
     addresses = [algebra.linear(w.address) for w in windows]
     begin = addresses[0][1]
     places = tuple((frozenset(terms.items()), constant - begin) for terms, constant in addresses)
-    return (windows[0].buffer, windows[0].width, places), begin
+    return (windows[0].buffer, _width(reader), windows[0].width, places), begin
 
 
-def _firsts(begins: list[int], width: int) -> dict[int, tuple[int, bool]]:
-    """For each begin, that of its window, and whether others are there."""
+def _firsts(begins: list[int], width: int) -> dict[int, tuple[int, int]]:
+    """For each begin, the first and the last of those that share a window with it."""
     groups: list[list[int]] = []
     for begin in begins:
         if groups and begin - groups[-1][0] <= width // _PART:
             groups[-1].append(begin)
         else:
             groups.append([begin])
-    return {begin: (group[0], len(group) > 1) for group in groups for begin in group}
+    return {begin: (group[0], group[-1]) for group in groups for begin in group}
 
 
-def _moved(reader: _Reader, distance: int) -> _Reader:
-    """The same bytes from a window that begins `distance` bytes earlier."""
+def _moved(reader: _Reader, distance: int, furthest: int) -> _Reader:
+    """The same bytes from a window that begins `distance` bytes earlier.
+
+    Words are the same for all that share them, so they are what the one needs that was `furthest` away.
+    """
     windows = tuple(replace(w, address=add(w.address, const(-distance))) for w in _windows(reader))
+    window: Expr = Concat(windows) if len(windows) > 1 else windows[0]
+    if isinstance(reader.window, Words):
+        window = replace(reader.window, window=window, extent=add(reader.window.extent, const(furthest)))
     moved = replace(
         reader,
-        window=Concat(windows) if isinstance(reader.window, Concat) else windows[0],
+        window=window,
         extent=add(reader.extent, const(distance)),
         shared=True,
     )

@@ -104,6 +104,16 @@ def test_groups_permuted_within_blocks_read_their_own_sixteen_bytes(
     assert np.array_equal(dst[32 : 32 + lanes], twins.from_first_of_four(offsets))
 
 
+def test_words_of_a_window_are_taken_from_places_modulo_sixteen(compile_kernel: Compile) -> None:
+    kernel = compile_kernel(
+        ["store_u8x64(dst, permute_words_u8x64(load_u8x64(src), load_i32x16(places)))"], "src, places, dst"
+    )
+    src, dst = _memory(64), np.zeros(64, np.uint8)
+    places = np.random.default_rng(3).integers(0, 32, 16).astype(np.int32)
+    kernel(src.ctypes.data, places.ctypes.data, dst.ctypes.data)
+    assert np.array_equal(dst, twins.permute_words(src[:64], places))
+
+
 def test_a_tap_behind_the_window_leaves_earlier_taps_alone(compile_kernel: Compile) -> None:
     kernel = compile_kernel(
         ["store_i32x16(dst, permute_quads_i32x16(load_u8x128(src), load_i32x16(offsets), 60))"], "src, offsets, dst"

@@ -24,10 +24,11 @@ DENSE = {
 }
 CPUS = {
     "avx512": Target(),
-    "avx2": Target(permutes=False, quads=False),
-    "generic": Target(permutes=False, blocks=False, quads=False, packs=False),
+    "cascadelake": Target(permutes=False),
+    "avx2": Target(permutes=False, words=False, quads=False),
+    "generic": Target(permutes=False, blocks=False, words=False, quads=False, packs=False),
 }
-CASES = [(name, cpu) for name in NAMED for cpu in CPUS if cpu != "avx2" or name == "default"]
+CASES = [(name, cpu) for name in NAMED for cpu in CPUS if cpu in ("avx512", "generic") or name == "default"]
 
 
 @pytest.mark.parametrize(("name", "cpu"), CASES)

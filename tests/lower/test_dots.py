@@ -42,7 +42,7 @@ def test_neighbouring_taps_are_read_as_one_word(
     taps: int, quads: bool, word: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On CPUs without byte permutes, from memory of our own, also where the last taps are not there."""
-    chosen = Target(permutes=False, quads=quads)
+    chosen = Target(permutes=False, words=False, quads=quads)
     compile_for(chosen, monkeypatch)
     data, weights, begin = Input("data", u8, 1), Input("weights", i8, 2), Input("begin", i32, 1, bounds=(0, 40))
     r, plane, f = RDom(k=taps), Func("plane"), Func("f")

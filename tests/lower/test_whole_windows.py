@@ -16,15 +16,20 @@ from autosched.runtime import Kernel
 from autosched.schedule import Schedule
 
 C, X = variables("c x")
-#: Byte permutes anywhere, only within blocks, and none; without the instruction for four products too.
+#: Permutes of bytes anywhere, of words and of bytes within blocks, of bytes within blocks, and none; without the
+#: instruction for four products too.
 TARGETS = {
     "anywhere": Target(),
-    "blocks": Target(permutes=False),
-    "blocks of pairs": Target(permutes=False, quads=False),
-    "none": Target(permutes=False, blocks=False),
+    "words": Target(permutes=False),
+    "words of pairs": Target(permutes=False, quads=False),
+    "blocks": Target(permutes=False, words=False),
+    "blocks of pairs": Target(permutes=False, words=False, quads=False),
+    "none": Target(permutes=False, blocks=False, words=False),
 }
 READS = {
     "anywhere": "permute_quads_",
+    "words": "permute_words_",
+    "words of pairs": "permute_words_",
     "blocks": "permute_blocks_quads_",
     "blocks of pairs": "permute_blocks_pairs_",
     "none": "pick_i32x",
@@ -91,6 +96,29 @@ def test_the_narrowest_windows_that_the_cpu_has(name: str, monkeypatch: pytest.M
     assert READS[name] in near
     assert "slice_u8x16" in near and "slice_u8x16" in far  # of pixels, which are always equally far apart
     assert "permute_" not in far and "pick_" in far
+
+
+def test_words_of_one_read_where_lanes_are_near(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four lanes need 16 bytes at most, three of them in front; else every four lanes have a read of their own."""
+    compile_for(TARGETS["words"], monkeypatch)
+    pipeline, schedule = _resample(True, 16, 4)
+    ready = Kernel(pipeline, schedule)
+
+    near, far = _source(ready, 3), _source(ready, 4)  # 3 * 3 + 4 + 3 bytes, and 3 * 4 + 4 + 3
+    assert "permute_words_u8x64" in near and "load_u8x16(" not in near
+    assert "permute_words_" not in far and "concat_u8x64" in far and "permute_blocks_quads_" in far
+
+
+def test_neighbouring_groups_share_their_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    compile_for(TARGETS["words"], monkeypatch)
+    pipeline, schedule = _resample(True, 16, 8)
+    ready = Kernel(pipeline, schedule)
+
+    def permutes(step: int) -> int:
+        return len(re.findall(r"permute_words_u8x64\(", _source(ready, step)))
+
+    assert permutes(1) == 1  # 3 * 1 + 4 + 4 + 3 bytes
+    assert permutes(2) == 2  # 3 * 2 + 4 + 4 + 3 bytes would be 17
 
 
 def test_neighbouring_groups_share_their_blocks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,6 +111,29 @@ def _from_first_of_four(v: types.Type) -> Lowering:
     return Lowering(value, (value,), emit_one)
 
 
+@family("permute_words", typed=True)
+def _permute_words(value: ValueType, window: types.Type, places: types.Type) -> Lowering:
+    """The i32 words of a window of 64 bytes, in another order: each is the one at its place, modulo 16."""
+    operation = f"permute_words_{value}"
+    whole = same_argument(operation, "window", window, _LINE)
+    given = same_argument(operation, "places", places, ValueType("i32", _LINE.lanes // 4))
+
+    def emit_one(b: Builder, bytes_: Value, place: Value) -> Value:
+        words = b.bitcast(bytes_, given.llvm)
+        if target.has_word_permute():
+            moved = emit.call(b, "llvm.x86.avx512.permvar.si.512", given.llvm, words, place)
+        else:
+            inside = b.and_(place, emit.constant(given, given.lanes - 1))
+            moved = emit.from_lanes(
+                b, [b.extract_element(words, emit.lane(b, inside, lane)) for lane in range(given.lanes)]
+            )
+        return b.bitcast(moved, whole.llvm)
+
+    if value != whole:
+        raise NumbaTypeError(f"{operation}: windows are {whole}")
+    return Lowering(value, (whole, given), emit_one)
+
+
 def moved_in_blocks(b: Builder, bytes_: Value, index: Value) -> Value:
     """Each 16 bytes of `bytes_` as the same 16 of `index` say; a place of 128 and more gives 0."""
     size = bytes_.type.count

@@ -114,6 +114,11 @@ def has_block_permute() -> bool:
     return block_permute_intrinsic(16) is not None
 
 
+def has_word_permute() -> bool:
+    """Whether any four-byte word of a 64-byte vector can go to any other place of it in one instruction."""
+    return "avx512f" in features()
+
+
 def has_fma() -> bool:
     """Whether a * b + c rounded once is one instruction."""
     return platform.machine() not in ("x86_64", "AMD64") or not features().isdisjoint(("fma", "avx512f"))

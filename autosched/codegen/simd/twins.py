@@ -396,6 +396,13 @@ def permute_blocks_quads(window: Array, offsets: Array, tap: int) -> Array:
     return permute_quads(window, _in_blocks(offsets), tap)
 
 
+def permute_words(window: Array, places: Array) -> Array:
+    """The i32 words of a window at `places`, modulo how many there are."""
+    words = window.view(np.int32)
+    made: Array = words[places % len(words)].view(np.uint8)
+    return made
+
+
 def from_first_of_four(v: Array) -> Array:
     """Each lane less the first of its four."""
     made: Array = v - np.repeat(v[::4], 4)
