@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,25 +23,36 @@ class Resolved:
     Attributes:
         values: the arguments.
         attributes: the processor's, and their `types` in the same order.
+        records: the names of those that are dataclasses, such as sizes; here they are dicts, which are compared faster.
         family: the settings that were read from the arguments; None before the first call that has read them.
     """
 
     values: dict[str, Any]
     attributes: dict[str, Any]
     types: list[type]
+    records: tuple[str, ...]
     family: Family | None = None
 
     @classmethod
     def of(cls, values: Mapping[str, Any], attributes: Mapping[str, Any]) -> Resolved:
         """Copies, so that what changes later is seen."""
-        return cls(copy.deepcopy(dict(values)), copy.deepcopy(dict(attributes)), list(map(type, attributes.values())))
+        kept = copy.deepcopy(dict(attributes))
+        records = tuple(name for name, value in kept.items() if is_dataclass(value) and hasattr(value, "__dict__"))
+        for name in records:
+            kept[name] = vars(kept[name])
+        return cls(copy.deepcopy(dict(values)), kept, list(map(type, attributes.values())), records)
 
     def holds(self, attributes: Mapping[str, Any]) -> bool:
         """Whether the processor still has these attributes, in the same order and of the same types."""
         try:
             # True equals 1, which some attributes may not be. This runs in every call: few steps of Python.
-            return self.attributes == attributes and self.types == list(map(type, attributes.values()))
-        except (TypeError, ValueError):  # arrays have no truth
+            if self.types != list(map(type, attributes.values())):
+                return False
+            current = dict(attributes)
+            for name in self.records:
+                current[name] = vars(current[name])
+            return self.attributes == current
+        except (KeyError, TypeError, ValueError):  # another attribute; arrays have no truth
             return False
 
 
