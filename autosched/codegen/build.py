@@ -57,7 +57,7 @@ class Built(Draft):
 
 
 def argument_slots(lowered: Lowered) -> dict[str, int]:
-    """The place of every argument of any stage in the array that stages are called with."""
+    """The place of every argument of any stage in the array whose address stages take."""
     found: list[str] = []
     for stage in lowered.stages:
         found += [n for n in arguments(stage.body) if n not in found]

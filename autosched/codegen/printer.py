@@ -67,7 +67,7 @@ _UNARY = {"abs": "vabs", "sqrt": "vsqrt", "floor": "vfloor", "ceil": "vceil", "r
 def print_kernel(lowered: Lowered, slots: dict[str, int]) -> str:
     """The module of a kernel: a function a stage, and the plan of a call.
 
-    `slots` gives the place of every argument in the array that stages are called with.
+    `slots` gives the place of every argument in the array whose address stages take.
     """
     printer = _Printer(slots, {n: p.of for n, p in lowered.pipeline.params.items()})
     functions = [printer.stage(stage) for stage in lowered.stages]

@@ -13,9 +13,9 @@ WINDOWS = {"permute64": 64, "permute128": 128}
 #: Bytes within which CPUs with SSSE3 or NEON permute them, and the lanes of four bytes in them.
 BLOCK = 16
 BLOCK_LANES = BLOCK // 4
-#: Bytes whose words are permuted in one instruction, and the lanes of four bytes in them.
-LINE = 64
-LINE_LANES = LINE // 4
+#: Bytes whose words AVX-512 permutes in one instruction, and the lanes of four bytes in them.
+REGISTER = 64
+REGISTER_LANES = REGISTER // 4
 
 
 @dataclass(frozen=True)

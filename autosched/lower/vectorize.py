@@ -19,8 +19,8 @@ from autosched.lower.bounds import Bounds, Interval
 from autosched.lower.demands import (
     BLOCK,
     BLOCK_LANES,
-    LINE,
-    LINE_LANES,
+    REGISTER,
+    REGISTER_LANES,
     WINDOWS,
     Pack,
     Target,
@@ -328,64 +328,60 @@ class Vectorizer:
             return None
         if irregular or tap is not None:
             return self._permute(access, ctx, group, tap)
-        found = self._whole(access, ctx, const(access.of.bytes))
+        found = self._windows(access, ctx, WINDOWS[access.strategy], ctx.lanes, const(access.of.bytes))
         if found is None:
             return None
         window, extent = found
-        return _as_bool(Slice(window, 0, step or 0, _whole_byte(access.of), ctx.lanes, extent), access.of)
+        return _as_bool(Slice(window, 0, step or 0, _read_as(access.of), ctx.lanes, extent), access.of)
 
     def _permute(self, access: Access, ctx: Lanes, group: int, tap: Expr | None) -> Expr | None:
         """Lanes that are not equally far apart, or groups: by what the CPU has, the fewest instructions first."""
         size = const(access.of.bytes) if tap is None else add(mul(tap, const(group - 1)), ONE)
         if self.target.permutes:
-            found = self._whole(access, ctx, size)
+            found = self._windows(access, ctx, WINDOWS[access.strategy], ctx.lanes, size)
             if found is None:
                 return None
+            (window, extent), relative = found, self._relative(access, ctx)
             if tap is not None:
-                return Permute(found[0], self._relative(access, ctx), i32, found[1], tap, group)
-            return _as_bool(Permute(found[0], self._relative(access, ctx), _whole_byte(access.of), found[1]), access.of)
+                return Permute(window, relative, i32, extent, tap, group)
+            return _as_bool(Permute(window, relative, _read_as(access.of), extent), access.of)
         if tap is None or not self.target.blocks or ctx.lanes % BLOCK_LANES:
             return None
-        extent = self._extent(access, ctx, BLOCK_LANES, size)
-        if extent is None:
-            return None
-        near = self._near(access, ctx, add(extent, const(3)), self._extent(access, ctx, ctx.lanes, size))
+        near = self._near(access, ctx, size)
         if near is not None:
-            return Permute(*near, i32, add(extent, const(3)), tap, group, blocks=True)
-        window = self._windows(access, ctx, BLOCK, BLOCK_LANES, extent)
-        if window is None:
+            window, offsets, extent = near
+            return Permute(window, offsets, i32, extent, tap, group, blocks=True)
+        found = self._windows(access, ctx, BLOCK, BLOCK_LANES, size)
+        if found is None:
             return None
+        window, extent = found
         offsets = Unary("from_first_of_four", self._relative(access, ctx))
         return Permute(window, offsets, i32, extent, tap, group, blocks=True)
 
-    def _whole(self, access: Access, ctx: Lanes, size: Expr) -> tuple[Expr, Expr] | None:
-        """One window for all lanes, each of which needs `size` bytes, and how many of its bytes they need."""
-        extent = self._extent(access, ctx, ctx.lanes, size)
-        window = self._windows(access, ctx, WINDOWS[access.strategy], ctx.lanes, extent)
-        return None if window is None or extent is None else (window, extent)
+    def _near(self, access: Access, ctx: Lanes, size: Expr) -> tuple[Expr, Expr, Expr] | None:
+        """Blocks of four lanes from one read for all, if a lane needs `size` bytes; offsets in a block, and its extent.
 
-    def _near(self, access: Access, ctx: Lanes, block: Expr, extent: Expr | None) -> tuple[Expr, Expr] | None:
-        """What all lanes need from one read, in blocks of four lanes, and the offsets in them.
-
-        A block begins with the word that has the first byte of its first lane: `block` is how many bytes of it are
-        needed, and `extent` how many of what is read.
+        A block begins with the word that has the first byte of its first lane, so up to three bytes are in front.
         """
-        if not self.target.words or ctx.lanes != LINE_LANES or near_name(access.source) in self.target.excluded:
+        if not self.target.words or ctx.lanes != REGISTER_LANES or near_name(access.source) in self.target.excluded:
             return None
-        if (algebra.value_of(block) or 0) > BLOCK:
+        block = self._extent(access, ctx, BLOCK_LANES, add(size, const(3)))
+        if block is None or (algebra.value_of(block) or 0) > BLOCK:
             return None
-        window = self._windows(access, ctx, LINE, LINE_LANES, extent)
-        if window is None or extent is None:
+        found = self._windows(access, ctx, REGISTER, REGISTER_LANES, size)
+        if found is None:
             return None
+        window, extent = found
         relative = self._relative(access, ctx)
         within = Unary("from_first_of_four", relative)
         first = Binary("sub", relative, within)
 
         def each(value: int) -> Expr:
-            return _const32(value, LINE_LANES)
+            return _const32(value, ctx.lanes)
 
-        places = Binary("add", Binary("shr", first, each(2)), Binary("and", Iota(LINE_LANES, i32), each(3)))
-        return Words(window, places, extent), Binary("add", within, Binary("and", first, each(3)))
+        places = Binary("add", Binary("shr", first, each(2)), Binary("and", Iota(ctx.lanes, i32), each(3)))
+        offsets = Binary("add", within, Binary("and", first, each(3)))
+        return Words(window, places, extent), offsets, block
 
     def _extent(self, access: Access, ctx: Lanes, each: int, size: Expr) -> Expr | None:
         """How many bytes `each` lanes need from the first of them on, if a lane needs `size`; None without a bound."""
@@ -400,11 +396,12 @@ class Vectorizer:
             extent = add(extent, mul(growth, storage.strides[dim]))
         return extent
 
-    def _windows(self, access: Access, ctx: Lanes, width: int, each: int, extent: Expr | None) -> Expr | None:
-        """Reads of `width` bytes, one from the first of every `each` lanes on, which need `extent` of them.
+    def _windows(self, access: Access, ctx: Lanes, width: int, each: int, size: Expr) -> tuple[Expr, Expr] | None:
+        """Reads of `width` bytes, one from the first of every `each` lanes on, and how many of these bytes are needed.
 
-        None where that is more than the width, or has no bound.
+        `size` is how many each lane needs. None where that is more than the width, or has no bound.
         """
+        extent = self._extent(access, ctx, each, size)
         if extent is None or (algebra.value_of(extent) or 0) > width:
             return None
         storage = self.storages[access.source]
@@ -423,7 +420,7 @@ class Vectorizer:
                 return None
             reach = add(furthest, const(width))
             self.reaches[access.source] = maximum(self.reaches.get(access.source, reach), reach)
-        return reads[0] if len(reads) == 1 else Concat(tuple(reads))
+        return reads[0] if len(reads) == 1 else Concat(tuple(reads)), extent
 
     def _relative(self, access: Access, ctx: Lanes) -> Expr:
         """How many bytes the access of each lane is behind that of lane 0, in i32."""
@@ -561,7 +558,7 @@ class _Clamped:
         return expr.rebuilt(tuple(self.value(c) for c in expr.children))
 
 
-def _whole_byte(of: Type) -> Type:
+def _read_as(of: Type) -> Type:
     """How elements of a type are read: bools as bytes."""
     return u8 if of.is_bool else of
 

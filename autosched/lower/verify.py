@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autosched.errors import CompileError
 from autosched.lang.types import Type, b1, i32, i64
-from autosched.lower.demands import LINE, LINE_LANES
+from autosched.lower.demands import REGISTER, REGISTER_LANES
 from autosched.lower.ir import (
     Access,
     Assign,
@@ -118,7 +118,7 @@ def _expr(expr: Expr, scope: dict[str, int], vectorized: bool) -> None:
                     raise CompileError(f"{offsets.lanes} offsets for {e.lanes} lanes")
             case Permute(window=window) | Slice(window=window) if not _is_window(e, window):
                 raise CompileError(f"a permute or slice of {window.elem}x{window.lanes}")
-            case Words(window=window, places=places) if window.lanes != LINE or places.lanes != LINE_LANES:
+            case Words(window=window, places=places) if window.lanes != REGISTER or places.lanes != REGISTER_LANES:
                 raise CompileError(f"words of {window.elem}x{window.lanes} at {places.elem}x{places.lanes}")
             case Permute(offsets=offsets) if e.group > 1 and (e.of != i32 or offsets.elem != i32):
                 raise CompileError(f"a group of bytes in {e.of} at offsets in {offsets.elem}, not in i32")

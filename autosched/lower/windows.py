@@ -44,7 +44,7 @@ _PART = 4
 #: What reads a window.
 _Reader: TypeAlias = Permute | Slice
 
-#: What windows that can share have in common: the buffer, how many bytes of a window there are for what, how many are
+#: What windows that can share have in common: the buffer, how many bytes there are for lanes that share, how many are
 #: read at once, and the addresses but for one constant.
 _Shared: TypeAlias = tuple[str, int, int, tuple[tuple[frozenset[tuple[Expr, int]], int], ...]]
 
@@ -77,8 +77,8 @@ def requirements(block: Block) -> list[WindowRequirement]:
         for e in (e for top in expressions(stmt) for e in walk(top)):
             if isinstance(e, _Reader):
                 source = _windows(e)[0].buffer
-                near = isinstance(e.window, Words)
-                excludes = shared_name(source) if e.shared else near_name(source) if near else source
+                alone = near_name(source) if isinstance(e.window, Words) else source
+                excludes = shared_name(source) if e.shared else alone
                 found.append(WindowRequirement(source, _width(e), e.extent, excludes))
                 if isinstance(e.window, Words):
                     found.append(WindowRequirement(source, e.window.lanes, e.window.extent, excludes))
@@ -104,7 +104,7 @@ def _windows(reader: _Reader) -> tuple[Load, ...]:
 
 
 def _width(reader: _Reader) -> int:
-    """How many bytes of what it reads there are for lanes that have a window in common."""
+    """How many bytes there are for lanes that share: a whole window, or a block of it."""
     return BLOCK if isinstance(reader, Permute) and reader.blocks else _windows(reader)[0].width
 
 

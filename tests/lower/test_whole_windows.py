@@ -52,14 +52,18 @@ def _resample(owned: bool, lanes: int, taps: int) -> tuple[Pipeline, Schedule]:
     return Pipeline(f), schedule
 
 
+def _ready(name: str, monkeypatch: pytest.MonkeyPatch, lanes: int, taps: int, owned: bool = True) -> Kernel:
+    """The kernel of `_resample` for a target."""
+    compile_for(TARGETS[name], monkeypatch)
+    return Kernel(*_resample(owned, lanes, taps))
+
+
 @pytest.mark.parametrize("name", TARGETS)
 @pytest.mark.parametrize(("lanes", "taps"), [(4, 8), (16, 4), (16, 8)])
 @pytest.mark.parametrize("owned", [True, False], ids=["planes", "pixels"])
 def test_windows_are_read_whole(owned: bool, lanes: int, taps: int, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of any width: from 1 byte a lane to more than any window holds."""
-    compile_for(TARGETS[name], monkeypatch)
-    pipeline, schedule = _resample(owned, lanes, taps)
-    ready = Kernel(pipeline, schedule)
+    ready = _ready(name, monkeypatch, lanes, taps, owned)
 
     @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.integers(1, 40), st.sampled_from([3, 4]), st.integers(0, 9), st.integers(0, 2**32 - 1))
@@ -72,7 +76,7 @@ def test_windows_are_read_whole(owned: bool, lanes: int, taps: int, name: str, m
             "begin": begin,
         }
         shape = (3, width)
-        assert same(ready(shape=shape, **given), interpret(pipeline, shape, given, {}))
+        assert same(ready(shape=shape, **given), interpret(ready.pipeline, shape, given, {}))
 
     check()
 
@@ -87,9 +91,7 @@ def _source(ready: Kernel, step: int) -> str:
 @pytest.mark.parametrize("name", TARGETS)
 def test_the_narrowest_windows_that_the_cpu_has(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neighbouring outputs of planes are permuted; where a window is too small for them, words are picked."""
-    compile_for(TARGETS[name], monkeypatch)
-    pipeline, schedule = _resample(True, 16, 8)
-    ready = Kernel(pipeline, schedule)
+    ready = _ready(name, monkeypatch, 16, 8)
 
     near, far = _source(ready, 1), _source(ready, 8)
     assert READS[name] in near
@@ -99,9 +101,7 @@ def test_the_narrowest_windows_that_the_cpu_has(name: str, monkeypatch: pytest.M
 
 def test_words_of_one_read_where_lanes_are_near(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four lanes need 16 bytes at most, three of them in front; else every four lanes have a read of their own."""
-    compile_for(TARGETS["words"], monkeypatch)
-    pipeline, schedule = _resample(True, 16, 4)
-    ready = Kernel(pipeline, schedule)
+    ready = _ready("words", monkeypatch, 16, 4)
 
     near, far = _source(ready, 3), _source(ready, 4)  # 3 * 3 + 4 + 3 bytes, and 3 * 4 + 4 + 3
     assert "permute_words_u8x64" in near and "load_u8x16(" not in near
@@ -109,9 +109,7 @@ def test_words_of_one_read_where_lanes_are_near(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_neighbouring_groups_share_their_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    compile_for(TARGETS["words"], monkeypatch)
-    pipeline, schedule = _resample(True, 16, 8)
-    ready = Kernel(pipeline, schedule)
+    ready = _ready("words", monkeypatch, 16, 8)
 
     def permutes(step: int) -> int:
         return len(re.findall(r"permute_words_u8x64\(", _source(ready, step)))
@@ -122,9 +120,7 @@ def test_neighbouring_groups_share_their_words(monkeypatch: pytest.MonkeyPatch) 
 
 def test_neighbouring_groups_share_their_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Eight taps are two groups of the same 16 bytes where these reach, and of 16 bytes each where they do not."""
-    compile_for(TARGETS["blocks"], monkeypatch)
-    pipeline, schedule = _resample(True, 16, 8)
-    ready = Kernel(pipeline, schedule)
+    ready = _ready("blocks", monkeypatch, 16, 8)
 
     def reads(step: int) -> int:
         return len(re.findall(r"(?:load|read)_u8x16\(", _source(ready, step)))
