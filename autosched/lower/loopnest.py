@@ -34,6 +34,7 @@ from autosched.lower.ir import (
     names,
     statements,
 )
+from autosched.lower.prefetch import fetch_next
 from autosched.lower.reductions import Reducer
 from autosched.lower.regions import Regions
 from autosched.lower.stages import SLACK, Box, LoopNests, Root, Stage, Storage
@@ -164,7 +165,8 @@ class LoopNestBuilder:
             )
             inside = tuple(self._loops(f, i + 1))
             return [For(name, ZERO, extent, inside, "vectorized", loop.lanes, ragged=ragged)]
-        body = self._level(Level(f.name, loop.name)) + self._loops(f, i + 1)
+        fetched = [stmt for x in f.fetches if x.at == loop.name for stmt in fetch_next(x, f, self.regions, self.storages)]
+        body = fetched + self._level(Level(f.name, loop.name)) + self._loops(f, i + 1)
         if loop.kind == "unrolled" and algebra.value_of(extent) == loop.lanes and not _reserves(body):
             copies: list[Stmt] = []
             for n in range(loop.lanes):

@@ -1,4 +1,4 @@
-"""Reads of whole vectors are announced ahead of time, where the schedule says so.
+"""Reads are announced ahead of time, where the schedule says so: some bytes ahead, or those of a loop's next turn.
 
 What a loop reads first from memory arrives late, and a processor looks only a few dozen instructions ahead of what it
 waits for. An announcement is a hint: it reads nothing, and any address may be given.
@@ -9,9 +9,31 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
+from autosched.errors import CompileError, ScheduleError
 from autosched.lower import algebra
-from autosched.lower.algebra import add, const
-from autosched.lower.ir import Block, Expr, Load, Prefetch, Stmt, Store, bodies, expressions, map_bodies, walk
+from autosched.lower.algebra import ONE, ZERO, add, const, minimum, mul, sub, substitute
+from autosched.lower.derive import loop_name
+from autosched.lower.ir import (
+    Access,
+    Binary,
+    Block,
+    Expr,
+    For,
+    Load,
+    Name,
+    Prefetch,
+    Stmt,
+    Store,
+    bodies,
+    expressions,
+    map_bodies,
+    names,
+    walk,
+)
+from autosched.lower.regions import Regions
+from autosched.lower.stages import Box, Storage
+from autosched.schedule.directives import PrefetchNext
+from autosched.schedule.nest import FuncNest, Level
 
 #: Bytes of a cache line: one announcement is enough for all of it.
 _LINE = 64
@@ -50,3 +72,60 @@ def _vectors(stmt: Stmt) -> list[Load]:
     """The dense vectors and windows that a statement itself reads, but for the last of a row that is not whole."""
     loads = [e for top in expressions(stmt) for e in walk(top) if isinstance(e, Load)]
     return [e for e in loads if e.kind == "dense" and e.lanes > 1 and e.count is None]
+
+
+def fetch_next(x: PrefetchNext, f: FuncNest, regions: Regions, storages: Mapping[str, Storage]) -> list[Stmt]:
+    """Announcements, a line each, of what loop `x.loop` reads of `x.source` so many turns later, at this place in it.
+
+    The part of a line that the last whole one leaves may be left out. Raises ScheduleError where nothing is read.
+    """
+    loop = loop_name(f.name, x.loop)
+    box = _box(x, f, regions)
+    later = add(Name(loop), const(x.turns))
+    if any(isinstance(e, Access) and loop in names(e) for bounds in box for bound in bounds for e in walk(bound)):
+        later = minimum(later, sub(regions.derived[f.name].extents[x.loop], ONE))  # tables end where the loop does
+    box = tuple((substitute(lo, {loop: later}), substitute(_unclipped(lo, hi), {loop: later})) for lo, hi in box)
+
+    storage = storages[x.source]
+    address: Expr = Name(x.source)
+    length = const(storage.elem.bytes - 1)
+    loops: list[tuple[str, Expr]] = []
+    for dim, ((lo, hi), origin, stride) in enumerate(zip(box, storage.origin, storage.strides, strict=True)):
+        address = add(address, mul(sub(lo, origin), stride))
+        if 0 <= (algebra.value_of(stride) or -1) <= _LINE:
+            length = add(length, mul(sub(hi, lo), stride))
+        else:
+            name = f"{f.name}.{x.source}.{dim}.next"
+            loops.append((name, add(sub(hi, lo), ONE)))
+            address = add(address, mul(Name(name), stride))
+    out: list[Stmt] = [Prefetch(add(address, const(n * _LINE))) for n in range(x.lines)]
+    if not x.lines:
+        line = f"{f.name}.{x.source}.line"
+        loops.append((line, add(algebra.floordiv(length, const(_LINE)), ONE)))
+        out = [Prefetch(add(address, mul(Name(line), const(_LINE))))]
+    for name, extent in reversed(loops):
+        out = [For(name, ZERO, extent, tuple(out))]
+    return out
+
+
+def _box(x: PrefetchNext, f: FuncNest, regions: Regions) -> Box:
+    """What one iteration of `x.at` reads of the source, for the Func and for what is computed in `x.loop` for it."""
+    names_of_loops = [loop.name for loop in f.loops]
+    inside = {Level(f.name, name) for name in names_of_loops[names_of_loops.index(x.loop) :]}
+    readers = [name for name in regions.order if name == f.name or inside & set(regions.nest.path(name))]
+    try:
+        found = regions.read(readers, Level(f.name, x.at), {x.source})
+    except CompileError as error:
+        raise ScheduleError(f"{x} of Func {f.name}: what it reads there cannot be told: {error}") from None
+    if x.source not in found:
+        raise ScheduleError(
+            f"{x} of Func {f.name}: no iteration of {x.loop} reads {x.source}, nor does what is computed in it"
+        )
+    return found[x.source]
+
+
+def _unclipped(lo: Expr, hi: Expr) -> Expr:
+    """`hi`, but where the last block of a loop is cut short as if it were whole: no harm in a hint."""
+    if isinstance(hi, Binary) and hi.op == "min":
+        return next((side for side in (hi.a, hi.b) if algebra.difference(side, lo) is not None), hi)
+    return hi

@@ -79,17 +79,17 @@ class Regions:
 
     def region(self, name: str, level: Level) -> Box:
         """The box of `name` that its consumers inside one iteration of `level` need."""
-        found = self._read(self.consumers[name], level, {name})
+        found = self.read(self.consumers[name], level, {name})
         if name not in found:
             raise CompileError(f"Func {name} has no consumer at {level}")
         return self._rounded(name, found[name], level)
 
     def inputs(self, consumers: Iterable[str], level: Level) -> dict[str, Box]:
         """The box of every input that these Funcs read inside one iteration of `level`."""
-        return self._read(consumers, level, self.nest.pipeline.inputs.keys())
+        return self.read(consumers, level, self.nest.pipeline.inputs.keys())
 
-    def _read(self, consumers: Iterable[str], level: Level, wanted: Container[str]) -> dict[str, Box]:
-        """The boxes of `wanted` that these Funcs read."""
+    def read(self, consumers: Iterable[str], level: Level, wanted: Container[str]) -> dict[str, Box]:
+        """The boxes of `wanted` that these Funcs read inside one iteration of `level`."""
         found: dict[str, list[Interval | None]] = {}
         for consumer in consumers:
             accesses, ranges = self.reads[consumer]
@@ -118,8 +118,9 @@ class Regions:
         f, derived = self.nest.funcs[name], self.derived[name]
         loops = [x.name for x in f.loops]
         ranges: dict[str, Interval] = {}
-        for inner in reversed(loops[loops.index(loop) + 1 :]):
-            ranges[loop_name(name, inner)] = (ZERO, sub(derived.extents[inner], ONE))
+        for place, inner in reversed(list(enumerate(f.loops))):
+            if place > loops.index(loop) or inner.kind == "vectorized":  # all lanes are one iteration
+                ranges[loop_name(name, inner.name)] = (ZERO, sub(derived.extents[inner.name], ONE))
         # an inner extent may depend on loops that run too: widen until only fixed names remain
         for _ in loops:
             ranges = {k: (lo, self.bounds.most(hi, ranges)) for k, (lo, hi) in ranges.items()}

@@ -229,19 +229,39 @@ class Prefetch(Directive):
     distance: int
 
 
+@dataclass(frozen=True)
+class PrefetchNext(Directive):
+    """In each iteration of this Func's loop `at`, what `source` is read for there `turns` iterations of `loop` later.
+
+    `loop` is `at` or one around it. It is brought into the second-level cache while the iteration computes, so the
+    nearer to the innermost loop `at` is, the more evenly memory is read. For an Input or a Func computed at the root.
+    `lines` is how many cache lines are fetched of what lies next to each other there, needed or not, which takes no
+    loop; 0 is as many as are needed.
+    """
+
+    op = "prefetch_next"
+    source: str
+    at: str
+    loop: str
+    turns: int = 1
+    lines: int = 0
+
+
 DIRECTIVES: dict[str, type[Directive]] = {
     cls.op: cls
     for cls in (
         Split, Tile, Reorder, Fuse, Parallel, Vectorize, Unroll, Inline, ComputeRoot, ComputeAt, StoreRoot, StoreAt,
         FoldStorage, ReorderStorage, AlignStorage, Specialize, Loads, Stream, Prefetch,
+        PrefetchNext,
     )
 }  # fmt: skip
 
 _CHOICES = {"tail": get_args(Tail), "strategy": get_args(LoadStrategy)}
-_LEAST = {"factor": 1, "factor_y": 1, "factor_x": 1, "lanes": 2, "multiple": 1, "distance": 64}
+_LEAST = {"factor": 1, "factor_y": 1, "factor_x": 1, "lanes": 2, "multiple": 1, "distance": 64, "turns": 1, "lines": 0}
 #: Beyond this a factor is a mistake, and a generated kernel would be too large to compile.
 _MOST = {
     "factor": 1 << 20, "factor_y": 1 << 20, "factor_x": 1 << 20, "lanes": 64, "multiple": 1 << 16, "distance": 1 << 20,
+    "turns": 64, "lines": 16,
 }  # fmt: skip
 
 

@@ -58,6 +58,7 @@ class FuncNest:
     reduction_order: dict[str, int] = field(default_factory=dict)
     loads: dict[str, d.LoadStrategy] = field(default_factory=dict)
     prefetches: dict[str, int] = field(default_factory=dict)
+    fetches: tuple[d.PrefetchNext, ...] = ()
     stream: bool = False
 
     @property
@@ -114,7 +115,7 @@ def resolve(pipeline: Pipeline, schedule: Schedule) -> Nest:
         nests[func.name] = _func_nest(pipeline, func, schedule.funcs.get(func.name, ()), special, inlined)
     nest = Nest(pipeline, nests, tuple(special))
     placed = [f for f in nests.values() if not f.inlined]
-    for check in (_check_places, _check_acyclic, _check_levels):  # paths go through the places of others
+    for check in (_check_places, _check_acyclic, _check_levels, _check_fetches):  # paths go through the places of others
         for f in placed:
             check(nest, f)
     return nest
@@ -306,13 +307,15 @@ def _func_nest(
                 if x.param not in pipeline.params or not pipeline.params[x.param].of.is_int:
                     raise b.fail(x, f"pipeline {pipeline.name} has no integer Param {x.param}")
                 special.append(x)
-            case d.Loads() | d.Prefetch():
+            case d.Loads() | d.Prefetch() | d.PrefetchNext():
                 if x.source not in pipeline.inputs and x.source not in {f.name for f in pipeline.funcs}:
                     raise b.fail(x, f"pipeline {pipeline.name} has no Input or Func {x.source}")
                 if isinstance(x, d.Loads):
                     result = replace(result, loads={**result.loads, x.source: x.strategy})
-                else:
+                elif isinstance(x, d.Prefetch):
                     result = replace(result, prefetches={**result.prefetches, x.source: x.distance})
+                else:
+                    result = replace(result, fetches=(*result.fetches, x))
             case d.Stream():
                 result = replace(result, stream=True)
     _check_kinds(b)
@@ -445,6 +448,24 @@ def _check_levels(nest: Nest, f: FuncNest) -> None:
         )
     if len(f.folds) > 1:
         raise ScheduleError(f"{f.folds[1]} of Func {name}: one coordinate can be folded, {f.folds[0].var} is already")
+
+
+def _check_fetches(nest: Nest, f: FuncNest) -> None:
+    """What is fetched is memory before the Func's loops begin, and the loops are there and run one by one."""
+    for x in f.fetches:
+        place = f"{x} of Func {f.name}"
+        source = nest.funcs.get(x.source)
+        if source is not None and (source.inlined or source.compute != ROOT):
+            raise ScheduleError(f"{place}: {x.source} is not in memory before; only Inputs and Funcs at the root are")
+        loops = [loop.name for loop in f.loops]
+        for name in (x.at, x.loop):
+            if name not in loops:
+                raise ScheduleError(f"{place}: there is no loop {name}; the loops are {', '.join(loops)}")
+        if loops.index(x.loop) > loops.index(x.at):
+            raise ScheduleError(f"{place}: loop {x.loop} is inside {x.at}; name one around it, or {x.at} itself")
+        bad = next((y for y in f.loops if y.name in (x.at, x.loop) and y.kind in ("vectorized", "unrolled")), None)
+        if bad is not None:
+            raise ScheduleError(f"{place}: loop {bad.name} is {bad.kind}; choose one whose iterations follow each other")
 
 
 def _check_acyclic(nest: Nest, f: FuncNest) -> None:

@@ -108,6 +108,9 @@ class Schedule:
     def prefetch(self, func: str, source: str, distance: int) -> Schedule:
         return self.add(func, d.Prefetch(source, distance))
 
+    def prefetch_next(self, func: str, source: str, at: str, loop: str, turns: int = 1, lines: int = 0) -> Schedule:
+        return self.add(func, d.PrefetchNext(source, at, loop, turns, lines))
+
     def stream(self, func: str) -> Schedule:
         return self.add(func, d.Stream())
 
