@@ -12,6 +12,7 @@ from autosched.lower.ir import Assign, Block, For, Let, Reserve, Store, expressi
 from autosched.lower.loopnest import LoopNestBuilder
 from autosched.lower.optimize import Optimizer
 from autosched.lower.prefetch import announce
+from autosched.lower.seeds import seed_sums
 from autosched.lower.stages import LoopNests, Stage
 from autosched.lower.stagger import stagger
 from autosched.lower.vectorize import Vectorizer
@@ -64,7 +65,7 @@ def lower(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) 
         packs += vectorizer.packs
         if checking:
             verify(body, arguments(body), vectorized=True)
-        body = Optimizer().run(body)
+        body = Optimizer().run(seed_sums(body))
         if checking:
             verify(body, arguments(body), vectorized=True)
         stages.append(replace(stage, body=body))
