@@ -47,6 +47,10 @@ _WINDOWS: Final[dict[str, tuple[int, LoadStrategy]]] = {
 #: How far ahead of what is read the image is fetched, in bytes: about a row, so that memory is read while the rows
 #: before are resized.
 _AHEAD: Final = 1 << 14
+#: Where an image is shrunk by more, there is more to read than to write: next rows are fetched while these are resized,
+#: so many lines of each with every vector.
+_SHRUNK: Final = frozenset({"reduced", "quartered", "tiny"})
+_LINES: Final = 4
 
 
 @dataclass(frozen=True)
@@ -249,6 +253,9 @@ def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str, h
     s = s.compute_at("planes", *place)
     s = s.reorder("planes", "y", "x", "c").unroll("planes", "c", CHANNELS)
     s = s.vectorize("planes", "x", 16).loads("planes", "src", "permute64")
+    consumer, loop = place
+    if bucket.name in _SHRUNK and loop == "yo":
+        return s.prefetch_next(consumer, "src", "yi", "yo", lines=_LINES)
     return s.prefetch("planes", "src", _AHEAD)
 
 
