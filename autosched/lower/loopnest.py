@@ -165,7 +165,9 @@ class LoopNestBuilder:
             )
             inside = tuple(self._loops(f, i + 1))
             return [For(name, ZERO, extent, inside, "vectorized", loop.lanes, ragged=ragged)]
-        fetched = [stmt for x in f.fetches if x.at == loop.name for stmt in fetch_next(x, f, self.regions, self.storages)]
+        fetched = [
+            stmt for x in f.fetches if x.at == loop.name for stmt in fetch_next(x, f, self.regions, self.storages)
+        ]
         body = fetched + self._level(Level(f.name, loop.name)) + self._loops(f, i + 1)
         if loop.kind == "unrolled" and algebra.value_of(extent) == loop.lanes and not _reserves(body):
             copies: list[Stmt] = []

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
-from autosched.errors import CompileError, ScheduleError
 from autosched.lower import algebra
 from autosched.lower.algebra import ONE, ZERO, add, const, minimum, mul, sub, substitute
 from autosched.lower.derive import loop_name
@@ -77,10 +76,12 @@ def _vectors(stmt: Stmt) -> list[Load]:
 def fetch_next(x: PrefetchNext, f: FuncNest, regions: Regions, storages: Mapping[str, Storage]) -> list[Stmt]:
     """Announcements, a line each, of what loop `x.loop` reads of `x.source` so many turns later, at this place in it.
 
-    The part of a line that the last whole one leaves may be left out. Raises ScheduleError where nothing is read.
+    Lines are counted from where what lies next to each other begins, so a last one that it only touches is left out.
     """
     loop = loop_name(f.name, x.loop)
     box = _box(x, f, regions)
+    if box is None:
+        return []
     later = add(Name(loop), const(x.turns))
     if any(isinstance(e, Access) and loop in names(e) for bounds in box for bound in bounds for e in walk(bound)):
         later = minimum(later, sub(regions.derived[f.name].extents[x.loop], ONE))  # tables end where the loop does
@@ -88,11 +89,12 @@ def fetch_next(x: PrefetchNext, f: FuncNest, regions: Regions, storages: Mapping
 
     storage = storages[x.source]
     address: Expr = Name(x.source)
-    length = const(storage.elem.bytes - 1)
+    length: Expr = const(storage.elem.bytes - 1)
     loops: list[tuple[str, Expr]] = []
     for dim, ((lo, hi), origin, stride) in enumerate(zip(box, storage.origin, storage.strides, strict=True)):
         address = add(address, mul(sub(lo, origin), stride))
-        if 0 <= (algebra.value_of(stride) or -1) <= _LINE:
+        step = algebra.value_of(stride)
+        if step is not None and 0 < step <= _LINE:
             length = add(length, mul(sub(hi, lo), stride))
         else:
             name = f"{f.name}.{x.source}.{dim}.next"
@@ -108,20 +110,15 @@ def fetch_next(x: PrefetchNext, f: FuncNest, regions: Regions, storages: Mapping
     return out
 
 
-def _box(x: PrefetchNext, f: FuncNest, regions: Regions) -> Box:
-    """What one iteration of `x.at` reads of the source, for the Func and for what is computed in `x.loop` for it."""
-    names_of_loops = [loop.name for loop in f.loops]
-    inside = {Level(f.name, name) for name in names_of_loops[names_of_loops.index(x.loop) :]}
+def _box(x: PrefetchNext, f: FuncNest, regions: Regions) -> Box | None:
+    """What one iteration of `x.at` reads of the source, for the Func and for what is computed in `x.loop` for it.
+
+    None where simplification left nothing that does.
+    """
+    loops = [loop.name for loop in f.loops]
+    inside = {Level(f.name, name) for name in loops[loops.index(x.loop) :]}
     readers = [name for name in regions.order if name == f.name or inside & set(regions.nest.path(name))]
-    try:
-        found = regions.read(readers, Level(f.name, x.at), {x.source})
-    except CompileError as error:
-        raise ScheduleError(f"{x} of Func {f.name}: what it reads there cannot be told: {error}") from None
-    if x.source not in found:
-        raise ScheduleError(
-            f"{x} of Func {f.name}: no iteration of {x.loop} reads {x.source}, nor does what is computed in it"
-        )
-    return found[x.source]
+    return regions.read(readers, Level(f.name, x.at), {x.source}).get(x.source)
 
 
 def _unclipped(lo: Expr, hi: Expr) -> Expr:

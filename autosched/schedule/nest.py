@@ -75,12 +75,12 @@ class Nest:
     specializations: tuple[d.Specialize, ...]
 
     def consumers(self, name: str) -> list[str]:
-        """The Funcs that are not inlined and read `name`, directly or through inlined ones."""
+        """The Funcs that are not inlined and read `name`, a Func or an Input, directly or through inlined ones."""
         found: list[str] = []
 
         def visit(producer: str) -> None:
             for other in self.pipeline.funcs:
-                if any(isinstance(s, Func) and s.name == producer for s in sources(other)):
+                if any(s.name == producer for s in sources(other)):
                     if self.funcs[other.name].inlined:
                         visit(other.name)
                     elif other.name not in found:
@@ -115,7 +115,12 @@ def resolve(pipeline: Pipeline, schedule: Schedule) -> Nest:
         nests[func.name] = _func_nest(pipeline, func, schedule.funcs.get(func.name, ()), special, inlined)
     nest = Nest(pipeline, nests, tuple(special))
     placed = [f for f in nests.values() if not f.inlined]
-    for check in (_check_places, _check_acyclic, _check_levels, _check_fetches):  # paths go through the places of others
+    for check in (
+        _check_places,
+        _check_acyclic,
+        _check_levels,
+        _check_fetches,
+    ):  # paths go through the places of others
         for f in placed:
             check(nest, f)
     return nest
@@ -465,7 +470,12 @@ def _check_fetches(nest: Nest, f: FuncNest) -> None:
             raise ScheduleError(f"{place}: loop {x.loop} is inside {x.at}; name one around it, or {x.at} itself")
         bad = next((y for y in f.loops if y.name in (x.at, x.loop) and y.kind in ("vectorized", "unrolled")), None)
         if bad is not None:
-            raise ScheduleError(f"{place}: loop {bad.name} is {bad.kind}; choose one whose iterations follow each other")
+            raise ScheduleError(
+                f"{place}: loop {bad.name} is {bad.kind}; choose one whose iterations follow each other"
+            )
+        inside = {Level(f.name, name) for name in loops[loops.index(x.loop) :]}
+        if not any(name == f.name or inside & set(nest.path(name)) for name in nest.consumers(x.source)):
+            raise ScheduleError(f"{place}: nothing that is computed in loop {x.loop} reads {x.source}")
 
 
 def _check_acyclic(nest: Nest, f: FuncNest) -> None:

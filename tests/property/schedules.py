@@ -178,6 +178,16 @@ class _Proposer:
             if self.chance(25):
                 distance = self.one_of((64, 4096, 1 << 20))
                 self.attempt(lambda s, x=source, n=distance: s.prefetch(name, x, n))
+        self.fetches(name)
+
+    def fetches(self, name: str) -> None:
+        """What loops announce of their next turns, of what the Func reads or of what that is computed from."""
+        known = [*self.pipeline.inputs, *(f.name for f in self.pipeline.funcs)]
+        loops = [loop.name for loop in self.nest().funcs[name].loops]
+        if loops and self.chance(40):
+            source, loop, at = self.one_of(known), self.one_of(loops), self.one_of(loops)
+            turns, lines = self.one_of((1, 3)), self.one_of((0, 0, 2))
+            self.attempt(lambda s: s.prefetch_next(name, source, at, loop, turns, lines))
 
     def readable(self, f: FuncNest) -> list[str]:
         return [s.name for s in sources(f.func)]

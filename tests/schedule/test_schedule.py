@@ -125,6 +125,16 @@ S = Schedule()
         (S.specialize("out", "m", 8), r"pipeline out has no integer Param m"),
         (S.loads("out", "picture", "gather"), r"pipeline out has no Input or Func picture"),
         (S.prefetch("out", "picture", 4096), r"prefetch.*of Func out: pipeline out has no Input or Func picture"),
+        (S.prefetch_next("out", "picture", "y", "y"), r"pipeline out has no Input or Func picture"),
+        (S.prefetch_next("out", "s", "z", "y"), r"there is no loop z; the loops are y, x"),
+        (S.prefetch_next("out", "s", "y", "x"), r"loop x is inside y; name one around it, or y itself"),
+        (S.compute_at("s", "out", "y").prefetch_next("out", "s", "x", "y"), r"s is not in memory before"),
+        (S.prefetch_next("out", "a", "x", "y"), r"a is not in memory before; only Inputs and Funcs at the root are"),
+        (
+            S.vectorize("out", "x", 4).prefetch_next("out", "s", "x_vi", "y"),
+            r"loop x_vi is vectorized; choose one whose",
+        ),
+        (S.prefetch_next("out", "image", "x", "y"), r"nothing that is computed in loop y reads image"),
     ],
 )
 def test_illegal_schedules_say_why(schedule: Schedule, message: str) -> None:
@@ -178,6 +188,8 @@ def test_schedules_that_lowering_refuses(schedule: Schedule, message: str) -> No
         (lambda: S.fold_storage("f", "x", -1), r"factor is -1"),
         (lambda: S.align_storage("f", "x", 0), r"multiple is 0"),
         (lambda: S.prefetch("f", "a", 8), r"distance is 8; it must be 64\.\.1048576"),
+        (lambda: S.prefetch_next("f", "a", "x", "y", turns=0), r"turns is 0; it must be 1\.\.64"),
+        (lambda: S.prefetch_next("f", "a", "x", "y", lines=17), r"lines is 17; it must be 0\.\.16"),
         (lambda: S.loads("f", "a", "magic"), r"strategy is 'magic'; it must be one of pick, gather"),
         (lambda: S.specialize("f", "n", 1.5), r"value must be an integer, not 1\.5"),
     ],
