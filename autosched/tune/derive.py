@@ -2,7 +2,7 @@
 
 The output is cut into strips that threads share, and those into tiles; every other Func is inlined, or computed at the
 root, in a strip, in a tile, or in a row, stored there or slid along the rows. Each has lanes, a tail, an unroll factor
-and, with three coordinates or more, a choice of the innermost one.
+and, with three coordinates or more, a choice of the innermost one. The output goes through the caches or past them.
 """
 
 from __future__ import annotations
@@ -170,6 +170,9 @@ def _output(
         _lanes(func, names, tuple(loops), ALWAYS, knobs, templates, prefix="")
     knobs.append(Knob("parallel", ("strips", "none"), "strips", summary="what is dealt to threads"))
     add("parallel", _is(parallel="strips"), var=names.strip)
+    vectors = _is(lanes=_some(LANES))
+    knobs.append(Knob("stores", ("cached", "streamed"), "cached", vectors, "whole vectors past the caches, or not"))
+    add("stream", _is(stores="streamed"))
 
 
 def _producer(

@@ -107,6 +107,15 @@ def test_consumers_decide_where_producers_can_be() -> None:
     assert options["inline"] == {"inline", "root", "strip", "row", "sliding"}
 
 
+def test_outputs_may_go_past_the_caches() -> None:
+    space = derive(PIPELINES["blur-test"])
+    drawn = [space.sample(random.Random(i)) for i in range(60)]
+    streamed = [point for point in drawn if point.get("stores") == "streamed"]
+    assert 0 < len(streamed) < len(drawn) and all(point["lanes"] for point in streamed)
+    for point in drawn:
+        assert ("stream()" in str(space.schedule(point))) == (point in streamed)
+
+
 def test_names_do_not_clash_and_small_outputs_have_spaces() -> None:
     strip, tile = variables("strip tile")
     source = Input("source", u8, 2)
