@@ -649,3 +649,16 @@ def statements(block: Block) -> Iterator[Stmt]:
         yield stmt
         for body in bodies(stmt):
             yield from statements(body)
+
+
+def buffers(expr: Expr) -> frozenset[str]:
+    """The buffers that `expr` reads."""
+    return frozenset(x.buffer for x in walk(expr) if isinstance(x, Load))
+
+
+def changes(block: Block) -> tuple[set[str], set[str]]:
+    """What running `block` may change: the names that it gives values, and the buffers that it writes or moves."""
+    inside = list(statements(block))
+    given = {s.name for s in inside if isinstance(s, (Let, Assign, For))}
+    moved = {s.buffer for s in inside if isinstance(s, Reserve)}
+    return given | moved, moved | {s.buffer for s in inside if isinstance(s, Store)}

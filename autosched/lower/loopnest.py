@@ -131,12 +131,12 @@ class LoopNestBuilder:
         if first.kind not in ("serial", "parallel"):
             return Stage(name, "", ONE, False, tuple(body), {})
         extent = self.derived[name].extents[first.name]
-        reads = self._reads(name, Level(name, first.name))
+        reads = self._reads(Level(name, first.name))
         return Stage(name, loop_name(name, first.name), extent, first.kind == "parallel", tuple(body), reads)
 
-    def _reads(self, stage: str, level: Level) -> dict[str, Box]:
+    def _reads(self, level: Level) -> dict[str, Box]:
         """The box of every input that one iteration of a stage's outermost loop reads, where it can be told."""
-        inside = [n for n in self.order if n == stage or ((path := self.nest.path(n)) and path[0].func == stage)]
+        inside = [n for n in self.order if self.nest.within(n, level)]
         try:
             return self.regions.inputs(inside, level)
         except CompileError:

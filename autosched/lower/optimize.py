@@ -22,10 +22,11 @@ from autosched.lower.ir import (
     Let,
     Load,
     Name,
-    Reserve,
     Stmt,
     Store,
     Unary,
+    buffers,
+    changes,
     expressions,
     map_bodies,
     map_expressions,
@@ -96,7 +97,7 @@ class Optimizer:
             if isinstance(stmt, (Let, Assign)):
                 known = {e: n for e, n in known.items() if stmt.name not in names(e)}
             elif isinstance(stmt, Store):
-                known = {e: n for e, n in known.items() if stmt.buffer not in _buffers(e)}
+                known = {e: n for e, n in known.items() if stmt.buffer not in buffers(e)}
         return out
 
     # loop invariants
@@ -114,16 +115,14 @@ class Optimizer:
         return tuple(out)
 
     def _hoist_loop(self, loop: For) -> list[Stmt]:
-        inside = list(statements(loop.body))
-        changing = {loop.name} | {s.name for s in inside if isinstance(s, (Let, Assign, For))}
-        changing |= {s.buffer for s in inside if isinstance(s, Reserve)}
-        written = {s.buffer for s in inside if isinstance(s, (Store, Reserve))}
+        changing, written = changes(loop.body)
+        changing.add(loop.name)
         before: list[Stmt] = []
         moved: dict[Expr, Name] = {}
-        assigned = Counter(s.name for s in inside if isinstance(s, (Let, Assign)))
+        assigned = Counter(s.name for s in statements(loop.body) if isinstance(s, (Let, Assign)))
 
         def invariant(e: Expr) -> bool:
-            return not (names(e) & changing) and not any(b in written for b in _buffers(e))
+            return not (names(e) & changing or buffers(e) & written)
 
         def rule(e: Expr) -> Expr | None:
             if trivial(e) or not invariant(e) or (e.elem == b1 and e.lanes == 1):
@@ -157,10 +156,6 @@ def trivial(e: Expr) -> bool:
 def cheap(e: Expr) -> bool:
     """Whether LLVM shares `e` as well as we could: trivial, or arithmetic of coordinates."""
     return trivial(e) or (e.elem == i64 and e.lanes == 1 and not any(isinstance(x, Load) for x in walk(e)))
-
-
-def _buffers(e: Expr) -> frozenset[str]:
-    return frozenset(x.buffer for x in walk(e) if isinstance(x, Load))
 
 
 def drop_unused(block: Block) -> Block:

@@ -115,9 +115,8 @@ def _box(x: PrefetchNext, f: FuncNest, regions: Regions) -> Box | None:
 
     None where simplification left nothing that does.
     """
-    loops = [loop.name for loop in f.loops]
-    inside = {Level(f.name, name) for name in loops[loops.index(x.loop) :]}
-    readers = [name for name in regions.order if name == f.name or inside & set(regions.nest.path(name))]
+    loop = Level(f.name, x.loop)
+    readers = [name for name in regions.order if regions.nest.within(name, loop)]
     return regions.read(readers, Level(f.name, x.at), {x.source}).get(x.source)
 
 

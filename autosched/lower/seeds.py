@@ -13,13 +13,10 @@ from autosched.lower.ir import (
     Const,
     Dot,
     Expr,
-    For,
-    Let,
-    Load,
     Name,
-    Reserve,
     Stmt,
-    Store,
+    buffers,
+    changes,
     expressions,
     map_bodies,
     map_expressions,
@@ -51,7 +48,8 @@ def _seed(block: list[Stmt], i: int, start: Assign) -> None:
         return
     whole = found[0]
     total, added = (whole.a, whole.b) if _is(start.name, whole.a) else (whole.b, whole.a)
-    if _changes(rest[: last + 1], added):
+    changing, written = changes(tuple(rest[: last + 1]))
+    if names(added) & changing or buffers(added) & written:
         return
     block[i] = Assign(start.name, added)
     block[i + 1 + last] = map_expressions(rest[last], lambda e: transform(e, lambda x: total if x == whole else None))
@@ -88,11 +86,3 @@ def _adds(e: Expr, name: str) -> bool:
         case Binary(op="add", a=a, b=b):
             return (_adds(a, name) and name not in names(b)) or (_adds(b, name) and name not in names(a))
     return False
-
-
-def _changes(block: list[Stmt], e: Expr) -> bool:
-    """Whether these statements give any of what `e` is computed from another value."""
-    inside = list(statements(tuple(block)))
-    bound = {s.name for s in inside if isinstance(s, (Let, Assign, For))}
-    written = {s.buffer for s in inside if isinstance(s, (Store, Reserve))}
-    return bool(names(e) & bound) or any(isinstance(x, Load) and x.buffer in written for x in walk(e))

@@ -98,6 +98,10 @@ class Nest:
         inner = [Level(level.func, v) for v in loops[: loops.index(level.var) + 1]]
         return self.path(level.func) + inner
 
+    def within(self, name: str, level: Level) -> bool:
+        """Whether iterations of `level` compute `name`: it is the loop's own Func, or it is computed inside."""
+        return name == level.func or level in self.path(name)
+
 
 def resolve(pipeline: Pipeline, schedule: Schedule) -> Nest:
     """Apply `schedule` to `pipeline`, or raise ScheduleError naming the directive, the Func and the way out."""
@@ -115,12 +119,8 @@ def resolve(pipeline: Pipeline, schedule: Schedule) -> Nest:
         nests[func.name] = _func_nest(pipeline, func, schedule.funcs.get(func.name, ()), special, inlined)
     nest = Nest(pipeline, nests, tuple(special))
     placed = [f for f in nests.values() if not f.inlined]
-    for check in (
-        _check_places,
-        _check_acyclic,
-        _check_levels,
-        _check_fetches,
-    ):  # paths go through the places of others
+    # paths go through the places of others
+    for check in (_check_places, _check_acyclic, _check_levels, _check_fetches):
         for f in placed:
             check(nest, f)
     return nest
@@ -324,6 +324,8 @@ def _func_nest(
             case d.Stream():
                 result = replace(result, stream=True)
     _check_kinds(b)
+    for fetch in result.fetches:
+        _check_loops(b, fetch)
     is_output = func is pipeline.output
     if is_output and isinstance(compute, (d.Inline, d.ComputeAt)):
         raise b.fail(compute, "the output is always computed at the root")
@@ -382,6 +384,16 @@ def _check_kinds(b: _Builder) -> None:
                 f"parallel({loop.name!r}) of Func {b.func.name}: it must be the outermost loop; "
                 f"reorder it before {b.loops[0].name}, or fuse the two"
             )
+
+
+def _check_loops(b: _Builder, x: d.PrefetchNext) -> None:
+    """The loops are there, one in the other, and their iterations follow each other."""
+    at, loop = b.position(x, x.at), b.position(x, x.loop)
+    if loop > at:
+        raise b.fail(x, f"loop {x.loop} is inside {x.at}; name one around it, or {x.at} itself")
+    bad = next((y for y in (b.loops[at], b.loops[loop]) if y.kind in ("vectorized", "unrolled")), None)
+    if bad is not None:
+        raise b.fail(x, f"loop {bad.name} is {bad.kind}; choose one whose iterations follow each other")
 
 
 def _check_places(nest: Nest, f: FuncNest) -> None:
@@ -456,25 +468,13 @@ def _check_levels(nest: Nest, f: FuncNest) -> None:
 
 
 def _check_fetches(nest: Nest, f: FuncNest) -> None:
-    """What is fetched is memory before the Func's loops begin, and the loops are there and run one by one."""
+    """What is fetched is in memory before the Func's loops begin, and is read in them."""
     for x in f.fetches:
         place = f"{x} of Func {f.name}"
         source = nest.funcs.get(x.source)
         if source is not None and (source.inlined or source.compute != ROOT):
             raise ScheduleError(f"{place}: {x.source} is not in memory before; only Inputs and Funcs at the root are")
-        loops = [loop.name for loop in f.loops]
-        for name in (x.at, x.loop):
-            if name not in loops:
-                raise ScheduleError(f"{place}: there is no loop {name}; the loops are {', '.join(loops)}")
-        if loops.index(x.loop) > loops.index(x.at):
-            raise ScheduleError(f"{place}: loop {x.loop} is inside {x.at}; name one around it, or {x.at} itself")
-        bad = next((y for y in f.loops if y.name in (x.at, x.loop) and y.kind in ("vectorized", "unrolled")), None)
-        if bad is not None:
-            raise ScheduleError(
-                f"{place}: loop {bad.name} is {bad.kind}; choose one whose iterations follow each other"
-            )
-        inside = {Level(f.name, name) for name in loops[loops.index(x.loop) :]}
-        if not any(name == f.name or inside & set(nest.path(name)) for name in nest.consumers(x.source)):
+        if not any(nest.within(name, Level(f.name, x.loop)) for name in nest.consumers(x.source)):
             raise ScheduleError(f"{place}: nothing that is computed in loop {x.loop} reads {x.source}")
 
 

@@ -253,9 +253,9 @@ def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str, h
     s = s.compute_at("planes", *place)
     s = s.reorder("planes", "y", "x", "c").unroll("planes", "c", CHANNELS)
     s = s.vectorize("planes", "x", 16).loads("planes", "src", "permute64")
-    consumer, loop = place
+    reader, loop = place
     if bucket.name in _SHRUNK and loop == "yo":
-        return s.prefetch_next(consumer, "src", "yi", "yo", lines=_LINES)
+        return s.prefetch_next(reader, "src", "yi", loop, lines=_LINES)
     return s.prefetch("planes", "src", _AHEAD)
 
 
