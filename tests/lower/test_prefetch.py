@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autosched.lang import Func, Input, Pipeline, RDom, cast, i32, interpret, sum_over, u8, variables
@@ -162,6 +162,7 @@ def traced(schedule: Schedule, loop: str, begin: list[int], height: int) -> tupl
     ("at", "loop", "variable"),
     [("yi", "yo", "out.yo"), ("x", "yo", "out.yo"), ("yo", "yo", "out.yo"), ("x", "x", "out.x")],
 )
+@settings(deadline=None)
 @given(begin=st.lists(st.integers(0, 999), min_size=1, max_size=9), height=st.integers(1, 11), turns=st.integers(1, 2))
 def test_what_is_announced_is_what_a_later_turn_reads(
     at: str, loop: str, variable: str, begin: list[int], height: int, turns: int
