@@ -8,6 +8,7 @@ import inspect
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from types import FunctionType
 from typing import Any, TypeVar
 
 from autosched.errors import ArgumentError, UnsupportedProcessorError
@@ -100,11 +101,10 @@ def _make_class(original: type) -> type[DropIn]:
 
 
 def _with_signature_of(original: Callable[..., Any], override: Callable[..., Any]) -> Callable[..., Any]:
-    """The override, looking like the original to `inspect.signature` (serving engines read it)."""
-
-    @functools.wraps(original)
-    def method(*args: Any, **kwargs: Any) -> Any:
-        return override(*args, **kwargs)
-
-    method.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]  # for getfullargspec too
-    return method
+    """A copy of the override that looks like the original to `inspect.signature` (serving engines read it)."""
+    o: Any = override
+    copied = FunctionType(o.__code__, o.__globals__, o.__name__, o.__defaults__, o.__closure__)
+    copied.__kwdefaults__ = o.__kwdefaults__
+    functools.update_wrapper(copied, original)
+    copied.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]  # for getfullargspec too
+    return copied

@@ -21,7 +21,7 @@ from autosched.errors import AutoschedWarning, CacheError, CompileError
 from autosched.hf import arguments as read
 from autosched.hf.arguments import NotCoveredError
 from autosched.hf.drop_in import DropIn
-from autosched.hf.explanation import Explanation
+from autosched.hf.explanation import Explanation, by_kernels
 from autosched.hf.family import Arguments, Batch, Family
 from autosched.hf.images import as_hwc, as_pixels, describe, is_pil, is_plain, is_tensor, photographs, require_bytes
 from autosched.hf.registry import Support
@@ -29,6 +29,7 @@ from autosched.hf.resolved import Resolved, is_common
 from autosched.hf.results import feature, require_type, rounded
 from autosched.imaging.byte_table import CHANNELS
 from autosched.vlm.passes import Source
+from autosched.vlm.pillow import pillow_pixels
 from autosched.vlm.preparation import Reference
 
 
@@ -59,14 +60,16 @@ class FamilyDropIn(DropIn):
 
         ``values`` are also the arguments of Hugging Face's own conversion of one image, which is used for every image
         that is not plain. ``family`` holds what was read from them, where that is known, and ``flat``
-        what `_autosched_flat` found.
+        what `_autosched_flat` found: the images, where those and nothing else were given.
         """
         family = family or self._autosched_settings(values)
         if extra and not family.samples:
             raise NotCoveredError("there are positional arguments after the images, such as videos")
+        if flat is not None:
+            pixels = list(map(pillow_pixels, flat))
+            return self._autosched_feature(family, pixels, None, values.get("return_tensors"), extra)
         nesting = None
-        if flat is None:
-            flat = self._autosched_flat(images)
+        flat = self._autosched_flat(images)
         if flat is None:
             structure = self._autosched_structure(images)
             nested = len(structure) > 0 and isinstance(structure[0], (list, tuple))
@@ -108,7 +111,7 @@ class FamilyDropIn(DropIn):
             data = family.outputs(batch)
         except (CompileError, CacheError) as error:
             raise unbuilt(error) from error
-        self._autosched_record(Explanation("kernels", f"{family.summary}, {reference} reference", len(images)))
+        self._autosched_record(by_kernels(family.summary, reference, len(images)))
         return family.finish(feature(data, return_tensors), batch)
 
     def _autosched_flat(self, images: Any) -> list[Any] | None:

@@ -52,11 +52,9 @@ def is_pil(image: object) -> TypeGuard[PIL.Image.Image]:
 
 
 def photographs(images: Any) -> list[PIL.Image.Image] | None:
-    """A PIL image of mode RGB with pixels, or a list of them, as transformers flattens it; None for anything else."""
+    """A PIL image that `is_plain`, or a list of them, as transformers flattens it; None for anything else."""
     found = images if type(images) is list else [images]
-    if found and all(is_pil(image) and image.mode == "RGB" and 0 not in image.size for image in found):
-        return found
-    return None
+    return found if found and all(is_pil(image) and is_plain(image) for image in found) else None
 
 
 def is_tensor(image: object) -> bool:

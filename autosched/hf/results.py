@@ -31,7 +31,9 @@ def feature(data: dict[str, Any], return_tensors: Any) -> Any:
 
     name = getattr(return_tensors, "value", return_tensors)
     if name == "pt" and all(map(is_tensor, data.values())):
-        return BatchFeature(data)
+        made = BatchFeature()
+        made.data = data  # what the constructor does with a check of every key
+        return made
     return BatchFeature(data, tensor_type=return_tensors)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -20,7 +21,7 @@ class Type:
     def name(self) -> str:
         return f"{self.kind}{self.bits}"
 
-    @property
+    @cached_property
     def dtype(self) -> np.dtype:
         """The numpy dtype of the same values; of the same bits for bf16, which numpy does not have."""
         if self.kind == "b":

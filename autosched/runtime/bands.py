@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from autosched.runtime.binding import Moving, Reads
+from autosched.runtime.binding import Moving, Reads, address_of
 from autosched.runtime.kernel import Call
 
 #: Bytes behind a row that kernels may read with the row, if they are there; see `lower.vectorize`.
@@ -85,7 +85,7 @@ class Memory(Bands):
 Rows: TypeAlias = npt.NDArray[Any] | Bands
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class BandedCall(Call):
     """A call that gets the rows of one input when it needs them.
 
@@ -122,7 +122,7 @@ class BandedCall(Call):
     def _placed(self, band: npt.NDArray[Any], first: int) -> npt.NDArray[np.int64]:
         """The arguments with the address that all rows would have, if the rest were around this piece."""
         arguments = self.arguments.copy()
-        self.moving.place(arguments, band.ctypes.data - first * self.bands.strides[0])
+        self.moving.place(arguments, address_of(band) - first * self.bands.strides[0])
         return arguments
 
     def _clipped(self, lo: int, hi: int) -> tuple[int, int]:

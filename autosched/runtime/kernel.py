@@ -16,7 +16,7 @@ from autosched.errors import BindError, ScheduleError
 from autosched.lang.func import Pipeline
 from autosched.lang.types import Type
 from autosched.lower.lower import Layout
-from autosched.runtime.binding import Frame, check_regions, decisive, frame, misfits, plan_call, sizes_of
+from autosched.runtime.binding import Frame, address_of, check_regions, decisive, frame, misfits, plan_call, sizes_of
 from autosched.runtime.packing import constant
 from autosched.runtime.pool import empty
 from autosched.runtime.threads import RANGES_PER_THREAD, default_threads, run_tasks
@@ -31,7 +31,7 @@ FRAMES = 256
 CONSTANT_STRIDE = 4
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # not frozen, which makes an object several times as slowly
 class Call:
     """A kernel bound to arrays: ready to run, as often as wanted."""
 
@@ -51,7 +51,7 @@ class Call:
 
     def run_with(self, arguments: Array, stage: int, first: int, last: int) -> None:
         """`run_range` with other arguments."""
-        status = self.built.stages[stage](arguments.ctypes.data, first, last)
+        status = self.built.stages[stage](address_of(arguments), first, last)
         if status == NO_MEMORY:
             func = self.built.lowered.stages[stage].func
             raise MemoryError(

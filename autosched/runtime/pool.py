@@ -182,6 +182,8 @@ def _rest() -> None:
 
 def _fitting(size: int) -> _Block | None:
     """The smallest waiting block that is large enough and not much larger; else makes room for a new one."""
+    if _waiting and _waiting[-1].size == size:  # what the call before this one has left
+        return _waiting.pop()
     fits = [b for b in _waiting if b.size >= size >= _LEAST_FILLED * b.size]
     if fits:
         best = min(reversed(fits), key=lambda b: b.size)

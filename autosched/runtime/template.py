@@ -54,24 +54,27 @@ class Template:
         """
         if arrays.keys() != self.missing.keys():
             raise BindError(f"The template lacks {', '.join(self.missing)}; it was given {', '.join(arrays)}.")
-        banded = None
         for name, wanted in self.missing.items():
             a = arrays[name]
             if a.shape != wanted.shape or a.strides != wanted.strides or a.dtype != wanted.dtype:
                 raise BindError(f"The array of {name} is {Missing.like(a)}; the template was made for {wanted}.")
-            if isinstance(a, Bands):
-                if name == self.output:
-                    raise BindError(f"out, the array of {name}, is in bands; only inputs may be.")
-                if isinstance(a, Memory):
-                    continue
-                if banded is None and self._reads(name) is not None:
-                    banded = name
-                else:
-                    arrays[name] = a.whole()
         out = arrays[self.output]
-        assert isinstance(out, np.ndarray)
+        if not isinstance(out, np.ndarray):
+            raise BindError(f"out, the array of {self.output}, is in bands; only inputs may be.")
         if not out.flags.writeable:
             raise BindError(f"out, the array of {self.output}, is read-only")
+        return self.bound(arrays, out)
+
+    def bound(self, arrays: dict[str, Rows], out: Array) -> Call:
+        """`bind`, of what is known to fit; `out` is among the arrays."""
+        banded = None
+        for name, a in arrays.items():
+            if isinstance(a, (np.ndarray, Memory)):
+                continue
+            if banded is None and self._reads(name) is not None:
+                banded = name
+            else:
+                arrays[name] = a.whole()
         bands = None if banded is None else arrays.pop(banded)
         arguments, keep = self.frame.fill(arrays)
         parts = self.frame.built, arguments, self.frame.iterations, out, keep

@@ -51,7 +51,7 @@ class Settings(ABC):
         chosen = schedule or best_schedule
         geometry = (image.dtype, image.shape, image.strides), (out.dtype, out.shape, out.strides)
         made = self._templates(*geometry, size, place, threads, chosen)
-        return made.bind(**{"src": image, made.output: out})
+        return made.bound({"src": image, made.output: out}, out)
 
     def shared(self) -> Self:
         """Settings that are equal to these, with what they have found out."""

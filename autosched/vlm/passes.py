@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
+import numpy as np
+
 from autosched.imaging.byte_table import CHANNELS
 from autosched.imaging.coefficients import Arithmetic, Flavour, axis_window
 from autosched.imaging.normalize import Constants, normalized
 from autosched.imaging.resample import AxisPass, as_byte, axis_pass
 from autosched.lang import Expr, Func, Input, Pipeline, Type, cast, f32, u8, variables
-from autosched.runtime import Bands, Rows
+from autosched.runtime import Rows
 from autosched.schedule import Schedule
 from autosched.schedule.directives import LoadStrategy
 from autosched.vlm.preparation import Preparation, Values
@@ -172,7 +174,7 @@ class Canvas:
 
 def rgb(image: Source) -> Source:
     """The first three channels; `Bands` have no others."""
-    return image if isinstance(image, Bands) else image[..., :CHANNELS]
+    return image[..., :CHANNELS] if isinstance(image, np.ndarray) else image
 
 
 def passes_of(preparation: Preparation, height: int, width: int, canvas: Canvas) -> dict[str, bool]:

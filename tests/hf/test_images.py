@@ -168,7 +168,8 @@ def test_plain_tensors() -> None:
 
 def test_photographs_are_what_transformers_makes_of_them() -> None:
     image_utils = pytest.importorskip("transformers.image_utils")
-    image, empty = Image.new("RGB", (5, 4)), Image.new("RGB", (0, 4))
+    image, empty, transparent = Image.new("RGB", (5, 4)), Image.new("RGB", (0, 4)), Image.new("RGB", (5, 4))
+    transparent.info["transparency"] = (0, 0, 0)
     for images in (image, [image], [image, Image.new("RGB", (3, 2))]):
         assert photographs(images) == image_utils.make_flat_list_of_images(images)
     others: list[Any] = [
@@ -179,5 +180,6 @@ def test_photographs_are_what_transformers_makes_of_them() -> None:
         Image.new("L", (5, 4)),
         empty,
         [image, empty],
+        transparent,
     ]
     assert all(photographs(images) is None for images in [*others, noise(4, 5, 3), "image.png", None])

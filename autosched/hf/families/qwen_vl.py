@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from autosched.errors import CacheError, CompileError
 from autosched.hf import arguments as read
 from autosched.hf.arguments import NotCoveredError
-from autosched.hf.explanation import Explanation
+from autosched.hf.explanation import by_kernels
 from autosched.hf.family import Arguments, Batch, Family, as_tensor
 from autosched.hf.forms import FamilyDropIn, Fast4, Pil5, Torchvision5, slow_pixels, supports, unbuilt
 from autosched.hf.images import is_tensor
@@ -52,7 +52,14 @@ class PatchFamily(Family):
 
     def within(self, image: Source, least: int, most: int) -> tuple[int, int]:
         """The same with other limits of pixels."""
-        height, width = image.shape[:2]
+        return self._sizes(*image.shape[:2], least, most)
+
+    @cached_property
+    def _sizes(self) -> Callable[..., tuple[int, int]]:
+        """`_size`, remembered: the same sizes come again and again."""
+        return lru_cache(maxsize=1024)(self._size)
+
+    def _size(self, height: int, width: int, least: int, most: int) -> tuple[int, int]:
         try:
             size = self.kernel.smart_resize(height, width, least, most)
         except (ValueError, ArithmeticError) as error:
@@ -137,7 +144,7 @@ class SlowPatches4(FamilyDropIn):
         except NotCoveredError as reason:
             self._autosched_give_up(reason)
             return self._autosched_rounded(super().preprocess(images, *args, **kwargs))  # type: ignore[misc]
-        self._autosched_record(Explanation("kernels", f"{family.summary}, pil reference", len(recording.images)))
+        self._autosched_record(by_kernels(family.summary, "pil", len(recording.images)))
         # HF computed everything but the patches: the grid is there and of the type that was asked for.
         if is_tensor(batch["image_grid_thw"]):
             batch["pixel_values"] = as_tensor(patches)
