@@ -61,12 +61,12 @@ class Template:
         out = arrays[self.output]
         if not isinstance(out, np.ndarray):
             raise BindError(f"out, the array of {self.output}, is in bands; only inputs may be.")
-        if not out.flags.writeable:
-            raise BindError(f"out, the array of {self.output}, is read-only")
         return self.bound(arrays, out)
 
     def bound(self, arrays: dict[str, Rows], out: Array) -> Call:
-        """`bind`, of what is known to fit; `out` is among the arrays."""
+        """`bind`, where geometries are known to be those of the missing arrays; `out` is among them."""
+        if not out.flags.writeable:
+            raise BindError(f"out, the array of {self.output}, is read-only")
         banded = None
         for name, a in arrays.items():
             if isinstance(a, (np.ndarray, Memory)):
