@@ -54,20 +54,15 @@ class FamilyDropIn(DropIn):
         values: Mapping[str, Any],
         extra: tuple[Any, ...] = (),
         family: Family | None = None,
-        flat: list[Any] | None = None,
     ) -> Any:
         """Converts and computes all images of a call with resolved arguments, or raises `NotCoveredError`.
 
         ``values`` are also the arguments of Hugging Face's own conversion of one image, which is used for every image
-        that is not plain. ``family`` holds what was read from them, where that is known, and ``flat``
-        what `_autosched_flat` found: the images, where those and nothing else were given.
+        that is not plain. ``family`` holds what was read from them, where that is known.
         """
         family = family or self._autosched_settings(values)
         if extra and not family.samples:
             raise NotCoveredError("there are positional arguments after the images, such as videos")
-        if flat is not None:
-            pixels = list(map(pillow_pixels, flat))
-            return self._autosched_feature(family, pixels, None, values.get("return_tensors"), extra)
         nesting = None
         flat = self._autosched_flat(images)
         if flat is None:
@@ -187,7 +182,10 @@ class Form5(FamilyDropIn):
                 family = self._autosched_settings(values)
                 if known is not None:
                     known.family = family
-            return self._autosched_answer(images, values, args, family, flat)
+            if flat is not None:
+                pixels = list(map(pillow_pixels, flat))
+                return self._autosched_feature(family, pixels, None, values.get("return_tensors"))
+            return self._autosched_answer(images, values, args, family)
         except NotCoveredError as reason:
             self._autosched_give_up(reason)
         made = super()._preprocess_image_like_inputs(images, *args, **values)  # type: ignore[misc]

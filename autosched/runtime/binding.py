@@ -58,7 +58,7 @@ class Moving:
 def address_of(a: Array) -> int:
     """Where an array begins; `ndarray.ctypes` takes twice as long, and many calls are short."""
     if a.size and a.flags.c_contiguous and a.flags.writeable:
-        return addressof(c_byte.from_buffer(a))  # type: ignore[arg-type]  # it is a buffer
+        return addressof(c_byte.from_buffer(a.data))
     where: int = a.__array_interface__["data"][0]
     return where
 

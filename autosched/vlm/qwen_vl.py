@@ -128,7 +128,7 @@ class QwenVL:
 
     def rows(self, sizes: Sequence[tuple[int, int]]) -> int:
         """Patches of all images together: the rows of the output."""
-        return sum([(height // self.patch_size) * (width // self.patch_size) for height, width in sizes])
+        return sum(math.prod(self.grid(size)) for size in sizes)
 
     def run(
         self,
