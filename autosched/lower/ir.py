@@ -547,7 +547,7 @@ class Store(Stmt):
 
 @dataclass(frozen=True)
 class Prefetch(Stmt):
-    """Bytes from `address` on will be read soon."""
+    """Bytes from `address` on will be read or written soon."""
 
     address: Expr
 

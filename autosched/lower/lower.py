@@ -11,7 +11,7 @@ from autosched.lower.demands import Pack, Target, WindowRequirement
 from autosched.lower.ir import Assign, Block, For, Let, Reserve, Store, expressions, names, statements
 from autosched.lower.loopnest import LoopNestBuilder
 from autosched.lower.optimize import Optimizer
-from autosched.lower.prefetch import announce
+from autosched.lower.prefetch import announce, announce_stores
 from autosched.lower.seeds import seed_sums
 from autosched.lower.stages import LoopNests, Stage
 from autosched.lower.stagger import stagger
@@ -61,6 +61,7 @@ def lower(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) 
         body = share_windows(vectorizer.block(stage.body), layout.target.excluded)
         body = stagger(body) if layout.target.packs else body
         body = announce(body, {f.name: f.prefetches for f in nest.funcs.values() if f.prefetches})
+        body = announce_stores(body, {f.name: f.fetched_stores for f in nest.funcs.values() if f.fetched_stores})
         windows += requirements(body)
         packs += vectorizer.packs
         if checking:

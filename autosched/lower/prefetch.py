@@ -1,7 +1,7 @@
-"""Reads are announced ahead of time, where the schedule says so: some bytes ahead, or those of a loop's next turn.
+"""Reads and stores are announced ahead of time, where the schedule says so: some bytes ahead, or a loop's next turn.
 
-What a loop reads first from memory arrives late, and a processor looks only a few dozen instructions ahead of what it
-waits for. An announcement is a hint: it reads nothing, and any address may be given.
+What a loop reads first from memory arrives late, as does a line that is stored to, and a processor looks only a few
+dozen instructions ahead of what it waits for. An announcement is a hint: it reads nothing, and any address will do.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from autosched.lower.ir import (
     Access,
     Binary,
     Block,
+    Const,
     Expr,
     For,
+    Let,
     Load,
     Name,
     Prefetch,
@@ -31,7 +33,7 @@ from autosched.lower.ir import (
 )
 from autosched.lower.regions import Regions
 from autosched.lower.stages import Box, Storage
-from autosched.schedule.directives import PrefetchNext
+from autosched.schedule.directives import PrefetchNext, PrefetchStores
 from autosched.schedule.nest import FuncNest, Level
 
 #: Bytes of a cache line: one announcement is enough for all of it.
@@ -52,16 +54,14 @@ def announce(block: Block, ahead: Mapping[str, Mapping[str, int]]) -> Block:
 def _announced(block: Block, wanted: Mapping[str, int]) -> Block:
     """With one announcement a line before the statements that read it, those in inner loops too."""
     out: list[Stmt] = []
-    begun: dict[frozenset[tuple[Expr, int]], list[int]] = defaultdict(list)
+    lines = _Lines()
     for stmt in block:
+        lines.pass_by(stmt)
         for load in _vectors(stmt):
             if load.buffer not in wanted:
                 continue
             address = add(load.address, const(wanted[load.buffer]))
-            terms, begin = algebra.linear(address)
-            others = begun[frozenset(terms.items())]
-            if all(abs(begin - other) >= _LINE for other in others):
-                others.append(begin)
+            if lines.new(address):
                 out.append(Prefetch(address))
         out.append(map_bodies(stmt, lambda body: _announced(body, wanted)) if bodies(stmt) else stmt)
     return tuple(out)
@@ -71,6 +71,46 @@ def _vectors(stmt: Stmt) -> list[Load]:
     """The dense vectors and windows that a statement itself reads, but for the last of a row that is not whole."""
     loads = [e for top in expressions(stmt) for e in walk(top) if isinstance(e, Load)]
     return [e for e in loads if e.kind == "dense" and e.lanes > 1 and e.count is None]
+
+
+def announce_stores(block: Block, later: Mapping[str, PrefetchStores]) -> Block:
+    """`block` with announcements before vectors that are stored: of where the same is stored so many turns later."""
+    if not later:
+        return block
+    out: list[Stmt] = []
+    lines = _Lines()
+    for stmt in block:
+        lines.pass_by(stmt)
+        if isinstance(stmt, Store) and stmt.buffer in later and stmt.value.lanes > 1:
+            x = later[stmt.buffer]
+            loop = loop_name(stmt.buffer, x.loop)
+            address = substitute(stmt.address, {loop: add(Name(loop), const(x.turns))})
+            if lines.new(address):
+                out.append(Prefetch(address))
+        out.append(map_bodies(stmt, lambda body: announce_stores(body, later)) if bodies(stmt) else stmt)
+    return tuple(out)
+
+
+class _Lines:
+    """The lines that a block announces, each once."""
+
+    def __init__(self) -> None:
+        self.begun: dict[frozenset[tuple[Expr, int]], list[int]] = defaultdict(list)
+        self.known: dict[str, Expr] = {}
+
+    def pass_by(self, stmt: Stmt) -> None:
+        """Copies of an unrolled loop have its variable as a constant."""
+        if isinstance(stmt, Let) and isinstance(stmt.value, Const):
+            self.known[stmt.name] = stmt.value
+
+    def new(self, address: Expr) -> bool:
+        """Whether nothing within a line of `address` has been announced, as it is from now on."""
+        terms, begin = algebra.linear(substitute(address, self.known))
+        others = self.begun[frozenset(terms.items())]
+        if any(abs(begin - other) < _LINE for other in others):
+            return False
+        others.append(begin)
+        return True
 
 
 def fetch_next(x: PrefetchNext, f: FuncNest, regions: Regions, storages: Mapping[str, Storage]) -> list[Stmt]:

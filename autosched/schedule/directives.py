@@ -247,12 +247,25 @@ class PrefetchNext(Directive):
     lines: int = 0
 
 
+@dataclass(frozen=True)
+class PrefetchStores(Directive):
+    """With each whole vector that this Func stores, where it is stored `turns` iterations of `loop` later is fetched.
+
+    `loop` is one of this Func's own. A store through the caches to a line that they do not have waits for the line; it
+    is brought into the second-level cache. Not together with `stream`.
+    """
+
+    op = "prefetch_stores"
+    loop: str
+    turns: int = 1
+
+
 DIRECTIVES: dict[str, type[Directive]] = {
     cls.op: cls
     for cls in (
         Split, Tile, Reorder, Fuse, Parallel, Vectorize, Unroll, Inline, ComputeRoot, ComputeAt, StoreRoot, StoreAt,
         FoldStorage, ReorderStorage, AlignStorage, Specialize, Loads, Stream, Prefetch,
-        PrefetchNext,
+        PrefetchNext, PrefetchStores,
     )
 }  # fmt: skip
 

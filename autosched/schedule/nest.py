@@ -59,6 +59,7 @@ class FuncNest:
     loads: dict[str, d.LoadStrategy] = field(default_factory=dict)
     prefetches: dict[str, int] = field(default_factory=dict)
     fetches: tuple[d.PrefetchNext, ...] = ()
+    fetched_stores: d.PrefetchStores | None = None
     stream: bool = False
 
     @property
@@ -321,11 +322,17 @@ def _func_nest(
                     result = replace(result, prefetches={**result.prefetches, x.source: x.distance})
                 else:
                     result = replace(result, fetches=(*result.fetches, x))
+            case d.PrefetchStores():
+                result = replace(result, fetched_stores=x)
             case d.Stream():
                 result = replace(result, stream=True)
     _check_kinds(b)
     for fetch in result.fetches:
         _check_loops(b, fetch)
+    if result.fetched_stores:
+        _check_turns(b, result.fetched_stores, result.fetched_stores.loop)
+        if result.stream:
+            raise b.fail(result.fetched_stores, "what goes past the caches needs no lines there; remove it, or stream")
     is_output = func is pipeline.output
     if is_output and isinstance(compute, (d.Inline, d.ComputeAt)):
         raise b.fail(compute, "the output is always computed at the root")
@@ -388,12 +395,17 @@ def _check_kinds(b: _Builder) -> None:
 
 def _check_loops(b: _Builder, x: d.PrefetchNext) -> None:
     """The loops are there, one in the other, and their iterations follow each other."""
-    at, loop = b.position(x, x.at), b.position(x, x.loop)
-    if loop > at:
+    if b.position(x, x.loop) > b.position(x, x.at):
         raise b.fail(x, f"loop {x.loop} is inside {x.at}; name one around it, or {x.at} itself")
-    bad = next((y for y in (b.loops[at], b.loops[loop]) if y.kind in ("vectorized", "unrolled")), None)
-    if bad is not None:
-        raise b.fail(x, f"loop {bad.name} is {bad.kind}; choose one whose iterations follow each other")
+    for name in (x.at, x.loop):
+        _check_turns(b, x, name)
+
+
+def _check_turns(b: _Builder, x: d.Directive, name: str) -> None:
+    """The loop is there, and its iterations follow each other."""
+    loop = b.loops[b.position(x, name)]
+    if loop.kind in ("vectorized", "unrolled"):
+        raise b.fail(x, f"loop {loop.name} is {loop.kind}; choose one whose iterations follow each other")
 
 
 def _check_places(nest: Nest, f: FuncNest) -> None:

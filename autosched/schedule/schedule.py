@@ -111,6 +111,9 @@ class Schedule:
     def prefetch_next(self, func: str, source: str, at: str, loop: str, turns: int = 1, lines: int = 0) -> Schedule:
         return self.add(func, d.PrefetchNext(source, at, loop, turns, lines))
 
+    def prefetch_stores(self, func: str, loop: str, turns: int = 1) -> Schedule:
+        return self.add(func, d.PrefetchStores(loop, turns))
+
     def stream(self, func: str) -> Schedule:
         return self.add(func, d.Stream())
 

@@ -2,7 +2,8 @@
 
 The output is cut into strips that threads share, and those into tiles; every other Func is inlined, or computed at the
 root, in a strip, in a tile, or in a row, stored there or slid along the rows. Each has lanes, a tail, an unroll factor
-and, with three coordinates or more, a choice of the innermost one. The output goes through the caches or past them.
+and, with three coordinates or more, a choice of the innermost one. The output goes through the caches, where the lines
+of its next row are fetched early, or past them.
 """
 
 from __future__ import annotations
@@ -171,8 +172,12 @@ def _output(
     knobs.append(Knob("parallel", ("strips", "none"), "strips", summary="what is dealt to threads"))
     add("parallel", _is(parallel="strips"), var=names.strip)
     vectors = _is(lanes=_some(LANES))
-    knobs.append(Knob("stores", ("cached", "streamed"), "cached", vectors, "whole vectors past the caches, or not"))
+    stores = ("cached", "fetched", "streamed")
+    knobs.append(
+        Knob("stores", stores, "cached", vectors, "through the caches, where lines are fetched early, or past")
+    )
     add("stream", _is(stores="streamed"))
+    add("prefetch_stores", _is(stores="fetched"), loop=names.strip if len(args) == 1 else names.row)
 
 
 def _producer(

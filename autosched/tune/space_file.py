@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
 
 from autosched.errors import ScheduleError, SpaceError
+from autosched.runtime.cpu import fingerprint
 from autosched.schedule.directives import DIRECTIVES
 from autosched.tune.constraints import KINDS, Condition, Constraint, Point, Value
 from autosched.tune.space import Knob, Ref, Space, Template
@@ -64,6 +65,7 @@ class _Model(BaseModel):
 class _Knob(_Model):
     choices: Annotated[list[_Value], Field(min_length=1)]
     default: _Value | None = None
+    default_on: dict[str, _Value] = {}
     when: _Condition = {}
     summary: str = ""
 
@@ -167,7 +169,8 @@ class _Reader:
         return replace(reader.space(other), name=self.path.stem)
 
     def space(self, file: _File) -> Space:
-        knobs = self.knobs(file)
+        here = fingerprint().vendor
+        knobs = self.knobs(file, here)
         constraints = tuple(self.constraint(i, c, knobs) for i, c in enumerate(file.constraints))
         templates = tuple(
             self.template(func, i, item, knobs) for func, items in file.funcs.items() for i, item in enumerate(items)
@@ -176,10 +179,14 @@ class _Reader:
         if space.count() == 0:
             raise self.fail(("constraints",), "they leave no point at all")
         self.check_use(space)
-        named = {name: self.point(name, point, space) for name, point in file.points.items()}
-        return Space(space.name, space.knobs, constraints, templates, named)
+        for vendor in sorted({v for k in file.knobs.values() for v in k.default_on}):  # an error there is one here
+            self.points(file, replace(space, knobs=tuple(self.knobs(file, vendor).values())))
+        return replace(space, named=self.points(file, space))
 
-    def knobs(self, file: _File) -> dict[str, Knob]:
+    def points(self, file: _File, space: Space) -> dict[str, Point]:
+        return {name: self.point(name, point, space) for name, point in file.points.items()}
+
+    def knobs(self, file: _File, vendor: str) -> dict[str, Knob]:
         made: dict[str, Knob] = {}
         for name, k in file.knobs.items():
             key = ("knobs", name)
@@ -190,8 +197,10 @@ class _Reader:
             if len(set(k.choices)) < len(k.choices):
                 raise self.fail((*key, "choices"), f"{k.choices} has a choice twice")
             default = k.choices[0] if k.default is None else k.default
-            if default not in k.choices or type(default) is not type(k.choices[0]):
-                raise self.fail((*key, "default"), f"{default!r} is not one of {k.choices}")
+            for place, value in ((("default",), default), *((("default_on", v), x) for v, x in k.default_on.items())):
+                if value not in k.choices or type(value) is not type(k.choices[0]):
+                    raise self.fail((*key, *place), f"{value!r} is not one of {k.choices}")
+            default = k.default_on.get(vendor, default)
             made[name] = Knob(name, tuple(k.choices), default, self.condition(k.when, made, (*key, "when")), k.summary)
         return made
 

@@ -24,6 +24,7 @@ from autosched.vlm.passes import (
     Canvas,
     Source,
     Strips,
+    fetches_lines,
     pass_arguments,
     passes_at_root,
     passes_of,
@@ -67,7 +68,7 @@ class PatchAlgorithm(Algorithm):
 
     def default(self, bucket: Bucket) -> Schedule:
         """The built-in schedule."""
-        return streamed(self, bucket)
+        return built_in(self, bucket)
 
 
 def naive(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
@@ -93,13 +94,31 @@ def fused(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
     return strips(s, a, bucket, "patches", "gy")
 
 
+def built_in(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
+    """The one of `streamed` and `fetched` that suits this CPU."""
+    return (fetched if fetches_lines() else streamed)(a, bucket)
+
+
 def streamed(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
-    """As v3, but the second pass is computed a row of patches or less at a time, the bytes of a channel of a patch are
-    put in order in the cache, and values go past the caches to memory in whole lines.
+    """Whole lines past the caches to memory.
 
     The output is larger than the caches and is not read again here: fetching its lines, only to overwrite them, costs
-    as much as writing them. Few bytes are put in order at a time, so that reads of them seldom wait for stores that
-    only look as if they went to the same address.
+    as much as writing them.
+    """
+    return in_order(a, bucket).stream("patches")
+
+
+def fetched(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
+    """Whole lines through the caches; while one patch is written the lines of the next are fetched."""
+    return in_order(a, bucket).prefetch_stores("patches", "gx")
+
+
+def in_order(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
+    """As v3, but the second pass is computed a row of patches or less at a time, the bytes of a channel of a patch are
+    put in order in the cache, and values are written in whole lines.
+
+    Few bytes are put in order at a time, so that reads of them seldom wait for stores that only look as if they went
+    to the same address.
     """
     # Values of 16 bits are put in order themselves, for all frames at once: rounding 8 at a time in the order of
     # patches takes longer than copying so few bytes.
@@ -108,7 +127,7 @@ def streamed(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
     s = s.reorder(kept, "gy", "gx", "my", "mx", "c", "py", "px", "t")
     s = s.vectorize(kept, "px", _above(a.patch, 16)).unroll(kept, "t", a.frames)
     s = s.reorder("patches", "my", "gx").fuse("patches", "py", "px", "frame").fuse("patches", "t", "frame", "frames")
-    s = s.vectorize("patches", "frames", _whole(a.frames * a.patch**2)).stream("patches").parallel("patches", "gy")
+    s = s.vectorize("patches", "frames", _whole(a.frames * a.patch**2)).parallel("patches", "gy")
     if bucket.name == "native" and a.arithmetic == "integer":
         for passed, taps in ((a.across, "x_taps"), (a.down, "y_taps")):
             s = s.specialize("patches", taps, 4) if passed else s  # what is enlarged has no more
@@ -137,7 +156,7 @@ def _above(extent: int, most: int) -> int:
 
 
 #: Schedules by name; each takes the algorithm and a bucket.
-NAMED = {"default": streamed, "v1": naive, "v2": pointwise_fused, "v3": fused}
+NAMED = {"default": built_in, "streamed": streamed, "fetched": fetched, "v1": naive, "v2": pointwise_fused, "v3": fused}
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from autosched.vlm.passes import (
     Algorithm,
     Canvas,
     Source,
+    fetches_lines,
     measures,
     pass_arguments,
     passes_of,
@@ -85,6 +86,7 @@ class FlatAlgorithm(Algorithm):
         lanes = min(16, 1 << (self.patch.bit_length() - 1))
         if lanes > 1:
             s = s.vectorize("patches", "px", lanes)
+            s = s.prefetch_stores("patches", "gx") if fetches_lines() else s
         return strips(s, self, bucket, "patches", "gy")
 
 

@@ -22,6 +22,7 @@ from autosched.vlm.passes import (
     Canvas,
     Source,
     Strips,
+    fetches_lines,
     pass_arguments,
     passes_at_root,
     passes_of,
@@ -50,7 +51,7 @@ class TileAlgorithm(Algorithm):
 
     def default(self, bucket: Bucket) -> Schedule:
         """The built-in schedule."""
-        return streamed(self, bucket)
+        return built_in(self, bucket)
 
 
 def naive(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
@@ -80,10 +81,21 @@ def fused(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
     return strips(s, a, bucket, "tiles", "strip", Strips(straight=a.values == "bytes"))
 
 
+def built_in(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
+    """The one of `streamed` and `fetched` that suits this CPU; v3 for bytes, which the next resize reads again."""
+    if a.values == "bytes":
+        return fused(a, bucket)
+    return (fetched if fetches_lines() else streamed)(a, bucket)
+
+
 def streamed(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
-    """As v3, in whole lines past the caches. Bytes are read again by the next resize, so they stay in the caches."""
-    s = fused(a, bucket)
-    return s if a.values == "bytes" else s.stream("tiles")
+    """As v3, in whole lines past the caches."""
+    return fused(a, bucket).stream("tiles")
+
+
+def fetched(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
+    """As v3, in whole lines through the caches; while one row is written the lines of the next are fetched."""
+    return fused(a, bucket).prefetch_stores("tiles", "yi")
 
 
 #: Rows of tiles that are computed at once, by bucket: their first pass overlaps that of the next by the taps of a
@@ -92,7 +104,7 @@ def streamed(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
 _STRIPS: Final = {"native": 56, "slight": 56, "reduced": 56, "quartered": 32, "tiny": 16}
 
 #: Schedules by name; each takes the algorithm and a bucket.
-NAMED = {"default": streamed, "v1": naive, "v2": pointwise_fused, "v3": fused}
+NAMED = {"default": built_in, "streamed": streamed, "fetched": fetched, "v1": naive, "v2": pointwise_fused, "v3": fused}
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,14 @@ from experiments.workloads import WORKLOADS
 _WORKLOADS: Final = ("w1", "1920x1080")
 _SECONDS = 6.0
 
+#: The schedules of a family that are compared.
+NAMED: Final = ("v1", "v2", "v3", "streamed", "fetched", "default")
 #: What is gained: the slower schedule, then the faster one.
 GAINS: Final = {
     "pointwise fusion": ("v1", "v2"),
     "storage in the cache": ("v2", "v3"),
-    "lines past the caches": ("v3", "default"),
+    "lines past the caches": ("v3", "streamed"),
+    "lines fetched early": ("v3", "fetched"),
     "tuning": ("default", "found"),
     "vectors": ("v3 scalar", "v3"),
     "vectors, unfused": ("v1 scalar", "v1"),
@@ -65,7 +68,7 @@ def _variants(made: dict[str, Schedule], threads: int) -> dict[str, Schedule]:
 
 def _measure(kernel: str, workload: str, threads: int, effort: Effort) -> Iterator[Number]:
     made = bench(kernel, WORKLOADS[workload])
-    named = {name: made.schedule(name) for name in ("v1", "v2", "v3", "default")}
+    named = {name: made.schedule(name) for name in NAMED}
     variants = _variants({**named, "found": made.found(threads)}, threads)
     times = made.times({name: Variant(schedule) for name, schedule in variants.items()}, threads, effort)
     count = len(times["v1"])

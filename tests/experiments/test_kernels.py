@@ -31,7 +31,7 @@ def test_directives_are_taken_away_and_replaced() -> None:
 def test_all_that_is_compared_is_legal(kernel: str) -> None:
     """What is not would be left out silently."""
     made = bench(kernel, WORKLOADS["tiny"])
-    named = {name: made.schedule(name) for name in ("v1", "v2", "v3", "default")}
+    named = {name: made.schedule(name) for name in schedules.NAMED}
     variants = schedules._variants({**named, "found": made.found(2)}, threads=2)
     assert {name for pair in schedules.GAINS.values() for name in pair} <= set(variants)
     compared = [

@@ -1,6 +1,6 @@
 """Announcements: where the schedule asks for them, one a line, before what reads it, and never for anything else.
 
-What is announced of a next turn is compared with what that turn then reads, address by address.
+What is announced of a next turn is compared with what that turn then reads or stores, address by address.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from autosched.lower.ir import (
     Const,
     Expr,
     For,
+    If,
     Let,
     Load,
     Name,
@@ -69,6 +70,13 @@ def test_nothing_is_announced_that_is_not_asked_for_or_not_read_in_vectors() -> 
     assert announcements(added(), Schedule().prefetch("out", "source", 4096)) == []
 
 
+def test_every_copy_of_an_unrolled_loop_announces_what_it_reads() -> None:
+    pipeline = added()
+    pipeline.output.bound(x, 256)
+    schedule = Schedule().vectorize("out", "x", 64).unroll("out", "x_vo", 4).prefetch("out", "source", 4096)
+    assert len(announcements(pipeline, schedule)) == 4
+
+
 def test_each_func_announces_its_own_reads() -> None:
     source, first, out = Input("source", u8, 2), Func("first"), Func("out")
     first[y, x] = source[y, x] + 1
@@ -96,7 +104,7 @@ def test_results_are_the_same_far_beyond_the_end_too(distance: int) -> None:
     np.testing.assert_array_equal(kernel(shape=(9, 76), **arrays), interpret(added(), (9, 76), arrays, {}))
 
 
-# what a loop's next turn reads
+# what a loop's next turn reads or stores
 
 
 def picked() -> Pipeline:
@@ -116,12 +124,16 @@ OPERATIONS: dict[str, Callable[[int, int], int]] = {
 
 
 def traced(schedule: Schedule, loop: str, begin: list[int], height: int) -> tuple[dict[int, set[int]], ...]:
-    """What `picked` announces and what it reads of its source in each turn of `loop`, by running the lowered loops."""
+    """What `picked` announces, reads of its source and stores in each turn of `loop`, by running the lowered loops.
+
+    Reads are those of single elements, of stores there is where each begins.
+    """
     (stage,) = lower(
         picked(), schedule, Layout({"source": {0: PITCH, 1: 1}, "begin": {0: 4}, "out": {1: 1}}, {})
     ).stages
     announced: dict[int, set[int]] = defaultdict(set)
     read: dict[int, set[int]] = defaultdict(set)
+    stored: dict[int, set[int]] = defaultdict(set)
 
     def value(e: Expr, env: dict[str, int]) -> int:
         match e:
@@ -149,13 +161,16 @@ def traced(schedule: Schedule, loop: str, begin: list[int], height: int) -> tupl
                     env = {**env, name: value(what, env)}
                 case Prefetch(address=address):
                     announced[env[loop]].add(value(address, env))
-                case Store(value=what):
-                    loads = (e for e in walk(what) if isinstance(e, Load) and e.buffer == "source")
+                case If(condition=condition, then=then, orelse=orelse):
+                    run(then if value(condition, env) else orelse, env)
+                case Store(address=address, value=what):
+                    stored[env[loop]].add(value(address, env))
+                    loads = (e for e in walk(what) if isinstance(e, Load) and e.buffer == "source" and e.lanes == 1)
                     read[env[loop]].update(value(e.address, env) for e in loads)
 
     extents = {"out:n0": height, "out:n1": len(begin)}
     run(stage.body, {"source": SOURCE, "begin": BEGIN, "out": 0, "out:s0": PITCH, **extents})
-    return announced, read
+    return announced, read, stored
 
 
 @pytest.mark.parametrize(
@@ -168,14 +183,14 @@ def test_what_is_announced_is_what_a_later_turn_reads(
     at: str, loop: str, variable: str, begin: list[int], height: int, turns: int
 ) -> None:
     begin.sort()
-    announced, read = traced(ROWS.prefetch_next("out", "source", at, loop, turns), variable, begin, height)
+    announced, read, _ = traced(ROWS.prefetch_next("out", "source", at, loop, turns), variable, begin, height)
     for turn in read.keys() & {t - turns for t in read}:
         for address in read[turn + turns]:
             assert any(0 <= address - line < 64 for line in announced[turn]), address
 
 
 def test_as_many_lines_as_asked_for() -> None:
-    announced, _ = traced(ROWS.prefetch_next("out", "source", "yi", "yo", lines=3), "out.yo", [5], 6)
+    announced, _, _ = traced(ROWS.prefetch_next("out", "source", "yi", "yo", lines=3), "out.yo", [5], 6)
     rows = [SOURCE + PITCH * row + 5 for row in (3, 4, 5)]
     assert announced[0] == {row + 64 * line for row in rows for line in range(3)}
 
@@ -201,3 +216,32 @@ def test_lanes_of_a_vector_and_what_is_computed_for_them_are_announced_together(
     body = [s for stage in lower(pipeline, schedule, pixels).stages for s in statements(stage.body)]
     inside = [s for s in body if isinstance(s, For) and any(isinstance(t, Prefetch) for t in s.body)]
     assert inside and all(s.name == "out.yi" and sum(isinstance(t, Prefetch) for t in s.body) == 2 for s in inside)
+
+
+@pytest.mark.parametrize("loop", ["yo", "yi"])
+@pytest.mark.parametrize("lanes", [2, 16])
+@settings(deadline=None)
+@given(width=st.integers(1, 40), height=st.integers(1, 11), turns=st.integers(1, 2))
+def test_what_is_announced_is_where_a_later_turn_stores(
+    lanes: int, loop: str, width: int, height: int, turns: int
+) -> None:
+    schedule = Schedule().split("out", "y", "yo", "yi", 3).vectorize("out", "x", lanes)
+    schedule = schedule.prefetch_stores("out", loop, turns)
+    announced, _, stored = traced(schedule, f"out.{loop}", [5] * width, height)
+    for turn in stored.keys() & {t - turns for t in stored}:
+        assert stored[turn + turns] <= announced[turn]
+
+
+def test_vectors_in_one_line_are_announced_once() -> None:
+    pipeline = added()
+    pipeline.output.bound(x, 128)
+    schedule = VECTORS.unroll("out", "x_vo", 8).prefetch_stores("out", "y")
+    stored = [s for s in lowered(pipeline, schedule) if isinstance(s, Store)]
+    assert len(stored) == 8 and all(s.value.lanes == 16 for s in stored)
+    assert len(announcements(pipeline, schedule)) == 2
+
+
+def test_results_are_the_same_where_stores_are_announced() -> None:
+    arrays = {name: np.arange(9 * 77, dtype=np.uint8).reshape(9, 77) for name in ("source", "other")}
+    kernel = Kernel(added(), VECTORS.prefetch_stores("out", "y", 3))
+    np.testing.assert_array_equal(kernel(shape=(9, 76), **arrays), interpret(added(), (9, 76), arrays, {}))

@@ -188,6 +188,9 @@ class _Proposer:
             source, loop, at = self.one_of(known), self.one_of(loops), self.one_of(loops)
             turns, lines = self.one_of((1, 3)), self.one_of((0, 0, 2))
             self.attempt(lambda s: s.prefetch_next(name, source, at, loop, turns, lines))
+        if loops and self.chance(30):
+            loop, turns = self.one_of(loops), self.one_of((1, 3))
+            self.attempt(lambda s: s.prefetch_stores(name, loop, turns))
 
     def readable(self, f: FuncNest) -> list[str]:
         return [s.name for s in sources(f.func)]

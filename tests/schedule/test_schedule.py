@@ -135,6 +135,9 @@ S = Schedule()
             r"loop x_vi is vectorized; choose one whose",
         ),
         (S.prefetch_next("out", "image", "x", "y"), r"nothing that is computed in loop y reads image"),
+        (S.prefetch_stores("out", "z"), r"there is no loop z; the loops are y, x"),
+        (S.vectorize("out", "x", 4).prefetch_stores("out", "x_vi"), r"loop x_vi is vectorized; choose one whose"),
+        (S.stream("out").prefetch_stores("out", "y"), r"needs no lines there; remove it, or stream"),
     ],
 )
 def test_illegal_schedules_say_why(schedule: Schedule, message: str) -> None:
@@ -190,6 +193,7 @@ def test_schedules_that_lowering_refuses(schedule: Schedule, message: str) -> No
         (lambda: S.prefetch("f", "a", 8), r"distance is 8; it must be 64\.\.1048576"),
         (lambda: S.prefetch_next("f", "a", "x", "y", turns=0), r"turns is 0; it must be 1\.\.64"),
         (lambda: S.prefetch_next("f", "a", "x", "y", lines=17), r"lines is 17; it must be 0\.\.16"),
+        (lambda: S.prefetch_stores("f", "x", turns=0), r"turns is 0; it must be 1\.\.64"),
         (lambda: S.loads("f", "a", "magic"), r"strategy is 'magic'; it must be one of pick, gather"),
         (lambda: S.specialize("f", "n", 1.5), r"value must be an integer, not 1\.5"),
     ],

@@ -15,7 +15,7 @@ from autosched.errors import ScheduleError
 from autosched.lang import Func, Input, Pipeline, u8, variables
 from autosched.runtime import compile as compile_kernel
 from autosched.schedule import Schedule
-from autosched.schedule.directives import Stream
+from autosched.schedule.directives import Directive, PrefetchStores, Stream
 from autosched.schedule.nest import resolve
 from autosched.tune.check import reference
 from autosched.tune.derive import derive
@@ -108,13 +108,14 @@ def test_consumers_decide_where_producers_can_be() -> None:
     assert options["inline"] == {"inline", "root", "strip", "row", "sliding"}
 
 
-def test_outputs_may_go_past_the_caches() -> None:
+@pytest.mark.parametrize(("stores", "directive"), [("streamed", Stream()), ("fetched", PrefetchStores("row"))])
+def test_outputs_may_go_past_the_caches_or_have_lines_fetched(stores: str, directive: Directive) -> None:
     space = derive(PIPELINES["blur-test"])
     drawn = [space.sample(random.Random(i)) for i in range(60)]
-    streamed = [point for point in drawn if point.get("stores") == "streamed"]
-    assert 0 < len(streamed) < len(drawn) and all(point["lanes"] for point in streamed)
+    chosen = [point for point in drawn if point.get("stores") == stores]
+    assert 0 < len(chosen) < len(drawn) and all(point["lanes"] for point in chosen)
     for point in drawn:
-        assert (Stream() in space.schedule(point).funcs["blur"]) == (point in streamed)
+        assert (directive in space.schedule(point).funcs["blur"]) == (point in chosen)
 
 
 def test_names_do_not_clash_and_small_outputs_have_spaces() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from autosched.errors import SpaceError
+from autosched.runtime.cpu import fingerprint
 from autosched.schedule import Schedule
 from autosched.shipped import shipped
+from autosched.tune import space_file
 from autosched.tune.space_file import load_space, parse_space
 
 GOOD = """\
@@ -98,6 +101,13 @@ def test_good_file() -> None:
         file.workload("w3")
 
 
+@pytest.mark.parametrize(("vendor", "rows"), [("intel", 4), ("amd", 1)])
+def test_a_default_may_depend_on_who_made_the_cpu(vendor: str, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(space_file, "fingerprint", lambda: replace(fingerprint(), vendor=vendor))
+    text = GOOD.replace("[1, 2, 4]", "[1, 2, 4]\ndefault_on = { intel = 4 }")
+    assert parse_space(text, Path("spaces/example.toml")).space.default(None)["rows"] == rows
+
+
 CHANGES = [
     ("not TOML", ("schema = 1", "schema = = 1"), r"example.toml: it is not TOML: .*line 1"),
     ("no schema", ("schema = 1\n", ""), r"example.toml: schema: it is missing"),
@@ -105,6 +115,10 @@ CHANGES = [
     ("unknown key", ("summary = \"an", "sumary = \"an"), r"example.toml:2: sumary: unknown key"),
     ("unknown key of a knob", ("default = ", "defualt = "), r"example.toml:6: knobs.fusion.defualt: unknown key"),
     ("default", ('default = "at"', 'default = "on"'), r"toml:6: knobs.fusion.default: 'on' is not one of"),
+    ("default of a vendor", ('default = "at"', 'default = "at"\ndefault_on = { intel = "on" }'),
+     r"toml:7: knobs.fusion.default_on.intel: 'on' is not one of"),
+    ("point of another vendor", ('default = "at"', 'default = "at"\ndefault_on = { other = "root" }'),
+     r"toml:48: points.wide.lanes: lanes = 16 is not active there"),
     ("default type", ("choices = [8, 16]", "choices = [0, 1]\ndefault = true"),
      r"toml:14: knobs.lanes.default: True is not"),
     ("mixed", ("[1, 2, 4]", '[1, "2", 4]'), r"toml:9: knobs.rows.choices: .* mixes types"),
