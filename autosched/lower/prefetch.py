@@ -7,7 +7,8 @@ dozen instructions ahead of what it waits for. An announcement is a hint: it rea
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
 from autosched.lower import algebra
 from autosched.lower.algebra import ONE, ZERO, add, const, minimum, mul, sub, substitute
@@ -47,48 +48,40 @@ def announce(block: Block, ahead: Mapping[str, Mapping[str, int]]) -> Block:
         if isinstance(stmt, Store):
             wanted.update(ahead.get(stmt.buffer, {}))
     if wanted:
-        return _announced(block, wanted)
+        return _announced(block, partial(_reads, wanted))
     return tuple(map_bodies(stmt, lambda body: announce(body, ahead)) for stmt in block) if ahead else block
-
-
-def _announced(block: Block, wanted: Mapping[str, int]) -> Block:
-    """With one announcement a line before the statements that read it, those in inner loops too."""
-    out: list[Stmt] = []
-    lines = _Lines()
-    for stmt in block:
-        lines.pass_by(stmt)
-        for load in _vectors(stmt):
-            if load.buffer not in wanted:
-                continue
-            address = add(load.address, const(wanted[load.buffer]))
-            if lines.new(address):
-                out.append(Prefetch(address))
-        out.append(map_bodies(stmt, lambda body: _announced(body, wanted)) if bodies(stmt) else stmt)
-    return tuple(out)
-
-
-def _vectors(stmt: Stmt) -> list[Load]:
-    """The dense vectors and windows that a statement itself reads, but for the last of a row that is not whole."""
-    loads = [e for top in expressions(stmt) for e in walk(top) if isinstance(e, Load)]
-    return [e for e in loads if e.kind == "dense" and e.lanes > 1 and e.count is None]
 
 
 def announce_stores(block: Block, later: Mapping[str, PrefetchStores]) -> Block:
     """`block` with announcements before vectors that are stored: of where the same is stored so many turns later."""
-    if not later:
-        return block
+    return _announced(block, partial(_stores, later)) if later else block
+
+
+def _announced(block: Block, addresses: Callable[[Stmt], Iterable[Expr]]) -> Block:
+    """With one announcement a line of the `addresses` of each statement before it, in inner loops too."""
     out: list[Stmt] = []
     lines = _Lines()
     for stmt in block:
         lines.pass_by(stmt)
-        if isinstance(stmt, Store) and stmt.buffer in later and stmt.value.lanes > 1:
-            x = later[stmt.buffer]
-            loop = loop_name(stmt.buffer, x.loop)
-            address = substitute(stmt.address, {loop: add(Name(loop), const(x.turns))})
-            if lines.new(address):
-                out.append(Prefetch(address))
-        out.append(map_bodies(stmt, lambda body: announce_stores(body, later)) if bodies(stmt) else stmt)
+        out += [Prefetch(address) for address in addresses(stmt) if lines.new(address)]
+        out.append(map_bodies(stmt, lambda body: _announced(body, addresses)) if bodies(stmt) else stmt)
     return tuple(out)
+
+
+def _reads(ahead: Mapping[str, int], stmt: Stmt) -> Iterator[Expr]:
+    """So many bytes behind the dense vectors and windows that a statement itself reads, but for the last of a row that
+    is not whole."""
+    for e in (e for top in expressions(stmt) for e in walk(top)):
+        if isinstance(e, Load) and e.buffer in ahead and e.kind == "dense" and e.lanes > 1 and e.count is None:
+            yield add(e.address, const(ahead[e.buffer]))
+
+
+def _stores(later: Mapping[str, PrefetchStores], stmt: Stmt) -> Iterator[Expr]:
+    """Where the vector that a statement stores is stored so many turns later."""
+    if isinstance(stmt, Store) and stmt.buffer in later and stmt.value.lanes > 1:
+        x = later[stmt.buffer]
+        loop = loop_name(stmt.buffer, x.loop)
+        yield substitute(stmt.address, {loop: add(Name(loop), const(x.turns))})
 
 
 class _Lines:

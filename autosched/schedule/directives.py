@@ -249,7 +249,7 @@ class PrefetchNext(Directive):
 
 @dataclass(frozen=True)
 class PrefetchStores(Directive):
-    """With each whole vector that this Func stores, where it is stored `turns` iterations of `loop` later is fetched.
+    """With each vector that this Func stores, where the same is stored `turns` iterations of `loop` later is fetched.
 
     `loop` is one of this Func's own. A store through the caches to a line that they do not have waits for the line; it
     is brought into the second-level cache. Not together with `stream`.
