@@ -6,7 +6,8 @@ import json
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +22,9 @@ from autosched.records.model import SCHEMA, Key, Record, RecordFile
 from autosched.schedule import Schedule
 from autosched.shipped import VARIABLE, file_name, tuned_directories
 
-#: Seconds that a writer waits for the others.
-PATIENCE = 60.0
+#: How often a writer asks for a file that stays as it is while others hold it, and the seconds of each attempt.
+PATIENCE = 60
+ATTEMPT = 1.0
 
 _warned: set[tuple[str, str]] = set()
 
@@ -124,7 +126,7 @@ def write(records: Iterable[Record], pipeline: str, directory: Path) -> list[Pat
 def _merge_into(path: Path, pipeline: str, records: list[Record]) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_name(f".{path.name}.lock"), timeout=PATIENCE):
+        with _turn(path):
             old = parse(path.read_text(encoding="utf-8", errors="replace")) if path.exists() else Contents()
             if old.newer:
                 raise RecordError(
@@ -140,13 +142,48 @@ def _merge_into(path: Path, pipeline: str, records: list[Record]) -> Path:
             _replace(path, (text + "\n").encode())
     except Timeout:
         raise RecordError(
-            f"{path} is locked by another writer for {PATIENCE:.0f} s; end that one, then try again"
+            f"{path} is locked by another writer, which has written nothing for {PATIENCE * ATTEMPT:.0f} s; end that "
+            "one, then try again"
         ) from None
     except OSError as error:
         raise RecordError(
             f"{path} cannot be written: {error.strerror or error}; choose another place with --out DIR or {VARIABLE}"
         ) from None
     return path
+
+
+@contextmanager
+def _turn(path: Path) -> Iterator[None]:
+    """The lock on a file. Raises Timeout once `PATIENCE` attempts in a row have found it locked and unchanged.
+
+    A queue of writers may be long and a machine may stand still: neither the wait as a whole nor the time of day counts.
+    """
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    seen, idle = _version(path), 0
+    while True:
+        try:
+            lock.acquire(timeout=ATTEMPT)
+        except Timeout:
+            now = _version(path)
+            idle = idle + 1 if now == seen else 0
+            seen = now
+            if idle == PATIENCE:
+                raise
+        else:
+            break
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _version(path: Path) -> tuple[int, int] | None:
+    """What changes whenever a file is replaced; None where there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -302,6 +302,7 @@ class _Run:
             self.say("simplify", study)
             return self.elapsed() >= end
 
+        self.say("simplify", study)  # also where the winner has no directive that could go
         winner = Contender(final.winner.label, self.bench.prepare(final.winner.schedule))
         shorter = bare(self.task.pipeline, self.bench, winner.ready, over)
         if shorter is not winner.ready:  # the same code, which needs no other times

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock, Timeout
 from record_data import Make, data
 
 from autosched import shipped as shipped_module
@@ -167,9 +168,46 @@ def test_fifty_concurrent_writers_lose_nothing(tmp_path: Path) -> None:
         writer.start()
     for writer in writers:
         writer.join()
-        assert writer.exitcode == 0
+    assert [writer.exitcode for writer in writers] == [0] * 50
     found = read(tmp_path / "amd-25-17-avx512vbmi" / "blur.json")
     assert sorted(r.key.threads for r in found) == list(range(1, 101))
+
+
+def test_a_queue_is_waited_for_as_long_as_it_moves(tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Far longer than a writer waits for one that does nothing: no number of others is too many."""
+    monkeypatch.setattr(store_module, "ATTEMPT", 0.01)
+    monkeypatch.setattr(store_module, "PATIENCE", 3)
+    (path,) = write([make()], "blur", tmp_path)
+    attempts = 0
+
+    class Queue(FileLock):
+        """The lock that somebody else holds for 20 attempts, and writes the file in every second one."""
+
+        def acquire(self, timeout: float | None = None, **others: Any) -> Any:
+            nonlocal attempts
+            attempts += 1
+            if attempts > 20:
+                return super().acquire(timeout, **others)
+            if attempts % 2:
+                store_module._replace(path, path.read_bytes())
+            raise Timeout(self.lock_file)
+
+    monkeypatch.setattr(store_module, "FileLock", Queue)
+    write([make(key__threads=3)], "blur", tmp_path)
+    assert attempts == 21 and sorted(r.key.threads for r in read(path)) == [3, 8]
+
+
+def test_a_lock_that_nobody_works_under(tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "ATTEMPT", 0.01)
+    (path,) = write([make()], "blur", tmp_path)
+    with (
+        FileLock(path.with_name(f".{path.name}.lock")),
+        pytest.raises(RecordError, match=r"blur\.json is locked by another writer, which has written nothing for 1 s"),
+    ):
+        write([make(key__threads=3)], "blur", tmp_path)
+    assert read(path) == (make(),)
+    write([make(key__threads=3)], "blur", tmp_path)
+    assert sorted(r.key.threads for r in read(path)) == [3, 8]
 
 
 def test_names_of_files() -> None:
