@@ -50,7 +50,7 @@ def lower(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) 
     nest = resolve(pipeline, schedule)
     builder = LoopNestBuilder(nest, {k: dict(v) for k, v in layout.strides.items()}, dict(layout.constants))
     nests = builder.build()
-    checking = bool(os.environ.get("AUTOSCHED_VERIFY"))
+    checking = verifying()
     stages: list[Stage] = []
     windows: list[WindowRequirement] = []
     packs: list[Pack] = []
@@ -72,6 +72,11 @@ def lower(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) 
         stages.append(replace(stage, body=body))
     return Lowered(pipeline, schedule, layout, nests, tuple(stages), tuple(dict.fromkeys(windows)),
                    tuple(dict.fromkeys(packs)))  # fmt: skip
+
+
+def verifying() -> bool:
+    """Whether AUTOSCHED_VERIFY asks for a check of every tree that a pass makes."""
+    return bool(os.environ.get("AUTOSCHED_VERIFY"))
 
 
 def arguments(body: Block) -> dict[str, int]:

@@ -156,21 +156,19 @@ def _merge_into(path: Path, pipeline: str, records: list[Record]) -> Path:
 def _turn(path: Path) -> Iterator[None]:
     """The lock on a file. Raises Timeout once `PATIENCE` attempts in a row have found it locked and unchanged.
 
-    A queue of writers may be long and a machine may stand still: neither the wait as a whole nor the time of day counts.
+    A queue of writers may be long and a machine may stand still: neither the whole wait nor the time of day counts.
     """
     lock = FileLock(path.with_name(f".{path.name}.lock"))
     seen, idle = _version(path), 0
     while True:
         try:
             lock.acquire(timeout=ATTEMPT)
+            break
         except Timeout:
-            now = _version(path)
-            idle = idle + 1 if now == seen else 0
-            seen = now
+            before, seen = seen, _version(path)
+            idle = idle + 1 if seen == before else 0
             if idle == PATIENCE:
                 raise
-        else:
-            break
     try:
         yield
     finally:

@@ -10,11 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from autosched.codegen.build import Built, Draft
-from autosched.codegen.host import function, host_reads, reads_inputs
 from autosched.errors import BindError
 from autosched.lang.types import Type
 from autosched.lower.demands import end_name
-from autosched.lower.lower import arguments as taken
 from autosched.lower.stages import SLACK
 from autosched.lower.translate import extent_name
 from autosched.runtime.packing import fits_planes, packed
@@ -109,7 +107,7 @@ class Frame:
             return empty((root.nbytes,), np.uint8)
         except (MemoryError, OverflowError, ValueError):
             raise MemoryError(
-                f"{self.built.lowered.pipeline.name}: no memory for {root.nbytes} bytes of Func {root.func}; "
+                f"{self.built.pipeline.name}: no memory for {root.nbytes} bytes of Func {root.func}; "
                 "compute it inside a loop"
             ) from None
 
@@ -128,13 +126,13 @@ def sizes_of(arrays: Mapping[str, Array], params: Mapping[str, Any]) -> dict[str
 def plan_call(built: Draft, sizes: dict[str, int], arrays: Mapping[str, Array]) -> dict[str, int]:
     """Regions, iterations and requirements of this call."""
     values = []
-    for name in built.plan_inputs:
+    for name in built.outline.plan.sizes:
         if name in sizes:
             values.append(sizes[name])
         else:
             source, _, distance = name.rpartition(":step")
             values.append(_step(arrays[source], int(distance)))
-    return dict(zip(built.plan_outputs, built.plan(_reader(built, arrays), *values), strict=True))
+    return dict(zip(built.outline.plan_outputs, built.plan(_reader(built, arrays), *values), strict=True))
 
 
 def _reader(built: Draft, arrays: Mapping[str, Array]) -> Callable[[str, int], int]:
@@ -144,7 +142,7 @@ def _reader(built: Draft, arrays: Mapping[str, Array]) -> Callable[[str, int], i
         a = arrays[name]
         if not 0 <= index < len(a):
             raise BindError(
-                f"{built.lowered.pipeline.name} reads table {name} at {index}, which has {len(a)} elements; "
+                f"{built.pipeline.name} reads table {name} at {index}, which has {len(a)} elements; "
                 "a schedule that rounds up computes beyond the extent"
             )
         return int(a[index])
@@ -157,14 +155,15 @@ def rows_read(found: Frame, arrays: Mapping[str, Array], source: str) -> Reads |
     built = found.built
     table = _reader(built, arrays)
     stages: Reads = []
-    for stage, iterations in zip(built.lowered.stages, found.iterations, strict=True):
-        if source not in taken(stage.body):
+    for stage, iterations in zip(built.outline.stages, found.iterations, strict=True):
+        if source not in stage.reads:
             stages.append(None)
             continue
-        if source not in stage.reads:
+        known = stage.reads[source]
+        if known is None:
             return None
-        reads = function(host_reads(stage, source), "reads", stage.func)
-        values = [found.values[name] for name in reads_inputs(stage, source)]
+        reads = known.compiled(stage.func)
+        values = [found.values[name] for name in known.sizes]
         rows = (reads(table, i, *values) for i in range(iterations))
         stages.append([(first, last + 1) for first, last in rows])
     return stages
@@ -186,10 +185,10 @@ def _length(a: Array) -> int:
 def misfits(built: Draft, plan: Mapping[str, int], arrays: Mapping[str, Array]) -> frozenset[str]:
     """What a kernel for these arrays must do without; see `Target.excluded`."""
     found = set()
-    for i, window in enumerate(built.lowered.windows):
+    for i, window in enumerate(built.outline.windows):
         if plan[f".window{i}"] > window.width:
             found.add(window.excludes)
-    for pack in built.lowered.packs:
+    for pack in built.outline.packs:
         if pack.group == 4 and not fits_planes(arrays[pack.source], pack.planes):
             found.add(pack.source)
     return frozenset(found)
@@ -197,12 +196,12 @@ def misfits(built: Draft, plan: Mapping[str, int], arrays: Mapping[str, Array]) 
 
 def check_regions(built: Draft, plan: Mapping[str, int], arrays: Mapping[str, Array]) -> None:
     """Raises BindError where a kernel would read beside an array."""
-    for name, box in built.lowered.nests.required.items():
-        for dim in range(len(box)):
+    for name, ndim in built.outline.required.items():
+        for dim in range(ndim):
             lo, hi = plan[f"{name}:need{dim}_lo"], plan[f"{name}:need{dim}_hi"]
             if lo <= hi and (lo < 0 or hi >= arrays[name].shape[dim]):
                 raise BindError(
-                    f"{built.lowered.pipeline.name} reads {name} at {lo}..{hi} in dimension {dim}, "
+                    f"{built.pipeline.name} reads {name} at {lo}..{hi} in dimension {dim}, "
                     f"which has {arrays[name].shape[dim]} elements; clamp the index, or bind a larger array"
                 )
 
@@ -211,42 +210,44 @@ def frame(
     built: Built, plan: dict[str, int], sizes: dict[str, int], arrays: Mapping[str, Array], params: Mapping[str, Any]
 ) -> Frame:
     """The frame of calls on arrays like these; `arrays` has the output too."""
+    outline = built.outline
     values: dict[str, int] = {**sizes, **plan}
     roots = []
-    for root in built.lowered.nests.roots:
-        step = root.elem.bytes
+    for root in outline.roots:
+        step = root.itemsize
         for dim in reversed(root.storage):
-            values[f"{root.name}:s{dim}"] = step
-            step *= max(plan[f"{root.name}:extent{dim}"], 1)
-        roots.append(Root(root.name, built.slots.get(root.name), step + SLACK + _LINE))
+            values[f"{root.func}:s{dim}"] = step
+            step *= max(plan[f"{root.func}:extent{dim}"], 1)
+        roots.append(Root(root.func, outline.slots.get(root.func), step + SLACK + _LINE))
     keep = []
-    for pack in built.lowered.packs:
+    for pack in outline.packs:
         groups = packed(arrays[pack.source], pack)
         keep.append(groups)
         values[pack.name] = groups.ctypes.data
         values.update({f"{pack.name}_s{d}": s for d, s in enumerate(groups.strides)})
     moving = tuple(
-        Moving(name, built.slots.get(name), built.slots.get(end_name(name)), _length(a)) for name, a in arrays.items()
+        Moving(name, outline.slots.get(name), outline.slots.get(end_name(name)), _length(a))
+        for name, a in arrays.items()
     )
     later = {slot for m in moving for slot in (m.slot, m.end_slot)} | {r.slot for r in roots}
-    arguments = np.zeros(len(built.slots) + 1, np.int64)
-    for name, slot in built.slots.items():
+    arguments = np.zeros(len(outline.slots) + 1, np.int64)
+    for name, slot in outline.slots.items():
         if slot in later:
             continue
         if name in params:
-            arguments[slot : slot + 1].view(np.uint8)[:] = _bytes(params[name], built.lowered.pipeline.params[name].of)
+            arguments[slot : slot + 1].view(np.uint8)[:] = _bytes(params[name], built.pipeline.params[name].of)
         else:
             arguments[slot] = values[name]
-    iterations = tuple(max(plan[f"{s.func}:iterations"], 0) for s in built.lowered.stages)
+    iterations = tuple(max(plan[f"{s.func}:iterations"], 0) for s in outline.stages)
     return Frame(built, arguments, values, iterations, moving, tuple(roots), tuple(keep))
 
 
 def decisive(built: Built) -> frozenset[str]:
     """The inputs whose elements, and not only their shapes, decide what is in a frame."""
-    inputs = built.lowered.pipeline.inputs
+    inputs = built.pipeline.inputs
     found = {name for name, i in inputs.items() if i.monotone or i.bounds}
-    found |= {pack.source for pack in built.lowered.packs}
-    found |= {name.rpartition(":step")[0] for name in built.plan_inputs if ":step" in name}
+    found |= {pack.source for pack in built.outline.packs}
+    found |= {name.rpartition(":step")[0] for name in built.outline.plan.sizes if ":step" in name}
     return frozenset(found & set(inputs))
 
 

@@ -53,13 +53,13 @@ class Call:
         """`run_range` with other arguments."""
         status = self.built.stages[stage](address_of(arguments), first, last)
         if status == NO_MEMORY:
-            func = self.built.lowered.stages[stage].func
+            func = self.built.outline.stages[stage].func
             raise MemoryError(
-                f"{self.built.lowered.pipeline.name}: no memory for what is stored inside the loops of Func {func}; "
+                f"{self.built.pipeline.name}: no memory for what is stored inside the loops of Func {func}; "
                 "compute it further in, fold its storage, or use smaller tiles"
             )
         if status:
-            raise ScheduleError(self.built.lowered.nests.statuses[status - 1])
+            raise ScheduleError(self.built.outline.statuses[status - 1])
 
     def run(self, threads: int | None = None) -> Array:
         """Compute the output; returns it."""
@@ -79,12 +79,12 @@ def run_calls(calls: Sequence[Call], threads: int | None = None) -> None:
         return
     for stage in range(max((c.stages for c in calls), default=0)):
         here = [c for c in calls if stage < c.stages and c.iterations[stage] > 0]
-        total = sum(c.iterations[stage] for c in here if c.built.lowered.stages[stage].parallel)
+        total = sum(c.iterations[stage] for c in here if c.built.outline.stages[stage].parallel)
         size = max(1, -(-total // (workers * RANGES_PER_THREAD))) if workers > 1 else total
         tasks = []
         for call in here:
             n = call.iterations[stage]
-            step = size if call.built.lowered.stages[stage].parallel else n
+            step = size if call.built.outline.stages[stage].parallel else n
             tasks += [
                 partial(call.run_range, stage, first, min(first + step, n)) for first in range(0, n, max(step, 1))
             ]

@@ -20,7 +20,7 @@ from PIL import Image
 
 from autosched import hf
 from autosched.cli.options import duration
-from autosched.codegen.build import cache_directory
+from autosched.codegen.cache import cache_directory
 from autosched.errors import ArgumentError
 from autosched.lang import Pipeline
 from autosched.records import read

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from kernels import same
 
-from autosched.codegen import build
+from autosched.codegen import cache
 from autosched.errors import BindError, CacheError, ScheduleError
 from autosched.lang import (
     Func,
@@ -286,21 +286,21 @@ def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
 
 def test_the_cache_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTOSCHED_CACHE_DIR", str(tmp_path / "new"))
-    build.cache_directory.cache_clear()
-    made = build.cache_directory()
+    cache.cache_directory.cache_clear()
+    made = cache.cache_directory()
     assert made.stat().st_mode & 0o777 == 0o700
     made.chmod(0o770)
-    build.cache_directory.cache_clear()
+    cache.cache_directory.cache_clear()
     with pytest.raises(CacheError, match=r"can be written by other users.*chmod 700"):
-        build.cache_directory()
+        cache.cache_directory()
     monkeypatch.undo()
-    build.cache_directory.cache_clear()
+    cache.cache_directory.cache_clear()
 
 
 def test_an_unwritable_cache_warns_and_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("AUTOSCHED_CACHE_DIR", str(tmp_path / "file"))
-    build.cache_directory.cache_clear()
+    cache.cache_directory.cache_clear()
     x, f = Var("x"), Func("f")
     f[x] = x * 7 + 12345
     with warnings.catch_warnings(record=True) as seen:
@@ -308,4 +308,4 @@ def test_an_unwritable_cache_warns_and_works(tmp_path: Path, monkeypatch: pytest
         assert Kernel(Pipeline(f))(shape=(2,)).tolist() == [12345, 12352]
     assert any("cannot be written" in str(w.message) and "AUTOSCHED_CACHE_DIR" in str(w.message) for w in seen)
     monkeypatch.undo()
-    build.cache_directory.cache_clear()
+    cache.cache_directory.cache_clear()

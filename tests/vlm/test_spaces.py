@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from autosched.cli.samples import space_of
-from autosched.codegen.build import source, target
+from autosched.codegen.build import target
+from autosched.codegen.printer import print_kernel
 from autosched.lower.lower import Layout, lower
 from autosched.runtime.cpu import fingerprint
 from autosched.tune import space_file
@@ -28,5 +29,5 @@ def test_the_default_point_of_a_bucket_is_its_built_in_schedule(
     assert fetched == (vendor == "intel")
     for bucket in family.buckets:
         schedules = space.schedule(space.default(bucket.name)), family.schedules["default"](bucket)
-        found, expected = (source(lower(pipeline, s, Layout({}, {}, target()))) for s in schedules)
+        found, expected = (print_kernel(lower(pipeline, s, Layout({}, {}, target()))) for s in schedules)
         assert found == expected, bucket.name
