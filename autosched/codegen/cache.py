@@ -105,7 +105,7 @@ def outlined(pipeline: Pipeline, schedule: Schedule, layout: Layout, make: Calla
 def _outline_key(pipeline: Pipeline, schedule: Schedule, layout: Layout) -> str:
     strides = {name: sorted(of.items()) for name, of in sorted(layout.strides.items())}
     target = {**asdict(layout.target), "excluded": sorted(layout.target.excluded)}
-    what = [pipeline.name, schedule.to_data(), strides, sorted(layout.constants.items()), target]
+    what = [pipeline.name, schedule.to_data(), strides, sorted(layout.params.items()), target]
     return key(environment_key(), compiler_key(), fingerprint(pipeline), json.dumps(what))
 
 

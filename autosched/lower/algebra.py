@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from autosched.lang.types import i64
 from autosched.lower.ir import Binary, Const, Expr, Name, names, transform
-from autosched.lower.wrapping import exact
+from autosched.lower.wrapping import exact, value_range
 
 Terms = dict[Expr, int]
 _LEAST = -(1 << 63)
@@ -159,7 +159,9 @@ def floordiv(a: Expr, b: Expr) -> Expr:
         return from_linear({t: k // n for t, k in terms.items()}, c // n)
     if not terms:
         return Const(_wrapped(c // n))
-    return Binary("floordiv", a, b)
+    whole = Binary("floordiv", a, b)
+    known = value_range(whole)
+    return Const(known.lo) if known.exact and known.lo == known.hi else whole
 
 
 def mod(a: Expr, b: Expr) -> Expr:

@@ -29,6 +29,7 @@ from autosched.lower.ir import (
     Group,
     Name,
     Stmt,
+    map_expressions,
     names,
 )
 from autosched.lower.lanes import Lanes, spread
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 #: Signed bytes that a weight of each type is split into; one more where a table has values that they do not hold,
 #: such as 32640 and above for i16. With as many bytes as i32 has, every value is exact modulo 2^32.
 PLANES = {"i8": 1, "i16": 2, "i32": 3}
+
+#: Turns of a loop that are written out one after the other, where their number is known.
+_WRITTEN_OUT = 4
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,16 @@ def _packed(v: Vectorizer, loop: For, ctx: Lanes, terms: list[_Term], group: int
                 body.append(Assign(acc, Dot(Name(acc, i32, ctx.lanes), data, weights, group)))
         if planes > 1:
             after.append(Assign(t.acc, total))
+    count = algebra.value_of(turns)
+    if count is not None and count <= _WRITTEN_OUT:
+        return [*before, *(turn for k in range(count) for turn in _turn(body, loop.name, k)), *after]
     return [*before, For(loop.name, ZERO, turns, tuple(body)), *after]
+
+
+def _turn(body: list[Stmt], name: str, k: int) -> list[Stmt]:
+    """The body of the loop over `name` in turn number `k`."""
+    env: dict[str, Expr] = {name: const(k)}
+    return [map_expressions(stmt, lambda e: algebra.substitute(e, env)) for stmt in body]
 
 
 def _packed_weight(v: Vectorizer, weight: Access, loop: For, ctx: Lanes, part: int, pack: Pack) -> Expr:

@@ -60,13 +60,15 @@ class Const(Expr):
 class Name(Expr):
     """A variable of the generated code: a loop's, a Let's, an accumulator, or an argument of the kernel.
 
-    An i64 is a coordinate, or `data` where it is a value of the algorithm's, which can be anything.
+    An i64 is a coordinate, or `data` where it is a value of the algorithm's, which can be anything but for what is
+    known to be `within` (the least and the greatest).
     """
 
     name: str
     of: Type = i64
     width: int = 1
     data: bool = False
+    within: tuple[int, int] | None = None
 
     @property
     def elem(self) -> Type:

@@ -6,6 +6,7 @@ stage is still scalar here, reads are Accesses and writes are Puts; vectorized l
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import product
 
@@ -46,11 +47,11 @@ from autosched.schedule.nest import ROOT, FuncNest, Level, Loop, Nest
 class LoopNestBuilder:
     """Builds the stages of one pipeline under one resolved schedule."""
 
-    def __init__(self, nest: Nest, strides: dict[str, dict[int, int]], constants: dict[str, int]) -> None:
+    def __init__(self, nest: Nest, strides: dict[str, dict[int, int]], params: Mapping[str, tuple[int, int]]) -> None:
         self.nest = nest
         self.pipeline: Pipeline = nest.pipeline
         inlined = {n.name for n in nest.funcs.values() if n.inlined}
-        self.translator = Translator(inlined, constants)
+        self.translator = Translator(inlined, params)
         tables = {
             name: (self.translator.scalar(t.bounds[0]), self.translator.scalar(t.bounds[1]))
             for name, t in self.pipeline.inputs.items()

@@ -24,10 +24,13 @@ from autosched.schedule.schedule import Schedule
 
 @dataclass(frozen=True)
 class Layout:
-    """What a kernel is built for: constant byte strides per input or output and dimension, and constant Params."""
+    """What a kernel is built for: constant byte strides per input or output and dimension, and what Params are between.
+
+    A Param whose least and greatest value are the same is a constant.
+    """
 
     strides: Mapping[str, Mapping[int, int]]
-    constants: Mapping[str, int]
+    params: Mapping[str, tuple[int, int]]
     target: Target = field(default_factory=Target)
 
 
@@ -48,7 +51,7 @@ def lower(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) 
     """Run all passes. Raises ScheduleError where the schedule is not legal."""
     layout = layout or Layout({}, {})
     nest = resolve(pipeline, schedule)
-    builder = LoopNestBuilder(nest, {k: dict(v) for k, v in layout.strides.items()}, dict(layout.constants))
+    builder = LoopNestBuilder(nest, {k: dict(v) for k, v in layout.strides.items()}, layout.params)
     nests = builder.build()
     checking = verifying()
     stages: list[Stage] = []

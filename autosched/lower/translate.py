@@ -6,7 +6,7 @@ reductions share loops.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from autosched.errors import CompileError
 from autosched.lang import expr as lang
@@ -27,11 +27,11 @@ def extent_name(source: str, dim: int) -> str:
 
 
 class Translator:
-    """Translates definitions; `constants` are the Params fixed by specialization."""
+    """Translates definitions; `params` has the least and the greatest value of Params that the kernel is for."""
 
-    def __init__(self, inlined: set[str], constants: dict[str, int]) -> None:
+    def __init__(self, inlined: set[str], params: Mapping[str, tuple[int, int]]) -> None:
         self.inlined = inlined
-        self.constants = constants
+        self.params = params
         #: How scattered lanes read each source, in the Func that is being translated.
         self.strategies: dict[str, Strategy] = {}
 
@@ -67,9 +67,7 @@ class Translator:
                 case lang.RVar() | lang.SoFar():
                     return [env[id(node)] for env in instances]
                 case lang.Param():
-                    known = self.constants.get(node.name)
-                    made: Expr = Name(node.name, node.of, data=True) if known is None else Const(known, node.of)
-                    return [made] * len(instances)
+                    return [self._param(node)] * len(instances)
                 case lang.Extent():
                     return [Name(extent_name(node.source.name, node.dim))] * len(instances)
                 case lang.Binary():
@@ -102,6 +100,12 @@ class Translator:
             raise CompileError(f"cannot translate {type(node).__name__}")
 
         return visit(expr)
+
+    def _param(self, param: lang.Param) -> Expr:
+        within = self.params.get(param.name)
+        if within is not None and within[0] == within[1]:
+            return Const(within[0], param.of)
+        return Name(param.name, param.of, data=True, within=within)
 
 
 def _binary(op: str, a: Expr, b: Expr) -> Expr:

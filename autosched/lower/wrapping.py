@@ -58,6 +58,8 @@ def value_range(expr: Expr) -> Range:
     match expr:
         case Const(value=value):
             return Range(int(value), int(value))
+        case Name(within=(lo, hi)):
+            return Range(lo, hi)
         case Name(data=data):
             return _ANY if data else Range(-_COORDINATE, _COORDINATE, 1)
         case Cast(a=a):
@@ -120,6 +122,8 @@ def _binary(op: str, a: Range, b: Range) -> Range:
             return Range(0, min(r.hi for r in (a, b) if r.lo >= 0))
         case "mod":
             return Range(min(b.lo + 1, 0), max(b.hi - 1, 0), b.degree)
+        case "floordiv" if a.degree == 0 and b.lo == b.hi > 0:
+            return Range(a.lo // b.lo, a.hi // b.lo, exact=a.exact)
         case "floordiv" | "shr" if a.lo > _LEAST:
             most = max(abs(a.lo), abs(a.hi))
             return Range(-most, most, a.degree)

@@ -20,6 +20,7 @@ from autosched.runtime.binding import Frame, address_of, check_regions, decisive
 from autosched.runtime.packing import constant
 from autosched.runtime.pool import empty
 from autosched.runtime.threads import RANGES_PER_THREAD, default_threads, run_tasks
+from autosched.schedule.directives import Specialize, SpecializeRanges
 from autosched.schedule.schedule import Schedule
 
 Array = np.ndarray[Any, Any]
@@ -101,11 +102,11 @@ class Kernel:
         self.pipeline = pipeline
         self.schedule = schedule or Schedule()
         self.schedule.check(pipeline)
-        self._special: dict[str, set[int]] = {}
+        self._special: dict[str, list[Specialize | SpecializeRanges]] = {}
         for items in self.schedule.funcs.values():
             for x in items:
-                if x.op == "specialize":
-                    self._special.setdefault(x.param, set()).add(x.value)  # type: ignore[attr-defined]
+                if isinstance(x, (Specialize, SpecializeRanges)):
+                    self._special.setdefault(x.param, []).append(x)
         self._drafts: dict[Any, Draft] = {}
         self._variants: dict[Any, Built] = {}
         self._frames: dict[Any, Frame] = {}
@@ -188,22 +189,31 @@ class Kernel:
         """The kernel for arrays like these, and its arguments; raises BindError where they do not fit."""
         output = self.pipeline.output
         out = arrays[output.name]
-        constants = {k: int(params[k]) for k, values in self._special.items() if params[k] in values}
+        special = self._specialized(params)
         strides = {name: _constant_strides(a) for name, a in arrays.items()}
         strides[output.name] = _output_strides(out, [output.bounds.get(a.name) for a in output.args])
         sizes = sizes_of(arrays, params)
         excluded: frozenset[str] = frozenset()
         while out.size:
-            drafted = self._draft(strides, constants, excluded)
+            drafted = self._draft(strides, special, excluded)
             plan = plan_call(drafted, sizes, arrays)
             found = misfits(drafted, plan, arrays)
             if not found:
                 self._check_tables(plan, arrays)
                 check_regions(drafted, plan, arrays)
-                return frame(self._variant(strides, constants, excluded), plan, sizes, arrays, params)
+                return frame(self._variant(strides, special, excluded), plan, sizes, arrays, params)
             excluded |= found
-        built = self._variant(strides, constants, excluded)
+        built = self._variant(strides, special, excluded)
         return Frame(built, np.empty(0, np.int64), {}, (0,) * len(built.stages), (), (), ())
+
+    def _specialized(self, params: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+        """What Params are between in the kernel for these values: the fewest values where there are several."""
+        found: dict[str, tuple[int, int]] = {}
+        for name, directives in self._special.items():
+            ranges = [r for x in directives if (r := x.range_of(int(params[name]))) is not None]
+            if ranges:
+                found[name] = min(ranges, key=lambda r: r[1] - r[0])
+        return found
 
     def _check_names(self, given: Mapping[str, Any]) -> None:
         wanted = [*self.pipeline.inputs, *self.pipeline.params]
@@ -228,26 +238,28 @@ class Kernel:
                 if least < lo or most > hi:
                     raise BindError(f"table {name} is declared to hold {lo}..{hi}, but it holds {least}..{most}")
 
-    def _draft(self, strides: dict[str, dict[int, int]], constants: dict[str, int], excluded: frozenset[str]) -> Draft:
+    def _draft(
+        self, strides: dict[str, dict[int, int]], special: dict[str, tuple[int, int]], excluded: frozenset[str]
+    ) -> Draft:
         """The kernel for arrays of these strides, lowered: what does not fit a call is seen before it is compiled."""
-        key = _variant_key(strides, constants, excluded)
+        key = _variant_key(strides, special, excluded)
         found = self._drafts.get(key)
         if found is None:
             with self._lock:
                 found = self._drafts.get(key)
                 if found is None:
-                    found = draft(self.pipeline, self.schedule, Layout(strides, constants, target(excluded)))
+                    found = draft(self.pipeline, self.schedule, Layout(strides, special, target(excluded)))
                     self._drafts[key] = found
         return found
 
     def _variant(
-        self, strides: dict[str, dict[int, int]], constants: dict[str, int], excluded: frozenset[str]
+        self, strides: dict[str, dict[int, int]], special: dict[str, tuple[int, int]], excluded: frozenset[str]
     ) -> Built:
         """The same compiled."""
-        key = _variant_key(strides, constants, excluded)
+        key = _variant_key(strides, special, excluded)
         found = self._variants.get(key)
         if found is None:
-            drafted = self._draft(strides, constants, excluded)
+            drafted = self._draft(strides, special, excluded)
             with self._lock:
                 found = self._variants.get(key)
                 if found is None:
@@ -255,8 +267,10 @@ class Kernel:
         return found
 
 
-def _variant_key(strides: dict[str, dict[int, int]], constants: dict[str, int], excluded: frozenset[str]) -> Any:
-    return tuple((n, tuple(s.items())) for n, s in strides.items()), tuple(sorted(constants.items())), excluded
+def _variant_key(
+    strides: dict[str, dict[int, int]], special: dict[str, tuple[int, int]], excluded: frozenset[str]
+) -> Any:
+    return tuple((n, tuple(s.items())) for n, s in strides.items()), tuple(sorted(special.items())), excluded
 
 
 def _array(name: str, value: Any, elem: Type, ndim: int) -> Array:

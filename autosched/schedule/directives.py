@@ -191,6 +191,31 @@ class Specialize(Directive):
     param: str
     value: int
 
+    def range_of(self, value: int) -> tuple[int, int] | None:
+        """The least and the greatest value of the kernel for `value`, if there is one."""
+        return (value, value) if value == self.value else None
+
+
+@dataclass(frozen=True)
+class SpecializeRanges(Directive):
+    """Kernels of their own for calls where integer Param `param` is 1..width, width+1..2*width, and so on up to `most`.
+
+    What comes to the same for all values of a range is a constant then: how many turns a loop takes that does `width`
+    iterations a turn, which may be written out instead of counted.
+    """
+
+    op = "specialize_ranges"
+    param: str
+    width: int
+    most: int
+
+    def range_of(self, value: int) -> tuple[int, int] | None:
+        """The least and the greatest value of the kernel for `value`, if there is one."""
+        if not 1 <= value <= self.most:
+            return None
+        before = (value - 1) // self.width * self.width
+        return before + 1, min(before + self.width, self.most)
+
 
 @dataclass(frozen=True)
 class Loads(Directive):
@@ -264,17 +289,20 @@ DIRECTIVES: dict[str, type[Directive]] = {
     cls.op: cls
     for cls in (
         Split, Tile, Reorder, Fuse, Parallel, Vectorize, Unroll, Inline, ComputeRoot, ComputeAt, StoreRoot, StoreAt,
-        FoldStorage, ReorderStorage, AlignStorage, Specialize, Loads, Stream, Prefetch,
+        FoldStorage, ReorderStorage, AlignStorage, Specialize, SpecializeRanges, Loads, Stream, Prefetch,
         PrefetchNext, PrefetchStores,
     )
 }  # fmt: skip
 
 _CHOICES = {"tail": get_args(Tail), "strategy": get_args(LoadStrategy)}
-_LEAST = {"factor": 1, "factor_y": 1, "factor_x": 1, "lanes": 2, "multiple": 1, "distance": 64, "turns": 1, "lines": 0}
+_LEAST = {
+    "factor": 1, "factor_y": 1, "factor_x": 1, "lanes": 2, "multiple": 1, "distance": 64, "turns": 1, "lines": 0,
+    "width": 1, "most": 1,
+}  # fmt: skip
 #: Beyond this a factor is a mistake, and a generated kernel would be too large to compile.
 _MOST = {
     "factor": 1 << 20, "factor_y": 1 << 20, "factor_x": 1 << 20, "lanes": 64, "multiple": 1 << 16, "distance": 1 << 20,
-    "turns": 64, "lines": 16,
+    "turns": 64, "lines": 16, "width": 64, "most": 1 << 20,
 }  # fmt: skip
 
 

@@ -69,11 +69,10 @@ class FuncNest:
 
 @dataclass(frozen=True)
 class Nest:
-    """The resolved schedule: Funcs producers first, and the constants of specialised kernels."""
+    """The resolved schedule, Funcs producers first."""
 
     pipeline: Pipeline
     funcs: dict[str, FuncNest]
-    specializations: tuple[d.Specialize, ...]
 
     def consumers(self, name: str) -> list[str]:
         """The Funcs that are not inlined and read `name`, a Func or an Input, directly or through inlined ones."""
@@ -114,11 +113,10 @@ def resolve(pipeline: Pipeline, schedule: Schedule) -> Nest:
                 f"it has {', '.join(sorted(known))}"
             )
     nests: dict[str, FuncNest] = {}
-    special: list[d.Specialize] = []
     for func in pipeline.funcs:
         inlined = {name for name, nest in nests.items() if nest.inlined}
-        nests[func.name] = _func_nest(pipeline, func, schedule.funcs.get(func.name, ()), special, inlined)
-    nest = Nest(pipeline, nests, tuple(special))
+        nests[func.name] = _func_nest(pipeline, func, schedule.funcs.get(func.name, ()), inlined)
+    nest = Nest(pipeline, nests)
     placed = [f for f in nests.values() if not f.inlined]
     # paths go through the places of others
     for check in (_check_places, _check_acyclic, _check_levels, _check_fetches):
@@ -249,7 +247,6 @@ def _func_nest(
     pipeline: Pipeline,
     func: Func,
     directives: tuple[d.Directive, ...],
-    special: list[d.Specialize],
     inlined: set[str],
 ) -> FuncNest:
     b = _Builder(pipeline, func, inlined)
@@ -258,7 +255,7 @@ def _func_nest(
     result = FuncNest(func, False, (), (), storage=tuple(a.name for a in func.args))
     shaping = False
     for x in directives:
-        shaping = shaping or not isinstance(x, (d.Inline, d.Specialize))
+        shaping = shaping or not isinstance(x, (d.Inline, d.Specialize, d.SpecializeRanges))
         match x:
             case d.Split():
                 b.split(x)
@@ -309,10 +306,9 @@ def _func_nest(
                 if sorted(x.vars) != sorted(a.name for a in func.args):
                     raise b.fail(x, f"it must name all of {', '.join(a.name for a in func.args)}, each once")
                 result = replace(result, storage=x.vars)
-            case d.Specialize():
+            case d.Specialize() | d.SpecializeRanges():
                 if x.param not in pipeline.params or not pipeline.params[x.param].of.is_int:
                     raise b.fail(x, f"pipeline {pipeline.name} has no integer Param {x.param}")
-                special.append(x)
             case d.Loads() | d.Prefetch() | d.PrefetchNext():
                 if x.source not in pipeline.inputs and x.source not in {f.name for f in pipeline.funcs}:
                     raise b.fail(x, f"pipeline {pipeline.name} has no Input or Func {x.source}")
@@ -347,7 +343,7 @@ def _func_nest(
         compute = d.ComputeRoot()
     compute = compute or default
     if isinstance(compute, d.Inline):
-        if shaping and any(not isinstance(x, (d.Inline, d.Specialize)) for x in directives):
+        if shaping and any(not isinstance(x, (d.Inline, d.Specialize, d.SpecializeRanges)) for x in directives):
             raise b.fail(compute, "an inlined Func has no loops and no storage; remove its other directives")
         return replace(result, inlined=True)
     level = Level(compute.func, compute.var) if isinstance(compute, d.ComputeAt) else ROOT

@@ -102,6 +102,9 @@ class Schedule:
     def specialize(self, func: str, param: str, value: int) -> Schedule:
         return self.add(func, d.Specialize(param, value))
 
+    def specialize_ranges(self, func: str, param: str, width: int, most: int) -> Schedule:
+        return self.add(func, d.SpecializeRanges(param, width, most))
+
     def loads(self, func: str, source: str, strategy: d.LoadStrategy) -> Schedule:
         return self.add(func, d.Loads(source, strategy))
 

@@ -54,6 +54,9 @@ _AHEAD: Final = 1 << 14
 #: so many lines of each with every vector.
 _SHRUNK: Final = frozenset({"reduced", "quartered", "tiny"})
 _LINES: Final = 4
+#: Up to so many taps it is known when a kernel is compiled how many turns the loop over them takes: 16 are those of a
+#: bicubic quarter. Where turns are counted when it runs, what each of them needs is found anew for every vector.
+_WRITTEN_OUT: Final = 16
 
 
 @dataclass(frozen=True)
@@ -235,14 +238,12 @@ def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str, h
     """
     how = how or Strips()
     lanes, window = _WINDOWS[bucket.name]
-    whole = a.arithmetic == "integer"
     before, place = "planes", (consumer, var)
     passes = _passes(a)
     for axis, name in passes:
         last = (axis, name) == passes[-1] and axis == "y"
         if how.straight and last:
-            s = s.inline(name)
-            s = s.vectorize(consumer, "yk", 4) if whole else s
+            s = _turns(s.inline(name), a, consumer, axis, 4)
             continue
         s = s.compute_at(name, consumer, (last and how.columns) or var)
         if axis == "x":
@@ -251,7 +252,7 @@ def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str, h
             place = (name, "yo") if before == "planes" else place
         else:
             s = s.reorder(name, "y", "c", "x").vectorize(name, "x", how.lanes)
-        s = s.vectorize(name, f"{axis}k", how.taps if axis == "x" else 4) if whole else s
+        s = _turns(s, a, name, axis, how.taps if axis == "x" else 4)
         before = name
     s = s.compute_at("planes", *place)
     s = s.reorder("planes", "y", "x", "c").unroll("planes", "c", CHANNELS)
@@ -260,6 +261,13 @@ def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str, h
     if bucket.name in _SHRUNK and loop == "yo":
         return s.prefetch_next(reader, "src", "yi", loop, lines=_LINES)
     return s.prefetch("planes", "src", _AHEAD)
+
+
+def _turns(s: Schedule, a: Algorithm, func: str, axis: str, taps: int) -> Schedule:
+    """A reduction of whole numbers is a widening dot product of `taps` a turn, and few turns are written out."""
+    if a.arithmetic != "integer":
+        return s
+    return s.vectorize(func, f"{axis}k", taps).specialize_ranges(func, f"{axis}_taps", taps, _WRITTEN_OUT)
 
 
 def fetches_lines() -> bool:

@@ -89,7 +89,7 @@ def test_another_kernel_is_lowered(lowerings: list[str]) -> None:
         (blur(0.5), ROWS, LAYOUT),
         (blur(), Schedule(), LAYOUT),
         (blur(), ROWS, Layout({"source": {1: 4}}, {})),
-        (blur(), ROWS, Layout(LAYOUT.strides, {"height": 40})),
+        (blur(), ROWS, Layout(LAYOUT.strides, {"height": (40, 40)})),
         (blur(), ROWS, Layout(LAYOUT.strides, {}, Target(permutes=False))),
         (blur(), ROWS, Layout(LAYOUT.strides, {}, Target(excluded=frozenset({"source"})))),
     ]

@@ -50,3 +50,11 @@ def test_generated_source_of_bfloat16(request: pytest.FixtureRequest) -> None:
     layout = Layout({**DENSE, "patches": halved}, {}, CPUS["avx512"])
     lowered = lower(algorithm.pipeline(), NAMED["streamed"](algorithm, BUCKETS[0]), layout)
     check("qwen_vl_streamed_bf16_avx512", print_kernel(lowered), bool(request.config.getoption("--update-golden")))
+
+
+def test_generated_source_where_turns_are_known(request: pytest.FixtureRequest) -> None:
+    """Five to eight taps each way: what is computed for one vector is written out, without loops over taps."""
+    algorithm = PatchAlgorithm(values="inverse")
+    layout = Layout(DENSE, {"x_taps": (5, 8), "y_taps": (5, 8)}, CPUS["avx512"])
+    lowered = lower(algorithm.pipeline(), NAMED["streamed"](algorithm, BUCKETS[1]), layout)
+    check("qwen_vl_streamed_known_avx512", print_kernel(lowered), bool(request.config.getoption("--update-golden")))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from kernels import assert_equals_interpreter, compile_for
 
-from autosched.codegen import build
+from autosched.codegen.printer import print_kernel
 from autosched.lang import Func, Input, Pipeline, RDom, Type, cast, clamp, i8, i16, i32, sum_over, u8, variables
 from autosched.lower.demands import Target
 from autosched.lower.lower import Layout, lower
@@ -58,5 +58,5 @@ def test_neighbouring_taps_are_read_as_one_word(
         weights=rng.integers(-128, 128, (19, taps), dtype=np.int8),
         begin=np.sort(rng.integers(0, 41, 19)).astype(np.int32),
     )
-    text = build.source(lower(Pipeline(f), schedule, Layout({}, {}, chosen)))
+    text = print_kernel(lower(Pipeline(f), schedule, Layout({}, {}, chosen)))
     assert word in text and "pick_u8x8" not in text.split("def stage_f")[1]

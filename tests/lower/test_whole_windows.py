@@ -16,6 +16,8 @@ from autosched.runtime import Kernel
 from autosched.schedule import Schedule
 
 C, X = variables("c x")
+#: Turns of the loop over nine taps, eight at a time, which are written out one after the other.
+TURNS = 2
 #: Permutes of bytes anywhere, of words and of bytes within blocks, of bytes within blocks, and none; without the
 #: instruction for four products too.
 TARGETS = {
@@ -115,8 +117,8 @@ def test_neighbouring_groups_share_their_words(monkeypatch: pytest.MonkeyPatch) 
     def permutes(step: int) -> int:
         return len(re.findall(r"permute_words_u8x64\(", _source(ready, step)))
 
-    assert permutes(1) == 1  # 3 * 1 + 4 + 4 + 3 bytes
-    assert permutes(2) == 2  # 3 * 2 + 4 + 4 + 3 bytes would be 17
+    assert permutes(1) == TURNS  # 3 * 1 + 4 + 4 + 3 bytes
+    assert permutes(2) == TURNS * 2  # 3 * 2 + 4 + 4 + 3 bytes would be 17
 
 
 def test_neighbouring_groups_share_their_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,5 +128,5 @@ def test_neighbouring_groups_share_their_blocks(monkeypatch: pytest.MonkeyPatch)
     def reads(step: int) -> int:
         return len(re.findall(r"(?:load|read)_u8x16\(", _source(ready, step)))
 
-    assert reads(2) == 4  # 3 * 2 + 4 + 4 bytes
-    assert reads(3) == 8  # 3 * 3 + 4 + 4 bytes would be 17
+    assert reads(2) == TURNS * 4  # 3 * 2 + 4 + 4 bytes
+    assert reads(3) == TURNS * 8  # 3 * 3 + 4 + 4 bytes would be 17

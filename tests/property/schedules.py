@@ -71,6 +71,11 @@ class _Proposer:
             if of.of.is_int and self.chance(25):
                 value = self.draw(st.integers(0, 5))
                 self.attempt(lambda s, p=param, v=value: s.specialize(self.pipeline.output.name, p, v))
+            if of.of.is_int and self.chance(25):
+                width = self.draw(st.integers(1, 4))
+                self.attempt(
+                    lambda s, p=param, w=width: s.specialize_ranges(self.pipeline.output.name, p, w, 2 * w + 1)
+                )
         return self.schedule
 
     # where

@@ -123,6 +123,7 @@ S = Schedule()
         (S.reorder_storage("s", "x"), r"it must name all of y, x, each once"),
         (S.align_storage("s", "kx", 8), r"kx is not a coordinate"),
         (S.specialize("out", "m", 8), r"pipeline out has no integer Param m"),
+        (S.specialize_ranges("out", "m", 4, 16), r"pipeline out has no integer Param m"),
         (S.loads("out", "picture", "gather"), r"pipeline out has no Input or Func picture"),
         (S.prefetch("out", "picture", 4096), r"prefetch.*of Func out: pipeline out has no Input or Func picture"),
         (S.prefetch_next("out", "picture", "y", "y"), r"pipeline out has no Input or Func picture"),
@@ -196,6 +197,8 @@ def test_schedules_that_lowering_refuses(schedule: Schedule, message: str) -> No
         (lambda: S.prefetch_stores("f", "x", turns=0), r"turns is 0; it must be 1\.\.64"),
         (lambda: S.loads("f", "a", "magic"), r"strategy is 'magic'; it must be one of pick, gather"),
         (lambda: S.specialize("f", "n", 1.5), r"value must be an integer, not 1\.5"),
+        (lambda: S.specialize_ranges("f", "n", 0, 8), r"width is 0; it must be 1\.\.64"),
+        (lambda: S.specialize_ranges("f", "n", 4, 0), r"most is 0; it must be 1\.\."),
     ],
 )
 def test_arguments_are_checked_at_once(make: Callable[[], Schedule], message: str) -> None:

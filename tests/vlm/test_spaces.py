@@ -11,8 +11,15 @@ from autosched.codegen.build import target
 from autosched.codegen.printer import print_kernel
 from autosched.lower.lower import Layout, lower
 from autosched.runtime.cpu import fingerprint
+from autosched.schedule import Schedule
+from autosched.schedule.directives import Directive, Specialize, SpecializeRanges
 from autosched.tune import space_file
 from autosched.vlm import passes, registry
+
+
+def specializations(schedule: Schedule) -> set[Directive]:
+    """What a schedule has kernels of their own for, which no source shows."""
+    return {x for items in schedule.funcs.values() for x in items if isinstance(x, (Specialize, SpecializeRanges))}
 
 
 @pytest.mark.parametrize("vendor", ["amd", "intel"])
@@ -31,3 +38,4 @@ def test_the_default_point_of_a_bucket_is_its_built_in_schedule(
         schedules = space.schedule(space.default(bucket.name)), family.schedules["default"](bucket)
         found, expected = (print_kernel(lower(pipeline, s, Layout({}, {}, target()))) for s in schedules)
         assert found == expected, bucket.name
+        assert specializations(schedules[0]) == specializations(schedules[1]) != set(), bucket.name
