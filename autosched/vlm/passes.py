@@ -47,13 +47,10 @@ _WINDOWS: Final[dict[str, tuple[int, LoadStrategy]]] = {
     "quartered": (16, "permute128"),
     "tiny": (8, "permute128"),
 }
-#: How far ahead of what is read the image is fetched, in bytes: about a row, so that memory is read while the rows
-#: before are resized.
-_AHEAD: Final = 1 << 14
-#: Where an image is shrunk by more, there is more to read than to write: next rows are fetched while these are resized,
-#: so many lines of each with every vector.
-_SHRUNK: Final = frozenset({"reduced", "quartered", "tiny"})
+#: Lines of each of the next rows that are fetched with every vector of these.
 _LINES: Final = 4
+#: How far ahead of what is read the image is fetched where columns are resized first, in bytes.
+_AHEAD: Final = 1 << 14
 #: Up to so many taps it is known when a kernel is compiled how many turns the loop over them takes: 16 are those of a
 #: bicubic quarter. Where turns are counted when it runs, what each of them needs is found anew for every vector.
 _WRITTEN_OUT: Final = 16
@@ -258,7 +255,7 @@ def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str, h
     s = s.reorder("planes", "y", "x", "c").unroll("planes", "c", CHANNELS)
     s = s.vectorize("planes", "x", 16).loads("planes", "src", "permute64")
     reader, loop = place
-    if bucket.name in _SHRUNK and loop == "yo":
+    if loop == "yo":
         return s.prefetch_next(reader, "src", "yi", loop, lines=_LINES)
     return s.prefetch("planes", "src", _AHEAD)
 
