@@ -51,9 +51,9 @@ _WINDOWS: Final[dict[str, tuple[int, LoadStrategy]]] = {
 _LINES: Final = 4
 #: How far ahead of what is read the image is fetched where columns are resized first, in bytes.
 _AHEAD: Final = 1 << 14
-#: Up to so many taps it is known when a kernel is compiled how many turns the loop over them takes: 16 are those of a
-#: bicubic quarter. Where turns are counted when it runs, what each of them needs is found anew for every vector.
-_WRITTEN_OUT: Final = 16
+#: Up to so many taps, which are what images of a bucket need as a rule, it is known when a kernel is compiled how many
+#: turns the loop over them takes. Where turns are counted when it runs, what each needs is found anew for every vector.
+_WRITTEN_OUT: Final = {"native": 8, "slight": 8, "reduced": 12}
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str, h
     for axis, name in passes:
         last = (axis, name) == passes[-1] and axis == "y"
         if how.straight and last:
-            s = _turns(s.inline(name), a, consumer, axis, 4)
+            s = _turns(s.inline(name), a, bucket, consumer, axis, 4)
             continue
         s = s.compute_at(name, consumer, (last and how.columns) or var)
         if axis == "x":
@@ -249,7 +249,7 @@ def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str, h
             place = (name, "yo") if before == "planes" else place
         else:
             s = s.reorder(name, "y", "c", "x").vectorize(name, "x", how.lanes)
-        s = _turns(s, a, name, axis, how.taps if axis == "x" else 4)
+        s = _turns(s, a, bucket, name, axis, how.taps if axis == "x" else 4)
         before = name
     s = s.compute_at("planes", *place)
     s = s.reorder("planes", "y", "x", "c").unroll("planes", "c", CHANNELS)
@@ -260,11 +260,13 @@ def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str, h
     return s.prefetch("planes", "src", _AHEAD)
 
 
-def _turns(s: Schedule, a: Algorithm, func: str, axis: str, taps: int) -> Schedule:
+def _turns(s: Schedule, a: Algorithm, bucket: Bucket, func: str, axis: str, taps: int) -> Schedule:
     """A reduction of whole numbers is a widening dot product of `taps` a turn, and few turns are written out."""
     if a.arithmetic != "integer":
         return s
-    return s.vectorize(func, f"{axis}k", taps).specialize_ranges(func, f"{axis}_taps", taps, _WRITTEN_OUT)
+    s = s.vectorize(func, f"{axis}k", taps)
+    most = _WRITTEN_OUT.get(bucket.name)
+    return s.specialize_ranges(func, f"{axis}_taps", taps, most) if most else s
 
 
 def fetches_lines() -> bool:
