@@ -20,7 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, Any
 
-from autosched.codegen.cache import cache_directory, environment_key, key, outlined, written
+from autosched.codegen.cache import cache_directory, environment_key, key, outlined, write
 from autosched.codegen.host import identifier
 from autosched.codegen.outline import Outline, outline
 from autosched.codegen.printer import print_kernel
@@ -102,7 +102,7 @@ def _load(text: str) -> ModuleType:
         return sys.modules[name]
     path = cache_directory() / f"{name}.py"
     if not path.exists() or path.read_text() != text:
-        written(path, text)
+        write(path, text)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -96,9 +97,10 @@ def outlined(pipeline: Pipeline, schedule: Schedule, layout: Layout, make: Calla
     path = cache_directory() / f"autosched_outline_{_outline_key(pipeline, schedule, layout)}.json"
     try:
         return Outline.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError, KeyError):  # not there, or not whole
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):  # not there, or not whole
         made = make()
-        written(path, made.to_json())
+        with contextlib.suppress(OSError):  # a full disk: the next process lowers too
+            write(path, made.to_json())
         return made
 
 
@@ -114,10 +116,13 @@ def key(*parts: str) -> str:
     return hashlib.sha256("".join(parts).encode()).hexdigest()[:32]
 
 
-def written(path: Path, text: str) -> Path:
-    """`path`, which holds `text`; a reader sees all of it or nothing."""
+def write(path: Path, text: str) -> None:
+    """Write a file of which a reader sees all or nothing."""
     fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
-    with os.fdopen(fd, "w") as file:
-        file.write(text)
-    Path(temporary).replace(path)
-    return path
+    try:
+        with os.fdopen(fd, "w") as file:
+            file.write(text)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

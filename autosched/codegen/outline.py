@@ -89,7 +89,7 @@ class Outline:
 
     @classmethod
     def from_json(cls, text: str) -> Outline:
-        """The outline that `to_json` wrote. Raises ValueError, TypeError or KeyError for any other text."""
+        """The outline that `to_json` wrote. Other texts are not told from it, but by what Python raises."""
         data = json.loads(text)
         return cls(
             source=data["source"],

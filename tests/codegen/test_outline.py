@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,11 +105,29 @@ def test_another_kernel_is_lowered(lowerings: list[str]) -> None:
 def test_what_is_broken_is_made_anew(lowerings: list[str], tmp_path: Path) -> None:
     made = build.draft(blur(), ROWS, LAYOUT).outline
     (path,) = tmp_path.glob("kernels/*.json")
-    for text in ("", made.to_json()[:-9], "[]", "{}", '{"source": 1}'):
+    for text in (
+        "",
+        made.to_json()[:-9],
+        "[]",
+        "{}",
+        '{"source": 1}',
+        made.to_json().replace('"reads":{', '"reads":[{'),
+    ):
         path.write_text(text)
         lowerings.clear()
         assert build.draft(blur(), ROWS, LAYOUT).outline == made
         assert lowerings == ["outlined"] and path.read_text() == made.to_json()
+
+
+def test_a_full_disk_costs_only_time(lowerings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(source: str, target: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    for number in (1, 2):
+        build.draft(blur(), ROWS, LAYOUT)
+        assert len(lowerings) == number
+    assert list((tmp_path / "kernels").iterdir()) == []
 
 
 def test_verified_means_lowered(lowerings: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
