@@ -105,14 +105,8 @@ def test_another_kernel_is_lowered(lowerings: list[str]) -> None:
 def test_what_is_broken_is_made_anew(lowerings: list[str], tmp_path: Path) -> None:
     made = build.draft(blur(), ROWS, LAYOUT).outline
     (path,) = tmp_path.glob("kernels/*.json")
-    for text in (
-        "",
-        made.to_json()[:-9],
-        "[]",
-        "{}",
-        '{"source": 1}',
-        made.to_json().replace('"reads":{', '"reads":[{'),
-    ):
+    odd = made.to_json().replace('"statuses":[', '"windows":[1],"statuses":[')
+    for text in ("", made.to_json()[:-9], "[]", "{}", '{"source": 1}', odd):
         path.write_text(text)
         lowerings.clear()
         assert build.draft(blur(), ROWS, LAYOUT).outline == made
