@@ -13,7 +13,7 @@ from autosched.lower.ir import Access, Binary, Cast, Const, Expr, Name, Select, 
 from autosched.lower.lower import Lowered
 from autosched.lower.stages import Stage
 
-_GLOBALS = frozenset({"njit", "KernelCompiler", "reserve", "next_power_of_two", "INFINITY"})
+_GLOBALS = frozenset({"njit", "KernelCompiler", "reserve", "give_back", "next_power_of_two", "INFINITY"})
 _TAKEN = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | _GLOBALS
 _SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "and": "&", "or": "|", "xor": "^", "shr": ">>", "shl": "<<"}
 _PREFIXES = (

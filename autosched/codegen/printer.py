@@ -131,7 +131,7 @@ class _Printer:
 
     def _leave(self, depth: int, status: int) -> list[str]:
         pad = "    " * depth
-        lines = [f"{pad}{self.op('release')}({identifier(n)})" for n in self.reserved]
+        lines = [f"{pad}give_back({identifier(n)}, {_room(n)})" for n in self.reserved]
         if self.streams:
             lines.append(f"{pad}{self.op('fence')}()")
         return [*lines, f"{pad}return {status}"]
@@ -164,7 +164,7 @@ class _Printer:
             case Prefetch():
                 return [f"{pad}{self.op('prefetch')}({self.expr(stmt.address)})"]
             case Reserve():
-                self.support.add("reserve")
+                self.support |= {"give_back", "reserve"}
                 name = identifier(stmt.buffer)
                 room = _room(stmt.buffer)
                 return [

@@ -5,9 +5,8 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 
-import llvmlite.binding as llvm
+from autosched.codegen.simd import scratch
 
 #: Bytes of the canaries on either side, and what is in them.
 _MARGIN, _BYTE = 4096, 0xC3
@@ -35,10 +34,7 @@ def _allocate(alignment: int, size: int) -> int | None:
 def _release(address: int | None) -> None:
     if address is None:
         return
-    size = _live.pop(address, None)
-    if size is None:  # of a kernel that was loaded before
-        _libc.free(address)
-        return
+    size = _live.pop(address)
     whole = bytes([_BYTE]) * _MARGIN
     for where, place in (("before", address - _MARGIN), ("after", address + size)):
         if ctypes.string_at(place, _MARGIN) != whole:
@@ -46,18 +42,12 @@ def _release(address: int | None) -> None:
     _libc.free(address - _MARGIN)
 
 
-@cache
-def _install() -> None:
-    """For every kernel that is loaded from now on."""
-    llvm.add_symbol("aligned_alloc", ctypes.cast(_allocate, ctypes.c_void_p).value)
-    llvm.add_symbol("free", ctypes.cast(_release, ctypes.c_void_p).value)
-
-
 @contextmanager
 def watched() -> Iterator[None]:
-    """Raises AssertionError where a kernel that is built in this block wrote beside its scratch memory."""
-    _install()
+    """Raises AssertionError where a kernel that runs in this block wrote beside its scratch memory."""
     _found.clear()
-    yield
+    given, taken = (ctypes.cast(f, ctypes.c_void_p).value for f in (_allocate, _release))
+    with scratch.settings(0, given, taken):
+        yield
     assert not _found, f"the kernel {_found[0]}"
     assert not _live, f"the kernel kept {len(_live)} pieces of scratch memory"

@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.errors import NumbaTypeError
 
-from autosched.codegen.simd import emit
+from autosched.codegen.simd import emit, scratch
 from autosched.codegen.simd.arithmetic import maximum, minimum
 from autosched.codegen.simd.convert import convert
 from autosched.codegen.simd.definition import (
@@ -364,10 +364,41 @@ def _allocate(nbytes: types.Type) -> Lowering:
     def emit_one(b: Builder, size: Value) -> Value:
         positive = maximum(b, i64, size, emit.constant(i64, 1))
         rounded = b.and_(b.add(positive, emit.constant(i64, PAGE - 1)), emit.constant(i64, -PAGE))
-        memory = emit.call(b, "aligned_alloc", emit.POINTER, emit.constant(i64, PAGE), rounded)
+        memory = _call_at(b, scratch.ALLOCATE, emit.POINTER, emit.constant(i64, PAGE), rounded)
         return b.ptrtoint(memory, emit.I64)
 
     return Lowering(types.int64, (plain,), emit_one)
+
+
+@family("exchange", typed=False)
+def _exchange(addr: types.Type, v: types.Type) -> Lowering:
+    """Store an integer of 8 bytes and return what was there, which no other thread can come between."""
+    plain, new = integer_argument("exchange", "addr", addr), integer_argument("exchange", "v", v)
+
+    def emit_one(b: Builder, address: Value, x: Value) -> Value:
+        return b.atomic_rmw("xchg", b.inttoptr(address, emit.POINTER), x, "acq_rel")
+
+    return Lowering(types.int64, (plain, new), emit_one)
+
+
+@family("scratch_words", typed=False)
+def _words() -> Lowering:
+    """The address of the words in which blocks of scratch memory wait; see `codegen.simd.scratch`."""
+    return Lowering(types.int64, (), _scratch_words)
+
+
+def _scratch_words(b: Builder) -> Value:
+    words = b.module.globals.get(scratch.SYMBOL)
+    if words is None:
+        words = ir.GlobalVariable(b.module, ir.ArrayType(emit.I64, scratch.FIRST + scratch.SLOTS), scratch.SYMBOL)
+    return b.ptrtoint(words, emit.I64)
+
+
+def _call_at(b: Builder, place: int, result: ir.Type, *values: Value) -> Value:
+    """Call the function whose address is in one of the words of `codegen.simd.scratch`."""
+    word = b.add(_scratch_words(b), emit.constant(_ADDRESS, 8 * place))
+    kind = ir.FunctionType(result, [value.type for value in values])
+    return b.call(b.inttoptr(load(b, _ADDRESS, word), kind.as_pointer()), values)
 
 
 @family("release", typed=False)
@@ -377,6 +408,6 @@ def _release(addr: types.Type) -> Lowering:
 
     def emit_one(b: Builder, address: Value) -> None:
         begin = b.and_(address, emit.constant(ValueType("i64", 1), -PAGE))
-        emit.call(b, "free", ir.VoidType(), b.inttoptr(begin, emit.POINTER))
+        _call_at(b, scratch.FREE, ir.VoidType(), b.inttoptr(begin, emit.POINTER))
 
     return Lowering(types.void, (plain,), emit_one)
