@@ -9,6 +9,8 @@ from autosched.codegen.simd.ops import allocate, exchange, index, load_i64, rele
 from autosched.codegen.simd.scratch import FIRST, MOST, SLOTS
 
 INFINITY = float("inf")
+#: So many bytes no machine has; more would overflow where they are rounded up to pages.
+_NEVER = 1 << 62
 
 
 @njit(inline="never", cache=True)
@@ -20,7 +22,7 @@ def reserve(buffer, room, size, place):  # type: ignore[no-untyped-def]
     if 0 < size <= room:
         return buffer, room
     give_back(buffer, room)
-    if size <= 0:  # its computation overflowed
+    if not 0 < size < _NEVER:  # its computation overflowed
         return 0, 0
     pages = (size - 1 + place) // PAGE + 1
     block = _taken(pages)

@@ -37,11 +37,14 @@ def test_where_it_begins(place: int) -> None:
 
 
 def test_sizes_that_overflowed() -> None:
-    assert reserve(0, 0, -8, 0) == (0, 0)
+    give_back(*reserve(0, 0, PAGE, 0))
+    for size in (-8, 0, 1 << 62, (1 << 63) - 1):
+        assert reserve(0, 0, size, 4095) == (0, 0)
+    assert scratch.waiting() == [1]
 
 
 def test_more_than_there_is() -> None:
-    assert reserve(0, 0, 1 << 62, 64) == (0, 0)
+    assert reserve(0, 0, 1 << 60, 64) == (0, 0)
 
 
 def test_blocks_wait_for_the_next_kernel() -> None:
