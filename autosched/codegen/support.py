@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from numba import njit
 
 from autosched.codegen.simd.memory import PAGE
 from autosched.codegen.simd.ops import allocate, exchange, index, load_i64, release, scratch_words
-from autosched.codegen.simd.scratch import FIRST, MOST, SLOTS
+from autosched.codegen.simd.scratch import ALLOCATE, FIRST, FREE, MOST, SLOTS, WORDS
 
 INFINITY = float("inf")
 #: So many bytes no machine has; more would overflow where they are rounded up to pages.
@@ -76,6 +79,31 @@ def _keep(block):  # type: ignore[no-untyped-def]
         if block != 0 and index(load_i64(slot)) == 0:
             block = exchange(slot, block)  # what another thread has just put there goes on to the next place
     release(block)
+
+
+@njit(cache=True)
+def _free_waiting():  # type: ignore[no-untyped-def]
+    for i in range(FIRST, FIRST + SLOTS):
+        release(exchange(scratch_words() + 8 * i, 0))
+
+
+@contextmanager
+def scratch_from(most_pages: int, allocate: int = 0, free: int = 0) -> Iterator[None]:
+    """For tests and for counting: in this block only new blocks of at most `most_pages` wait.
+
+    `allocate` and `free` are addresses of functions that do what aligned_alloc and free do, 0 for these themselves.
+    Kernels of other threads may free by the one what the other has given.
+    """
+    before = WORDS[:FIRST].copy()
+    WORDS[MOST] = 0
+    _free_waiting()
+    WORDS[:FIRST] = [most_pages, allocate or before[ALLOCATE], free or before[FREE]]
+    try:
+        yield
+    finally:
+        WORDS[MOST] = 0
+        _free_waiting()
+        WORDS[:FIRST] = before
 
 
 @njit(inline="never", cache=True)

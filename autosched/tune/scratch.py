@@ -1,7 +1,7 @@
 """How much memory kernels hold while they run: what they reserve inside their loops, counted as it is reserved.
 
-Kernels take scratch memory from the C library. In the worker process they are linked with two small functions that do
-the same and count; it costs nanoseconds a range. Kernels that a process has loaded before are not counted.
+Kernels take scratch memory from the C library, or what others have given back. While it is counted all of it comes from
+two small functions in front of the library's.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import ctypes
 from collections.abc import Callable
 from functools import cache
 from typing import Any
+
+from autosched.codegen.support import scratch_from
 
 #: The bytes that are held, and the most that were held. Kernels ask for multiples of 4096; the C library may give some
 #: more, now and then, which is left out.
@@ -46,9 +48,10 @@ define private void @autosched_count(ptr %memory, i64 %sign) {{
 
 
 @cache
-def count_from_now_on() -> Any:
-    """Count what kernels reserve that this process loads from now on. Returns what keeps the functions alive; None
-    where the C library cannot say how large a piece of memory is.
+def _counting() -> tuple[Any, int, int] | None:
+    """The addresses of the functions that give and take memory and count, behind what keeps them alive.
+
+    None where the C library cannot say how large a piece of memory is.
     """
     import llvmlite.binding as llvm
 
@@ -66,14 +69,18 @@ def count_from_now_on() -> Any:
     machine = llvm.Target.from_default_triple().create_target_machine()
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
-    llvm.add_symbol("aligned_alloc", engine.get_function_address("autosched_allocate"))
-    llvm.add_symbol("free", engine.get_function_address("autosched_release"))
-    return engine
+    allocate, free = map(engine.get_function_address, ("autosched_allocate", "autosched_release"))
+    return engine, allocate, free
 
 
 def most_held(run: Callable[[], object]) -> int:
-    """The most bytes that kernels held inside their loops while `run` ran; 0 where nothing is counted."""
-    _COUNTS[1] = _COUNTS[0]
-    begin = _COUNTS[0]
-    run()
-    return int(_COUNTS[1] - begin)
+    """The most bytes that kernels hold inside their loops while `run` runs; 0 where that cannot be counted."""
+    found = _counting()
+    if found is None:
+        run()
+        return 0
+    _, allocate, free = found
+    _COUNTS[0] = _COUNTS[1] = 0
+    with scratch_from(0, allocate, free):
+        run()
+    return int(_COUNTS[1])

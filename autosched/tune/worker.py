@@ -23,7 +23,6 @@ from autosched.tune.bench import Job, LocalBench, Ready
 from autosched.tune.candidate import CandidateError
 from autosched.tune.footprint import limit_growth
 from autosched.tune.measure import Race
-from autosched.tune.scratch import count_from_now_on
 from autosched.tune.transport import load, packed, save, unpacked
 
 #: Files of the directory that parent and worker share.
@@ -36,7 +35,6 @@ def main(descriptor: int, directory: str, parent: int, memory: int, cpus: tuple[
     _end_with(parent)
     if cpus:
         os.sched_setaffinity(0, cpus)
-    count_from_now_on()
     connection = Connection(descriptor)
     worker = _Worker(connection, Path(directory))
     worker.answer(worker.start)

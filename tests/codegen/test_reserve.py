@@ -13,7 +13,7 @@ from numba import njit
 
 from autosched.codegen.simd import scratch
 from autosched.codegen.simd.ops import index, load_i64, store_i64, value_i64
-from autosched.codegen.support import give_back, reserve
+from autosched.codegen.support import give_back, reserve, scratch_from
 
 PAGE = 4096
 
@@ -21,7 +21,7 @@ PAGE = 4096
 @pytest.fixture(autouse=True)
 def _blocks_wait() -> Iterator[None]:
     """None that other tests have left."""
-    with scratch.settings(scratch.MOST_PAGES):
+    with scratch_from(scratch.MOST_PAGES):
         yield
 
 

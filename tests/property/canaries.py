@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from autosched.codegen.simd import scratch
+from autosched.codegen.support import scratch_from
 
 #: Bytes of the canaries on either side, and what is in them.
 _MARGIN, _BYTE = 4096, 0xC3
@@ -46,8 +46,8 @@ def _release(address: int | None) -> None:
 def watched() -> Iterator[None]:
     """Raises AssertionError where a kernel that runs in this block wrote beside its scratch memory."""
     _found.clear()
-    given, taken = (ctypes.cast(f, ctypes.c_void_p).value for f in (_allocate, _release))
-    with scratch.settings(0, given, taken):
+    given, taken = (ctypes.cast(f, ctypes.c_void_p).value or 0 for f in (_allocate, _release))
+    with scratch_from(0, given, taken):
         yield
     assert not _found, f"the kernel {_found[0]}"
     assert not _live, f"the kernel kept {len(_live)} pieces of scratch memory"

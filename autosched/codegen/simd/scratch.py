@@ -7,11 +7,10 @@ others freed before to the operating system, which took 40 ms where others had f
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 import llvmlite.binding as llvm
+import numpy as np
 
 #: Blocks that may wait: as many as threads use at once, beyond which blocks are freed.
 SLOTS: Final = 128
@@ -23,23 +22,11 @@ SYMBOL: Final = "autosched_scratch"
 MOST, ALLOCATE, FREE, FIRST = range(4)
 
 _libc = ctypes.CDLL(None)
-_words = (ctypes.c_int64 * (FIRST + SLOTS))(
-    MOST_PAGES, *(ctypes.cast(f, ctypes.c_void_p).value or 0 for f in (_libc.aligned_alloc, _libc.free))
-)
-llvm.add_symbol(SYMBOL, ctypes.addressof(_words))
-
-
-@contextmanager
-def settings(most_pages: int, allocate: int | None = None, free: int | None = None) -> Iterator[None]:
-    """For tests: blocks of at most so many pages wait, none at first, and other functions may give and take memory."""
-    before = list(_words)
-    _words[:] = [most_pages, allocate or before[ALLOCATE], free or before[FREE]] + [0] * SLOTS
-    try:
-        yield
-    finally:
-        _words[:] = before
+WORDS: Final = np.zeros(FIRST + SLOTS, np.int64)
+WORDS[:FIRST] = [MOST_PAGES, *(ctypes.cast(f, ctypes.c_void_p).value or 0 for f in (_libc.aligned_alloc, _libc.free))]
+llvm.add_symbol(SYMBOL, WORDS.ctypes.data)
 
 
 def waiting() -> list[int]:
     """The pages of each block that waits."""
-    return [word % 4096 for word in _words[FIRST:] if word]
+    return [int(word) % 4096 for word in WORDS[FIRST:] if word]
