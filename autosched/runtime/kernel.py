@@ -28,6 +28,10 @@ Array = np.ndarray[Any, Any]
 #: Frames that a kernel keeps: sizes of images that come again.
 FRAMES = 256
 
+#: Elements of an output from which on there are kernels for ranges of Params: compiling one takes a second, which calls
+#: for fewer elements never save.
+RANGES_FROM = 1 << 16
+
 #: Elements up to which a byte stride is compiled into the kernel: pixels next to each other, channels in a pixel.
 CONSTANT_STRIDE = 4
 
@@ -189,7 +193,7 @@ class Kernel:
         """The kernel for arrays like these, and its arguments; raises BindError where they do not fit."""
         output = self.pipeline.output
         out = arrays[output.name]
-        special = self._specialized(params)
+        special = self._specialized(params, out.size)
         strides = {name: _constant_strides(a) for name, a in arrays.items()}
         strides[output.name] = _output_strides(out, [output.bounds.get(a.name) for a in output.args])
         sizes = sizes_of(arrays, params)
@@ -206,14 +210,17 @@ class Kernel:
         built = self._variant(strides, special, excluded)
         return Frame(built, np.empty(0, np.int64), {}, (0,) * len(built.stages), (), (), ())
 
-    def _specialized(self, params: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
-        """What Params are between in the kernel for these values: the fewest values where there are several."""
+    def _specialized(self, params: Mapping[str, Any], elements: int) -> dict[str, tuple[int, int]]:
+        """What Params are between in the kernel for these values and so many elements of the output.
+
+        That is the range with the fewest values where there are several.
+        """
         found: dict[str, tuple[int, int]] = {}
         for name, directives in self._special.items():
             ranges = [r for x in directives if (r := x.range_of(int(params[name]))) is not None]
             if ranges:
                 found[name] = min(ranges, key=lambda r: r[1] - r[0])
-        return found
+        return {name: (lo, hi) for name, (lo, hi) in found.items() if lo == hi or elements >= RANGES_FROM}
 
     def _check_names(self, given: Mapping[str, Any]) -> None:
         wanted = [*self.pipeline.inputs, *self.pipeline.params]

@@ -201,7 +201,8 @@ class SpecializeRanges(Directive):
     """Kernels of their own for calls where integer Param `param` is 1..width, width+1..2*width, and so on up to `most`.
 
     What comes to the same for all values of a range is a constant then: how many turns a loop takes that does `width`
-    iterations a turn, which may be written out instead of counted.
+    iterations a turn, which may be written out instead of counted. Calls for small outputs, which would never save what
+    compiling takes, use the kernel for all values.
     """
 
     op = "specialize_ranges"

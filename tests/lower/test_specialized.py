@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kernels import same
 
@@ -14,7 +16,7 @@ from autosched.lower import Layout, lower
 from autosched.lower.algebra import ceildiv, const
 from autosched.lower.ir import Binary, Const, Name
 from autosched.lower.wrapping import value_range
-from autosched.runtime import Kernel
+from autosched.runtime import Kernel, kernel
 from autosched.schedule import Schedule
 
 Y, X = variables("y x")
@@ -35,6 +37,24 @@ COUNTED = Schedule().compute_root("plane").vectorize("f", "x", 16).vectorize("f"
 KNOWN = COUNTED.specialize_ranges("f", "taps", 4, MOST)
 
 
+@pytest.fixture(autouse=True)
+def _also_for_small_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel, "RANGES_FROM", 0)
+
+
+def test_small_outputs_share_a_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for single values, which somebody has named."""
+    monkeypatch.setattr(kernel, "RANGES_FROM", 60)
+    ready = Kernel(windows(), KNOWN.specialize("f", "taps", 4))
+
+    def built(taps: int, width: int) -> Path:
+        given = {"image": np.zeros((40, 30), np.uint8), "weights": np.zeros((3, taps), np.int8)}
+        return ready.bind(**given, begin=np.zeros(3, np.int32), taps=taps, shape=(3, width)).built.path
+
+    assert built(5, 19) == built(3, 19) == built(14, 20) != built(5, 20) != built(3, 20)
+    assert built(4, 19) == built(4, 20) != built(3, 19)
+
+
 def test_which_kernel_a_call_gets() -> None:
     """One for each range that is met; the narrowest where there are several; the one for all beyond the last."""
     ready = Kernel(windows(), KNOWN.specialize("f", "taps", 4).specialize_ranges("f", "taps", 8, 8))
@@ -49,7 +69,7 @@ def test_which_kernel_a_call_gets() -> None:
     }
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(1, MOST + 6), st.integers(1, 9), st.integers(1, 40), st.integers(0, 2**32 - 1))
 def test_all_have_the_same_values(taps: int, height: int, width: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

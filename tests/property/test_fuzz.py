@@ -17,6 +17,7 @@ from programs import programs
 from schedules import schedules
 
 from autosched.codegen.cache import cache_directory
+from autosched.runtime import kernel
 
 #: Cases of one test: few enough that xdist spreads them evenly.
 SHARD = 10
@@ -25,8 +26,9 @@ CASES = int(os.environ.get("AUTOSCHED_FUZZ_CASES", "200"))
 
 @pytest.fixture(autouse=True)
 def _checked(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The IR is verified between passes, and kernels of random programs do not fill the user's cache."""
+    """The IR is verified between passes, Params are specialised, and the user's cache is not filled."""
     monkeypatch.setenv("AUTOSCHED_VERIFY", "1")
+    monkeypatch.setattr(kernel, "RANGES_FROM", 0)
     monkeypatch.setenv("AUTOSCHED_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "fuzz"))
     cache_directory.cache_clear()
     yield
