@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
-import tempfile
+import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
+from autosched.files import write_whole
 from experiments.environment import Environment
 
 RESULTS: Final = Path(__file__).parent / "results"
@@ -96,13 +96,11 @@ class Results:
         kept = {key: row for key, row in self._rows.items() if row.place not in replaced}
         self._rows = kept | added
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=".writing-")
-        with os.fdopen(handle, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(_as_text(row) for row in sorted(self._rows.values(), key=lambda row: row.key))
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(self.path)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, [field.name for field in fields(Row)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(_as_text(row) for row in sorted(self._rows.values(), key=lambda row: row.key))
+        write_whole(self.path, text.getvalue().encode(), durable=True)
 
     def measured(self, environment: Environment, place: tuple[str, str, int, str]) -> set[str]:
         """The implementations that have rows of a place from this environment."""

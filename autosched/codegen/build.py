@@ -20,11 +20,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, Any
 
-from autosched.codegen.cache import cache_directory, environment_key, key, outlined, write
+from autosched.codegen.cache import cache_directory, environment_key, key, outlined
 from autosched.codegen.host import identifier
 from autosched.codegen.outline import Outline, outline
 from autosched.codegen.printer import print_kernel
 from autosched.errors import CompileError
+from autosched.files import write_whole
 from autosched.lang.func import Pipeline
 from autosched.lower.demands import Target
 from autosched.lower.lower import Layout, lower, verifying
@@ -101,8 +102,8 @@ def _load(text: str) -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     path = cache_directory() / f"{name}.py"
-    if not path.exists() or path.read_text() != text:
-        write(path, text)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        write_whole(path, text.encode())
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

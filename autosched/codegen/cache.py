@@ -18,6 +18,7 @@ from pathlib import Path
 
 from autosched.codegen.outline import Outline
 from autosched.errors import AutoschedWarning, CacheError
+from autosched.files import write_whole
 from autosched.lang.fingerprint import fingerprint
 from autosched.lang.func import Pipeline
 from autosched.lower.lower import Layout
@@ -100,7 +101,7 @@ def outlined(pipeline: Pipeline, schedule: Schedule, layout: Layout, make: Calla
     except (OSError, ValueError, TypeError, KeyError, AttributeError):  # not there, or not whole
         made = make()
         with contextlib.suppress(OSError):  # a full disk: the next process lowers too
-            write(path, made.to_json())
+            write_whole(path, made.to_json().encode())
         return made
 
 
@@ -114,15 +115,3 @@ def _outline_key(pipeline: Pipeline, schedule: Schedule, layout: Layout) -> str:
 def key(*parts: str) -> str:
     """A name of 32 hexadecimal digits for all that decides what is in a file."""
     return hashlib.sha256("".join(parts).encode()).hexdigest()[:32]
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file of which a reader sees all or nothing."""
-    fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
-    try:
-        with os.fdopen(fd, "w") as file:
-            file.write(text)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

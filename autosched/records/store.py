@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from autosched.errors import AutoschedWarning, RecordError
+from autosched.files import write_whole
 from autosched.records.lookup import Answer, Located, lookup, preference
 from autosched.records.merge import merge
 from autosched.records.migrate import migrate
@@ -134,12 +133,12 @@ def _merge_into(path: Path, pipeline: str, records: list[Record]) -> Path:
                     "autosched`, or write elsewhere with --out DIR"
                 )
             if old.problem:
-                _replace(path.with_name(path.name + ".broken"), path.read_bytes())
+                write_whole(path.with_name(path.name + ".broken"), path.read_bytes(), durable=True)
             merged = RecordFile.model_validate(
                 {"schema": SCHEMA, "pipeline": pipeline, "records": merge(old.records, records)}
             )
             text = json.dumps(merged.model_dump(mode="json", by_alias=True), indent=1)
-            _replace(path, (text + "\n").encode())
+            write_whole(path, (text + "\n").encode(), durable=True)
     except Timeout:
         raise RecordError(
             f"{path} is locked by another writer, which has written nothing for {PATIENCE * ATTEMPT:.0f} s; end that "
@@ -182,21 +181,6 @@ def _version(path: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return status.st_ino, status.st_mtime_ns
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file so that a reader sees the old one or the new one whole, whatever happens in between."""
-    fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".writing")
-    try:
-        with os.fdopen(fd, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def find(

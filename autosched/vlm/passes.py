@@ -53,7 +53,7 @@ _LINES: Final = 4
 _AHEAD: Final = 1 << 14
 #: Up to so many taps, which are what images of a bucket need as a rule, it is known when a kernel is compiled how many
 #: turns the loop over them takes. Where turns are counted when it runs, what each needs is found anew for every vector.
-_WRITTEN_OUT: Final = {"native": 8, "slight": 8, "reduced": 12}
+_KNOWN_TURNS: Final = {"native": 8, "slight": 8, "reduced": 12}
 
 
 @dataclass(frozen=True)
@@ -265,7 +265,7 @@ def _turns(s: Schedule, a: Algorithm, bucket: Bucket, func: str, axis: str, taps
     if a.arithmetic != "integer":
         return s
     s = s.vectorize(func, f"{axis}k", taps)
-    most = _WRITTEN_OUT.get(bucket.name)
+    most = _KNOWN_TURNS.get(bucket.name)
     return s.specialize_ranges(func, f"{axis}_taps", taps, most) if most else s
 
 

@@ -15,6 +15,7 @@ from record_data import Make, data
 
 from autosched import shipped as shipped_module
 from autosched.errors import AutoschedWarning, RecordError
+from autosched.files import write_whole
 from autosched.records import SCHEMA, find, nearest, read, tuned_directories, write
 from autosched.records import store as store_module
 from autosched.records.migrate import STEPS
@@ -147,7 +148,7 @@ def test_a_crash_in_the_middle_leaves_the_old_file(tmp_path: Path, make: Make, m
     def crash(_: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(store_module.os, "fsync", crash)
+    monkeypatch.setattr("os.fsync", crash)
     with pytest.raises(KeyboardInterrupt):
         write([make(key__threads=3)], "blur", tmp_path)
     assert read(path) == (make(),)
@@ -189,7 +190,7 @@ def test_a_queue_is_waited_for_as_long_as_it_moves(tmp_path: Path, make: Make, m
             if attempts > 20:
                 return super().acquire(timeout, **others)
             if attempts % 2:
-                store_module._replace(path, path.read_bytes())
+                write_whole(path, path.read_bytes())
             raise Timeout(self.lock_file)
 
     monkeypatch.setattr(store_module, "FileLock", Queue)
