@@ -88,3 +88,8 @@ class Desk:
         process = self.tuners()[tuner]
         until(lambda: f"holds {process}\n" in self.trials.read_text(), "it is in the middle of a trial")
         return process
+
+    def told(self, tuner: int) -> None:
+        """Wait until a signal of Slurm has reached the tuner that was started as such: it is on its way for a while."""
+        process = self.tuners()[tuner]
+        until(lambda: f"told {process}\n" in self.trials.read_text(), "it is told to end")

@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 
@@ -44,6 +44,7 @@ def _register() -> None:
     from autosched.cli import samples
     from autosched.tune import run
     from autosched.tune.candidate import schedule_id
+    from autosched.tune.interrupt import Interruption
     from autosched.tune.study import Outcome, Proposal, Study, Trial
     from autosched.vlm import registry
 
@@ -51,6 +52,7 @@ def _register() -> None:
     run.FINAL_SECONDS = run.SIMPLIFY_SECONDS = 0.05
     registry.register(blur_family.FAMILY)
     finish = Study.finish
+    interrupt = Interruption._interrupt
 
     def logged(study: Study, proposal: Proposal, outcome: Outcome) -> Trial:
         _hold()
@@ -59,7 +61,12 @@ def _register() -> None:
             _write(f"trial {schedule_id(proposal.schedule)} {outcome.kind}")
         return made
 
+    def told(interruption: Interruption, number: int, frame: FrameType | None) -> None:
+        interrupt(interruption, number, frame)
+        _write(f"told {os.getpid()}")
+
     Study.finish = logged  # type: ignore[method-assign]
+    Interruption._interrupt = told  # type: ignore[method-assign]
     if "SLURM_JOB_ID" in os.environ:
         _write(f"tuner {os.getpid()} {os.environ['SLURMD_NODENAME']}")
     else:
