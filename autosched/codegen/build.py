@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import IO, Any
@@ -52,6 +53,11 @@ class Built(Draft):
     stages: tuple[Callable[..., int], ...]
     path: Path
 
+    @cached_property
+    def addresses(self) -> tuple[int, ...]:
+        """Where the compiled code of each stage begins, for `codegen.team`."""
+        return tuple(map(_address, self.stages))
+
 
 def draft(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) -> Draft:
     """Lower and print, or take what an earlier process kept of that; compile nothing.
@@ -79,6 +85,12 @@ def finish(drafted: Draft) -> Built:
     stages = tuple(getattr(module, f"stage_{identifier(s.func)}") for s in drafted.outline.stages)
     assert module.__file__ is not None
     return Built(drafted.pipeline, drafted.outline, drafted.plan, stages, Path(module.__file__))
+
+
+def _address(stage: Any) -> int:
+    (compiled,) = stage.overloads.values()
+    found: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+    return found
 
 
 def target(excluded: frozenset[str] = frozenset()) -> Target:

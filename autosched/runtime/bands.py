@@ -98,6 +98,7 @@ class BandedCall(Call):
     bands: Bands
     moving: Moving
     reads: Reads
+    plain = False
 
     def run_range(self, stage: int, first: int, last: int) -> None:
         """Iterations first..last-1: as many at once as read one piece, or one that reads several."""

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from autosched.lower.lower import Layout
 from autosched.runtime.binding import Frame, address_of, check_regions, decisive, frame, misfits, plan_call, sizes_of
 from autosched.runtime.packing import constant
 from autosched.runtime.pool import empty
+from autosched.runtime.team import run_ranges
 from autosched.runtime.threads import RANGES_PER_THREAD, default_threads, run_tasks
 from autosched.schedule.directives import Specialize, SpecializeRanges
 from autosched.schedule.schedule import Schedule
@@ -46,6 +47,9 @@ class Call:
     out: Array
     keep: tuple[Any, ...]  # what the addresses in `arguments` point into
 
+    plain: ClassVar[bool] = True
+    """Whether all that `run_range` does is to call a stage."""
+
     @property
     def stages(self) -> int:
         return len(self.iterations)
@@ -56,7 +60,10 @@ class Call:
 
     def run_with(self, arguments: Array, stage: int, first: int, last: int) -> None:
         """`run_range` with other arguments."""
-        status = self.built.stages[stage](address_of(arguments), first, last)
+        self.check(stage, self.built.stages[stage](address_of(arguments), first, last))
+
+    def check(self, stage: int, status: int) -> None:
+        """Raise what the status of a stage says."""
         if status == NO_MEMORY:
             func = self.built.outline.stages[stage].func
             raise MemoryError(
@@ -84,16 +91,26 @@ def run_calls(calls: Sequence[Call], threads: int | None = None) -> None:
         return
     for stage in range(max((c.stages for c in calls), default=0)):
         here = [c for c in calls if stage < c.stages and c.iterations[stage] > 0]
-        total = sum(c.iterations[stage] for c in here if c.built.outline.stages[stage].parallel)
-        size = max(1, -(-total // (workers * RANGES_PER_THREAD))) if workers > 1 else total
-        tasks = []
-        for call in here:
-            n = call.iterations[stage]
-            step = size if call.built.outline.stages[stage].parallel else n
-            tasks += [
-                partial(call.run_range, stage, first, min(first + step, n)) for first in range(0, n, max(step, 1))
-            ]
-        run_tasks(tasks, workers)
+        dealt = list(_dealt(here, stage, workers))
+        if workers == 1 or len(dealt) <= 1 or not all(call.plain for call in here):
+            run_tasks([partial(call.run_range, stage, first, last) for call, first, last in dealt], workers)
+            continue
+        ranges = [(c.built.addresses[stage], address_of(c.arguments), first, last) for c, first, last in dealt]
+        failed = run_ranges(ranges, workers)
+        if failed is not None:
+            number, status = failed
+            dealt[number][0].check(stage, status)
+
+
+def _dealt(calls: Sequence[Call], stage: int, workers: int) -> Iterator[tuple[Call, int, int]]:
+    """The ranges of a stage that threads take one after the other."""
+    total = sum(c.iterations[stage] for c in calls if c.built.outline.stages[stage].parallel)
+    size = max(1, -(-total // (workers * RANGES_PER_THREAD))) if workers > 1 else total
+    for call in calls:
+        n = call.iterations[stage]
+        step = max(size if call.built.outline.stages[stage].parallel else n, 1)
+        for first in range(0, n, step):
+            yield call, first, min(first + step, n)
 
 
 class Kernel:

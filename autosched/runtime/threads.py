@@ -1,4 +1,7 @@
-"""The thread pool: ranges of parallel loops are dealt to at most as many threads as the caller allows."""
+"""How many threads, and a pool of them for tasks in Python: ranges before which rows have to be fetched.
+
+Ranges that need nothing of Python go to the helpers of `runtime.team`.
+"""
 
 from __future__ import annotations
 

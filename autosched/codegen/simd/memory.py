@@ -370,17 +370,6 @@ def _allocate(nbytes: types.Type) -> Lowering:
     return Lowering(types.int64, (plain,), emit_one)
 
 
-@family("exchange", typed=False)
-def _exchange(addr: types.Type, v: types.Type) -> Lowering:
-    """Store an integer of 8 bytes and return what was there, which no other thread can come between."""
-    plain, new = integer_argument("exchange", "addr", addr), integer_argument("exchange", "v", v)
-
-    def emit_one(b: Builder, address: Value, x: Value) -> Value:
-        return b.atomic_rmw("xchg", b.inttoptr(address, emit.POINTER), x, "acq_rel")
-
-    return Lowering(types.int64, (plain, new), emit_one)
-
-
 @family("scratch_words", typed=False)
 def _words() -> Lowering:
     """The address of the words in which blocks of scratch memory wait; see `codegen.simd.scratch`."""

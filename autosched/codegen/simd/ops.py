@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from autosched.codegen.simd import arithmetic, convert, grouped, halves, memory, permute, staggered, types
+from autosched.codegen.simd import arithmetic, convert, grouped, halves, memory, permute, staggered, threads, types
 from autosched.codegen.simd.definition import FAMILIES, build
 
 # Importing these modules defines their families and the operators.
-_DEFINED_IN = (arithmetic, convert, grouped, halves, memory, permute, staggered)
+_DEFINED_IN = (arithmetic, convert, grouped, halves, memory, permute, staggered, threads)
 
 
 def names() -> list[str]:

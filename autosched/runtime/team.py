@@ -1,0 +1,99 @@
+"""Helpers: threads that join the threads which run kernels. They sleep in compiled code, so no range waits for Python.
+
+What they do is in `codegen.team`. Threads of the caller's that run kernels at the same time share them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from collections.abc import Sequence
+from typing import Final, TypeAlias
+
+import numpy as np
+
+#: Helpers there may be; more threads than these are not used.
+MOST: Final = 1024
+
+#: The address of a stage, that of its arguments, its first iteration and the one behind its last.
+Range: TypeAlias = tuple[int, int, int, int]
+
+
+class _Team:
+    """The helpers of this process, each in a line of words."""
+
+    def __init__(self) -> None:
+        from autosched.codegen import team
+
+        self.code = team
+        self.lock = threading.Lock()
+        self.count = 0
+        words = np.zeros(team.LINE * (MOST + 1), np.int64)
+        skipped = -words.ctypes.data % (team.LINE * words.itemsize) // words.itemsize
+        self.lines = words[skipped : skipped + team.LINE * MOST].reshape(MOST, team.LINE)
+
+    def grow(self, count: int) -> None:
+        """Have at least so many helpers, or all there may be."""
+        with self.lock:
+            while self.count < min(count, MOST):
+                line = self.lines[self.count]
+                line[self.code.LOCK], line[self.code.DONE] = _taken_lock(), _taken_lock()
+                name = f"autosched_{self.count}"
+                # daemons: they never end, and never are in the middle of something when nobody waits for it
+                threading.Thread(target=self.code.help_jobs, args=(line.ctypes.data,), name=name, daemon=True).start()
+                self.count += 1
+
+    def run(self, ranges: Sequence[Range], helpers: int) -> tuple[int, int] | None:
+        """Run all ranges, on this thread and so many helpers; which one failed, and the status of its stage."""
+        code = self.code
+        if self.count < helpers:
+            self.grow(helpers)
+        end = code.FIRST + code.WIDTH * len(ranges)
+        job = np.zeros(end + helpers, np.int64)
+        job[code.RANGES], job[code.HELPERS] = len(ranges), helpers
+        job[code.FIRST : end].reshape(-1, code.WIDTH)[:] = ranges
+        code.run_job(job.ctypes.data, self.lines.ctypes.data, self.count)
+        return (int(job[code.FAILED]) - 1, int(job[code.STATUS])) if job[code.FAILED] else None
+
+
+def _taken_lock() -> int:
+    """A lock of Python's that is taken, by its address."""
+    api = ctypes.pythonapi
+    api.PyThread_allocate_lock.restype = ctypes.c_void_p
+    made = api.PyThread_allocate_lock()
+    if not made:
+        raise MemoryError("no memory for a lock")
+    api.PyThread_acquire_lock(ctypes.c_void_p(made), 1)
+    return int(made)
+
+
+_lock = threading.Lock()
+_team: _Team | None = None
+
+
+def run_ranges(ranges: Sequence[Range], threads: int) -> tuple[int, int] | None:
+    """Run ranges of stages on at most `threads` threads, the caller's included.
+
+    The number of one that has failed, and its status; None where all are done. Nothing begins after a failure.
+    """
+    return _of_process().run(ranges, min(threads, len(ranges)) - 1)
+
+
+def _of_process() -> _Team:
+    global _team
+    if _team is None:
+        with _lock:
+            if _team is None:
+                _team = _Team()
+    return _team
+
+
+def _forget() -> None:
+    """A forked child has no threads of its parent's."""
+    global _team, _lock
+    _team, _lock = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -1,0 +1,132 @@
+"""Helpers that join threads: every range runs once, on no more threads than told, and all are done at the end."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numba import njit
+
+from autosched.codegen.printer import SIGNATURE
+from autosched.codegen.simd.ops import atomic_add, atomic_load, pause
+from autosched.runtime.team import run_ranges
+
+#: The words that the stages below share with the tests.
+RUNNING, MOST, DONE, ARRIVED, COUNTS = range(5)
+
+
+@njit(SIGNATURE, nogil=True)
+def count(words, first, last):  # type: ignore[no-untyped-def]
+    """Counts each iteration; a negative one fails with its own status."""
+    for i in range(first, last):
+        atomic_add(words + 8 * (COUNTS + i), 1)
+    return 0
+
+
+@njit(SIGNATURE, nogil=True)
+def crowd(words, first, last):  # type: ignore[no-untyped-def]
+    """Stays for a while; more at once than may be are counted."""
+    if atomic_add(words + 8 * RUNNING, 1) >= atomic_load(words + 8 * MOST):
+        atomic_add(words + 8 * COUNTS, 1)
+    for _ in range(2000):
+        pause()
+    atomic_add(words + 8 * RUNNING, -1)
+    return 0
+
+
+@njit(SIGNATURE, nogil=True)
+def meet(words, first, last):  # type: ignore[no-untyped-def]
+    """Waits until `MOST` threads are here at the same time, and the last of the ranges a while longer."""
+    atomic_add(words + 8 * ARRIVED, 1)
+    while atomic_load(words + 8 * ARRIVED) < atomic_load(words + 8 * MOST):
+        pause()
+    if last == atomic_load(words + 8 * MOST):
+        for _ in range(200_000):
+            pause()
+    atomic_add(words + 8 * DONE, 1)
+    return 0
+
+
+@njit(SIGNATURE, nogil=True)
+def fail(words, first, last):  # type: ignore[no-untyped-def]
+    """Fails from the third iteration on, with the number of the iteration."""
+    atomic_add(words + 8 * DONE, 1)
+    return first if first >= 3 else 0
+
+
+def address(stage: Any) -> int:
+    (made,) = stage.overloads.values()
+    found: int = made.library.get_pointer_to_function(made.fndesc.llvm_func_name)
+    return found
+
+
+def words(most: int = 0, counts: int = 1) -> npt.NDArray[np.int64]:
+    made = np.zeros(COUNTS + counts, np.int64)
+    made[MOST] = most
+    return made
+
+
+def ranges(stage: Any, of: npt.NDArray[np.int64], ends: list[int]) -> list[tuple[int, int, int, int]]:
+    return [(address(stage), of.ctypes.data, *each) for each in zip([0, *ends], ends, strict=False)]
+
+
+def sizes() -> st.SearchStrategy[list[int]]:
+    """Where ranges end, some of them empty."""
+    return st.lists(st.integers(0, 5), min_size=1, max_size=60).map(lambda steps: list(np.cumsum(steps)))
+
+
+@given(sizes(), st.integers(1, 9))
+def test_every_iteration_once(ends: list[int], threads: int) -> None:
+    shared = words(counts=ends[-1])
+    assert run_ranges(ranges(count, shared, ends), threads) is None
+    assert np.array_equal(shared[COUNTS:], np.ones(ends[-1]))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(sizes(), min_size=2, max_size=6), st.integers(2, 5))
+def test_threads_of_the_callers_share_helpers(of_each: list[list[int]], threads: int) -> None:
+    shared = [words(counts=ends[-1]) for ends in of_each]
+    times = 50
+
+    def call(mine: npt.NDArray[np.int64], ends: list[int]) -> None:
+        for _ in range(times):
+            run_ranges(ranges(count, mine, ends), threads)
+
+    callers = [threading.Thread(target=call, args=each) for each in zip(shared, of_each, strict=True)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert all(np.array_equal(mine[COUNTS:], np.full(len(mine) - COUNTS, times)) for mine in shared)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 5])
+def test_no_more_threads_than_told(threads: int) -> None:
+    shared = words(most=threads)
+    run_ranges(ranges(crowd, shared, list(range(1, 50))), threads)
+    assert shared[RUNNING] == shared[COUNTS] == 0
+
+
+@pytest.mark.parametrize("threads", [2, 3, 8])
+def test_as_many_threads_as_told_and_all_are_waited_for(threads: int) -> None:
+    """The ranges wait for each other, so they end only if each has a thread; some time the caller's ends first."""
+    for _ in range(10):
+        shared = words(most=threads)
+        run_ranges(ranges(meet, shared, list(range(1, threads + 1))), threads)
+        assert shared[DONE] == threads
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_the_first_failure_is_told_and_nothing_begins_after_it(threads: int) -> None:
+    for _ in range(20):
+        shared = words()
+        failed = run_ranges(ranges(fail, shared, list(range(1, 1000))), threads)
+        assert failed is not None
+        number, status = failed
+        assert number == status and 3 <= number < 3 + threads
+        assert 4 <= shared[DONE] <= 3 + 2 * threads
