@@ -25,7 +25,7 @@ from autosched.workload import Bucket, nearest
 class Tuned:
     """A kernel family on this machine: what was found for one bucket and number of threads.
 
-    Called with images it computes them; `kernel` is what does it, for those who bind arrays themselves.
+    Called with images it computes them; `kernel` is for those who bind arrays themselves.
     """
 
     family: KernelFamily
@@ -45,8 +45,27 @@ class Tuned:
         return compile_kernel(self.pipeline, self.schedule)
 
     def __call__(self, images: Sequence[Any], **settings: Any) -> list[npt.NDArray[Any]]:
-        """The outputs for images of Pillow, one array each, run as one batch; `settings` change the family's."""
-        made = self.family.workload(images, {**self.family.settings, **settings})
+        """What the model gets of each image, one array each, run as one batch.
+
+        Images are Pillow's, or arrays uint8 ``[H, W, 3]``, of any sizes: each runs under the schedule that is tuned for
+        its bucket. Patches are ``[patches, values of one]``, tiles ``[tiles, 3, height, width]``. Kernels of videos
+        take the frames of one, or a list of such lists. `settings` change the family's, such as ``max_pixels``.
+
+        Raises ArgumentError for what is no image, and for settings that the family does not have.
+        """
+        if not isinstance(images, (list, tuple)) or not images:
+            what = "an empty one" if isinstance(images, (list, tuple)) else f"a {type(images).__name__}"
+            raise ArgumentError(f"images must be a list of images, not {what}")
+        known = self.family.settings
+        unknown = sorted(settings.keys() - known.keys())
+        if unknown:
+            hint = "; give dtype to autosched.load" if "dtype" in unknown else ""
+            raise ArgumentError(
+                f"{self.family.name} has no setting {', '.join(unknown)}; it has {', '.join(known) or 'none'}{hint}"
+            )
+        if self.family.compute is not None:
+            return self.family.compute(images, {**known, **settings}, self.threads)
+        made = self.family.workload(images, {**known, **settings})
         calls = [self.kernel.bind(shape=b.shape, **b.given) for b in made.bindings]
         run_calls(calls, self.threads)
         return [call.out for call in calls]

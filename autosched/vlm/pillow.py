@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from autosched.errors import ArgumentError
 from autosched.imaging.byte_table import CHANNELS
 from autosched.runtime import Memory, empty
 from autosched.vlm.passes import Source
@@ -36,6 +37,22 @@ def pillow_pixels(image: PIL.Image.Image) -> Source:
         return Memory(address, (height, width, CHANNELS), strides, _BYTE, owner)
     rows = pillow_rows(image)
     return pillow_whole(image) if rows is None else rows
+
+
+def given_pixels(image: Any) -> Source:
+    """The pixels of an image of Pillow, as RGB, or of an array, uint8 ``[H, W, C]`` with C >= 3; see `pillow_pixels`.
+
+    Raises ArgumentError for anything else.
+    """
+    if isinstance(image, np.ndarray):
+        if image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] >= CHANNELS and 0 not in image.shape:
+            return image[..., :CHANNELS]
+        raise ArgumentError(f"an image is an array of {image.dtype} {list(image.shape)}; give uint8 [H, W, 3]")
+    if not (hasattr(image, "convert") and hasattr(image, "mode")):
+        raise ArgumentError(f"an image is a {type(image).__name__}; give images of Pillow, or arrays uint8 [H, W, 3]")
+    if 0 in image.size:
+        raise ArgumentError(f"an image has {image.width}x{image.height} pixels; give one with pixels")
+    return pillow_pixels(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def pillow_whole(image: PIL.Image.Image) -> npt.NDArray[np.uint8]:

@@ -20,6 +20,7 @@ from autosched.schedule import Schedule
 from autosched.vlm.passes import BUCKETS, Source, measures, rgb
 from autosched.vlm.patches import NAMED, PatchSettings
 from autosched.vlm.photographs import specimens
+from autosched.vlm.pillow import given_pixels
 from autosched.vlm.preparation import CLIP_MEAN, CLIP_STD, HALF, Preparation, Reference
 from autosched.vlm.registry import KernelFamily, name_of, register
 from autosched.vlm.tile_family import processor
@@ -226,6 +227,17 @@ def workload(settings: QwenVL, images: Sequence[Any], limits: Mapping[str, Any])
     return Workload("images", tuple(bindings), spread, items=len(images), checks=checks)
 
 
+def outputs(settings: QwenVL, images: Sequence[Any], limits: Mapping[str, Any], threads: int) -> list[npt.NDArray[Any]]:
+    """The patches of each image, ``[patches, row_length]``, within `limits` of pixels; see `KernelFamily.compute`."""
+    pixels = [given_pixels(image) for image in images]
+    least, most = int(limits["min_pixels"]), int(limits["max_pixels"])
+    sizes = [settings.smart_resize(each.shape[0], each.shape[1], least, most) for each in pixels]
+    rows = [settings.rows([size]) for size in sizes]
+    out = settings.preparation.empty((sum(rows), settings.row_length))
+    settings.run(pixels, sizes, out, threads)
+    return np.split(out, np.cumsum(rows)[:-1])
+
+
 def _binding(settings: QwenVL, image: Any, size: tuple[int, int]) -> Binding:
     """The call that brings a PIL image to `size`."""
     return settings.settings.binding(np.asarray(image.convert("RGBX"))[:, :, :CHANNELS], size)
@@ -294,6 +306,7 @@ def _family(name: str, settings: QwenVL, pixels: tuple[int, int], title: str, pr
         pixels,
         summary=f"{title} still images to patches, bit for bit as transformers' {settings.reference} backend",
         workload=partial(workload, settings),
+        compute=partial(outputs, settings),
         space="qwen2.5-vl.toml",
         processors={b: partial(_processor, b, processor_name, settings) for b in ("torchvision", "pil")},
         rounded=lambda dtype: _family(name, replace(settings, dtype=dtype), pixels, title, processor_name),

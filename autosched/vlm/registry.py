@@ -6,7 +6,10 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 from autosched.errors import ArgumentError
 from autosched.lang import HALVES, Pipeline, Type, f32
@@ -16,6 +19,8 @@ from autosched.workload import Bucket, Workload
 
 #: A function that does a whole job once, the way its users would.
 Job = Callable[[], object]
+#: Computes what a model gets of images, an array each, under settings and on so many threads.
+Compute: TypeAlias = Callable[[Sequence[Any], Mapping[str, Any], int], list[npt.NDArray[np.generic]]]
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,8 @@ class KernelFamily:
         specimens: makes samples (images) from the `samples` table of a workload in the search space.
         workload: the calls for samples under settings. The settings are those of `settings`, changed by a workload's
             table in the search space.
-        settings: the defaults that `workload` is given.
+        settings: the defaults that `workload` and `compute` are given.
+        compute: what `autosched.load` calls with images of any sizes. None where the calls of `workload` are all.
         buckets: the regions of workloads that are tuned on their own, the most common first.
         space: file in search_spaces/, `<name>.toml` where it is empty.
         peers: other kernels of the same job, by name: given samples and settings, a Job.
@@ -48,6 +54,7 @@ class KernelFamily:
     specimens: Callable[[Mapping[str, Any]], Sequence[Any]]
     workload: Callable[[Sequence[Any], Mapping[str, Any]], Workload]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    compute: Compute | None = None
     buckets: tuple[Bucket, ...] = (Bucket("any"),)
     space: str = ""
     peers: Mapping[str, Callable[[Sequence[Any], Mapping[str, Any]], Job]] = field(default_factory=dict)

@@ -30,6 +30,7 @@ from autosched.vlm.passes import (
     strips,
 )
 from autosched.vlm.photographs import specimens
+from autosched.vlm.pillow import given_pixels
 from autosched.vlm.preparation import HALF, Preparation, Reference
 from autosched.vlm.registry import KernelFamily, name_of, register
 from autosched.vlm.sizes import Size
@@ -170,6 +171,17 @@ def workload(settings: Siglip2, images: Sequence[Any], _settings: Mapping[str, A
     return Workload("images", tuple(made), {"stretch": float(np.median(stretch))}, items=len(images))
 
 
+def outputs(
+    settings: Siglip2, images: Sequence[Any], _settings: Mapping[str, Any], threads: int
+) -> list[npt.NDArray[Any]]:
+    """The patches of each image, ``[patches, row_length]``; see `KernelFamily.compute`."""
+    pixels = [given_pixels(image) for image in images]
+    sizes = [settings.size(*each.shape[:2]) for each in pixels]
+    outs = [settings.preparation.empty((math.prod(settings.grid(size)), settings.row_length)) for size in sizes]
+    settings.run(pixels, sizes, outs, threads)
+    return outs
+
+
 def _family(reference: Reference, dtype: Type = f32) -> KernelFamily:
     settings = Siglip2()
     settings = replace(settings, preparation=replace(settings.preparation, reference=reference, dtype=dtype))
@@ -183,6 +195,7 @@ def _family(reference: Reference, dtype: Type = f32) -> KernelFamily:
         schedules={"default": partial(FlatAlgorithm.default, algorithm)},
         specimens=specimens,
         workload=partial(workload, settings),
+        compute=partial(outputs, settings),
         buckets=BUCKETS,
         processors={b: lambda _, b=b: make(b) for b in ("torchvision", "pil")},  # type: ignore[misc]
         space="flat-patches.toml",

@@ -9,13 +9,15 @@ from functools import partial
 from typing import Any, Protocol, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from autosched.errors import ArgumentError
 from autosched.imaging.byte_table import CHANNELS
 from autosched.lang import Type
-from autosched.vlm.parts import Part, Plan, bindings
+from autosched.vlm.parts import Part, Plan, bindings, run_plans
 from autosched.vlm.passes import BUCKETS, Canvas, Source, bucket_of, measures
 from autosched.vlm.photographs import specimens
+from autosched.vlm.pillow import given_pixels
 from autosched.vlm.preparation import Preparation, Reference
 from autosched.vlm.registry import KernelFamily, name_of, register
 from autosched.vlm.tiles import NAMED, TileAlgorithm, TileSettings
@@ -70,6 +72,7 @@ def _family(name: str, planner: Planner, summary: str, processors: Callable[[str
         schedules={key: partial(make, algorithm) for key, make in NAMED.items()},
         specimens=specimens,
         workload=partial(workload, planner),
+        compute=partial(outputs, planner),
         buckets=BUCKETS,
         space=space,
         processors={b: lambda _, b=b: processors(b) for b in ("torchvision", "pil")},  # type: ignore[misc]
@@ -96,6 +99,17 @@ def workload(planner: Planner, images: Sequence[Any], _settings: Mapping[str, An
     spread = {"stretch": float(np.median([measures(source, part.size)["stretch"] for source, part, _ in made]))}
     small = tuple(_checked(planner, source, part.size) for source, part, _ in made[:_CHECKS])
     return Workload("images", tuple(binding for *_, binding in made), spread, items=len(images), checks=lambda: small)
+
+
+def outputs(
+    planner: Planner, images: Sequence[Any], _settings: Mapping[str, Any], threads: int
+) -> list[npt.NDArray[Any]]:
+    """The tiles of each image, ``[tiles, 3, height, width]``; see `KernelFamily.compute`."""
+    pixels = [given_pixels(image) for image in images]
+    plans = [planner.plan(*each.shape[:2]) for each in pixels]
+    outs = [planner.preparation.empty((plan.tiles, CHANNELS, *plan.tile)) for plan in plans]
+    run_plans(planner.preparation, pixels, plans, outs, threads)
+    return outs
 
 
 def _vertical_first(planner: Planner, shape: tuple[int, ...], size: tuple[int, int]) -> bool:

@@ -11,10 +11,12 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from autosched.errors import ArgumentError
 from autosched.imaging.byte_table import CHANNELS
-from autosched.runtime import Call, default_threads, run_calls
+from autosched.runtime import Bands, Call, default_threads, run_calls
 from autosched.vlm.passes import measures
 from autosched.vlm.patches import PatchSettings
+from autosched.vlm.pillow import given_pixels
 from autosched.vlm.qwen_vl import CHECKS, PUBLISHED, QwenVL, checked_sizes, patch_family
 from autosched.vlm.registry import KernelFamily, register
 from autosched.vlm.sizes import Size
@@ -86,6 +88,34 @@ def _workload(settings: QwenVL, images: Sequence[Any], limits: Mapping[str, Any]
     return Workload("frames", tuple(made), {"stretch": float(np.median(stretch))}, items=len(images), checks=checks)
 
 
+def _outputs(
+    settings: QwenVL, images: Sequence[Any], limits: Mapping[str, Any], threads: int
+) -> list[npt.NDArray[Any]]:
+    """The patches of each video, ``[patches, row_length]``; see `KernelFamily.compute`.
+
+    Images are the frames of a video, or lists of frames of videos.
+    """
+    chosen = _moving(settings)
+    nested = all(isinstance(video, (list, tuple)) for video in images)
+    videos = [_frames(video) for video in (images if nested else [images])]
+    least, most = int(limits["min_pixels"]), int(limits["max_pixels"])
+    sizes = [settings.smart_resize(video.shape[1], video.shape[2], least, most) for video in videos]
+    outs = []
+    for video, size in zip(videos, sizes, strict=True):
+        patches = math.prod(patch_grid(len(video), size, chosen.patch, chosen.frames))
+        outs.append(chosen.preparation.empty((patches, settings.row_length)))
+    run_videos(chosen, videos, sizes, outs, threads)
+    return outs
+
+
+def _frames(images: Sequence[Any]) -> Video:
+    """Images as frames of a video, which have one size."""
+    found = [given_pixels(image) for image in images]
+    if len({frame.shape for frame in found}) != 1:
+        raise ArgumentError("frames of a video must have one size, and there must be some; give a list for each video")
+    return np.stack([frame.whole() if isinstance(frame, Bands) else frame for frame in found])
+
+
 def _moving(settings: QwenVL) -> PatchSettings:
     return replace(settings.settings, moving=True)
 
@@ -111,6 +141,7 @@ def _family(name: str, settings: QwenVL, title: str) -> KernelFamily:
         pixels,
         summary=f"{title} frames of videos to patches, bit for bit as transformers' video processor",
         workload=partial(_workload, settings),
+        compute=partial(_outputs, settings),
         space="qwen2.5-vl-video.toml",
         rounded=lambda dtype: _family(name, replace(settings, dtype=dtype), title),
     )
