@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+#: Characters of a line where nobody's terminal says how many: in a pipe or a file.
+_WIDTH = 160
+
 
 def out() -> Console:
     """The console for results. Made when asked for, for a test or a pipe may have replaced the stream."""
-    return Console(highlight=False)
+    known = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(highlight=False, width=None if known else _WIDTH)
 
 
 def err() -> Console:
@@ -34,11 +41,11 @@ def warn(message: str) -> None:
 
 
 def table(*columns: str, numbers: int = 0) -> Table:
-    """A plain table; the last `numbers` columns are aligned to the right."""
+    """A plain table; the last `numbers` columns are aligned to the right, and are never cut."""
     made = Table(box=None, pad_edge=False, header_style="bold")
     for i, name in enumerate(columns):
         right = i >= len(columns) - numbers
-        made.add_column(name, justify="right" if right else "left", no_wrap=right or i == 0, overflow="fold")
+        made.add_column(name, justify="right" if right else "left", no_wrap=right, overflow="fold")
     return made
 
 

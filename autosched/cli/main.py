@@ -72,7 +72,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         except AutoschedError as error:
             return complain(str(error))
         except typer.TyperException as error:
-            return complain(f"{_message(error).rstrip('.')}; `autosched --help` says what there is")
+            command = getattr(getattr(error, "ctx", None), "command_path", None) or "autosched"
+            return complain(f"{_message(error).rstrip('.')}; `{command} --help` says what there is")
         except typer.Abort:
             return complain("stopped", 130)
         except BrokenPipeError:

@@ -36,7 +36,7 @@ def space_of(family: KernelFamily) -> SpaceFile:
 
 def choose(file: SpaceFile, names: Sequence[str], images: Path | None) -> list[WorkloadSpec]:
     """The workloads that are meant: those named, or all that are tuned by default. Images of the user's make one."""
-    chosen = [file.workload(name) for name in names] or [w for w in file.workloads if w.tune]
+    chosen = [file.workload(name) for name in dict.fromkeys(names)] or [w for w in file.workloads if w.tune]
     if not chosen and images is not None:
         chosen = [WorkloadSpec("images")]
     if not chosen:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autosched.cli.options import Bucket, Name, Threads, thread_count
-from autosched.errors import ArgumentError
+from autosched.errors import ArgumentError, ScheduleError
 
 if TYPE_CHECKING:
     from autosched.schedule import Schedule
@@ -30,7 +30,7 @@ def show(
     name: Name,
     level: Annotated[Level, typer.Option("--level", "-l", help="What to show.")] = Level.loops,
     schedule: Annotated[
-        str, typer.Option("--schedule", "-s", help="v1, v2, v3, default, tuned, or a JSON file.")
+        str, typer.Option("--schedule", "-s", help="One of those that `autosched bench` times, tuned, or a JSON file.")
     ] = "tuned",
     bucket: Bucket = None,
     threads: Threads = None,
@@ -56,7 +56,7 @@ def pick(tuned: Tuned, which: str) -> Schedule:
     if path.suffix == ".json" or path.exists():
         try:
             return Schedule.from_json(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, UnicodeDecodeError, ScheduleError) as error:
             raise ArgumentError(
                 f"--schedule {which} cannot be read: {getattr(error, 'strerror', None) or error}"
             ) from None

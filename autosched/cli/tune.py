@@ -94,7 +94,9 @@ def tune(
     storage: Annotated[
         str | None,
         typer.Option(
-            "--storage", help="Keep studies in postgresql://user@host/database, for many nodes.", show_default=False
+            "--storage",
+            help="Keep studies in postgresql://user@host/database, for many nodes, or in sqlite:///file.",
+            show_default=False,
         ),
     ] = None,
     out_dir: Annotated[
@@ -118,7 +120,7 @@ def tune(
     them are what is recorded. With --slurm all of this is done on nodes of a cluster.
     """  # fmt: skip
     from autosched.cli.samples import choose, load_images, sample, space_of
-    from autosched.records import write
+    from autosched.records import refuse_newer, write
     from autosched.shipped import user_directory
     from autosched.tune import PRESETS, Budget, Interrupted, Method, Task
     from autosched.tune import tune as search
@@ -166,6 +168,7 @@ def tune(
             tune_there(request, wait=not no_wait)
         return
     pipeline = family.pipeline()
+    refuse_newer(pipeline.name, directory)
     searching = None if seconds is None else seconds * (1 - COMPARE * (len(specs) > 1))
     book = Ledger(ledger)
     found: list[tuple[Sampled, Found]] = []
@@ -192,7 +195,8 @@ def tune(
             if ledger is not None:
                 say(str(stop))  # the job says what comes next
                 raise typer.Exit(130) from None
-            complain(f"{stop}; the same command goes on from there, and with --trials {max(stop.trials, 1)} it "
+            only = f"-w {spec.name} " if len(specs) > 1 else ""
+            complain(f"{stop}; the same command goes on from there, and with {only}--trials {max(stop.trials, 1)} it "
                      "records the best so far", 130)  # fmt: skip
             raise typer.Exit(130) from None
         (path,) = write([result.record], pipeline.name, directory)

@@ -29,7 +29,8 @@ def accelerate(processor: Processor, *, threads: int | None = None, dtype: objec
     shallowly, its ``image_processor`` replaced, and its ``video_processor`` where there is a drop-in for it). The
     result is an instance of a subclass of the original's class with the same name and the same attributes, so that
     isinstance, saving, pickling and everything else work as before. The original stays as it is. Calls that the kernels
-    do not cover run Hugging Face's own code: ``processor.autosched_explain()`` tells what the latest call did.
+    do not cover run Hugging Face's own code: ``autosched_explain()`` of the image (or video) processor tells
+    what the latest call did.
     Accelerating twice changes nothing.
 
     Args:
@@ -44,8 +45,8 @@ def accelerate(processor: Processor, *, threads: int | None = None, dtype: objec
             replace.
         ArgumentError: ``threads`` is below 1, or ``dtype`` none of these.
     """
-    if threads is not None and threads < 1:
-        raise ArgumentError(f"threads is {threads}; give at least 1, or None for the default.")
+    if threads is not None and (type(threads) is not int or threads < 1):
+        raise ArgumentError(f"threads is {threads!r}; give at least 1, as an int, or None for the default.")
     kind = result_type(dtype)
     inner = getattr(processor, "image_processor", None)
     if inner is not None:

@@ -230,7 +230,8 @@ class Param(Expr):
     of: Type = i64
 
     def __post_init__(self) -> None:
-        check_name(self.name, "Param")
+        check_argument(self.name, "Param")
+        check_type(self.of, f"Param {self.name}")
         if self.of.is_half:
             raise LanguageError(f"Param {self.name}: {self.of} is a type of results; give it as f32 ({caller()})")
 
@@ -467,6 +468,31 @@ def check_name(name: str, what: str) -> None:
         )
 
 
+#: What calls of a kernel have arguments for besides its Inputs and Params.
+_CALLS = ("out", "shape", "threads")
+
+
+def check_argument(name: str, what: str) -> None:
+    """`check_name` of what a kernel is given by name."""
+    check_name(name, what)
+    if name in _CALLS:
+        raise LanguageError(
+            f"{what} {name}: calls of a kernel have {', '.join(_CALLS)} of their own; choose another name ({caller()})"
+        )
+
+
+def check_type(of: object, what: str) -> None:
+    """LanguageError for what is no type of the language, with the type that it may be meant for."""
+    if isinstance(of, Type):
+        return
+    try:
+        near = next((t for t in TYPES.values() if t.dtype == np.dtype(of)), None)  # type: ignore[call-overload]
+    except TypeError:
+        near = TYPES.get(str(of))
+    hint = f"{near} of autosched.lang" if near else f"one of autosched.lang: {', '.join(TYPES)}"
+    raise LanguageError(f"{what}: the type is {of!r}; give {hint} ({caller()})")
+
+
 def is_name(name: object) -> bool:
     """Whether `name` can be that of a Func, a Var, a loop and so on."""
     if not isinstance(name, str) or not name.isidentifier() or not name.isascii():
@@ -604,6 +630,7 @@ def saturating_cast(to: Type, value: Operand) -> Expr:
 
 
 def _cast(to: Type, operand: Expr, saturating: bool) -> Expr:
+    check_type(to, "saturating_cast" if saturating else "cast")
     if isinstance(operand, Fault) or operand.type == to:
         return operand
     if operand.type.is_half:

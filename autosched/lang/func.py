@@ -24,7 +24,9 @@ from autosched.lang.expr import (
     as_expr,
     caller,
     cast,
+    check_argument,
     check_name,
+    check_type,
     walk,
 )
 from autosched.lang.types import Type, f32, i64
@@ -101,7 +103,8 @@ class Input:
     def __init__(
         self, name: str, type: Type, ndim: int, *, monotone: bool = False, bounds: tuple[Operand, Operand] | None = None
     ) -> None:
-        check_name(name, "Input")
+        check_argument(name, "Input")
+        check_type(type, f"Input {name}")
         if ndim < 1:
             raise LanguageError(f"Input {name}: ndim is {ndim}; a scalar is a Param ({caller()})")
         if type.is_half:

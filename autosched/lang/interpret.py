@@ -43,11 +43,33 @@ def interpret(
     inputs: Mapping[str, Array] | None = None,
     params: Mapping[str, int | float] | None = None,
 ) -> Array:
-    """The output of `pipeline` over coordinates 0..shape-1, an array of `shape` and the output's dtype."""
-    machine = _Interpreter(dict(inputs or {}), dict(params or {}))
+    """The output of `pipeline` over coordinates 0..shape-1, an array of `shape` and the output's dtype.
+
+    Raises BindError where inputs and params are not those of the pipeline.
+    """
+    arrays, scalars = dict(inputs or {}), dict(params or {})
+    _check(pipeline, arrays, scalars)
+    machine = _Interpreter(arrays, scalars)
     with np.errstate(all="ignore"):
         out = machine.realize(pipeline.output, tuple((0, n - 1) for n in shape))
     return np.ascontiguousarray(out)
+
+
+def _check(pipeline: Pipeline, arrays: Mapping[str, Any], scalars: Mapping[str, Any]) -> None:
+    for what, given, wanted in (("input", arrays, pipeline.inputs), ("param", scalars, pipeline.params)):
+        for name in [*given, *wanted]:
+            if (name in given) != (name in wanted):
+                raise BindError(
+                    f"{pipeline.name}: {what} {name} is {'unknown' if name in given else 'missing'}; it takes "
+                    f"{', '.join(wanted) or 'none'}"
+                )
+    for name, declared in pipeline.inputs.items():
+        found = np.asarray(arrays[name])
+        if (found.dtype, found.ndim) != (declared.type.dtype, declared.ndim):
+            raise BindError(
+                f"input {name} is {found.dtype} with {found.ndim} dimensions; {pipeline.name} takes "
+                f"{declared.type.dtype} with {declared.ndim}"
+            )
 
 
 def interpret_scalar(expr: Expr, shapes: Mapping[str, tuple[int, ...]], params: Mapping[str, int | float]) -> int:

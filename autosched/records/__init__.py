@@ -7,7 +7,7 @@ from autosched.records.here import key_here, origin_here
 from autosched.records.lookup import Answer, Located, lookup
 from autosched.records.merge import merge
 from autosched.records.model import SCHEMA, Key, Machine, Origin, Record, RecordFile, Search, Times
-from autosched.records.store import find, nearest, read, read_strictly, write
+from autosched.records.store import find, nearest, read, read_strictly, refuse_newer, write
 from autosched.shipped import tuned_directories
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "origin_here",
     "read",
     "read_strictly",
+    "refuse_newer",
     "tuned_directories",
     "write",
 ]

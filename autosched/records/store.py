@@ -18,6 +18,7 @@ from autosched.records.lookup import Answer, Located, lookup, preference
 from autosched.records.merge import merge
 from autosched.records.migrate import migrate
 from autosched.records.model import SCHEMA, Key, Record, RecordFile
+from autosched.runtime.cpu import fingerprint
 from autosched.schedule import Schedule
 from autosched.shipped import VARIABLE, file_name, tuned_directories
 
@@ -122,16 +123,30 @@ def write(records: Iterable[Record], pipeline: str, directory: Path) -> list[Pat
     ]
 
 
+def refuse_newer(pipeline: str, directory: Path) -> None:
+    """Raises RecordError where `write` could not merge records of this machine, because a newer autosched has written.
+
+    To be asked before records are made, which takes long.
+    """
+    path = directory / fingerprint().cpu_class / file_name(pipeline)
+    if path.exists():
+        _refuse_newer(path, parse(path.read_text(encoding="utf-8", errors="replace")))
+
+
+def _refuse_newer(path: Path, contents: Contents) -> None:
+    if contents.newer:
+        raise RecordError(
+            f"{path} was written by a newer autosched: {contents.problem}; upgrade with `pip install --upgrade "
+            "autosched`, or write elsewhere with --out DIR"
+        )
+
+
 def _merge_into(path: Path, pipeline: str, records: list[Record]) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _turn(path):
             old = parse(path.read_text(encoding="utf-8", errors="replace")) if path.exists() else Contents()
-            if old.newer:
-                raise RecordError(
-                    f"{path} was written by a newer autosched: {old.problem}; upgrade with `pip install --upgrade "
-                    "autosched`, or write elsewhere with --out DIR"
-                )
+            _refuse_newer(path, old)
             if old.problem:
                 write_whole(path.with_name(path.name + ".broken"), path.read_bytes(), durable=True)
             merged = RecordFile.model_validate(

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from numbers import Integral
+from types import NoneType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -82,8 +84,8 @@ class Call:
 def run_calls(calls: Sequence[Call], threads: int | None = None) -> None:
     """Run bound calls as one list of ranges, on at most `threads` threads (default: `default_threads()`)."""
     workers = default_threads() if threads is None else threads
-    if workers < 1:
-        raise BindError(f"threads is {threads}; it must be at least 1")
+    if not isinstance(workers, int) or workers < 1:
+        raise BindError(f"threads is {threads!r}; it must be at least 1")
     if workers == 1 and len(calls) == 1:
         for stage, n in enumerate(calls[0].iterations):
             if n > 0:
@@ -120,6 +122,14 @@ class Kernel:
     """
 
     def __init__(self, pipeline: Pipeline, schedule: Schedule | None = None) -> None:
+        if not isinstance(pipeline, Pipeline):
+            raise BindError(
+                f"a kernel is made of a Pipeline, not of a {type(pipeline).__name__}; write Pipeline(output)"
+            )
+        if not isinstance(schedule, (Schedule, NoneType)):
+            raise ScheduleError(
+                f"a schedule is a Schedule, not a {type(schedule).__name__}; Schedule.from_json reads the text of one"
+            )
         self.pipeline = pipeline
         self.schedule = schedule or Schedule()
         self.schedule.check(pipeline)
@@ -139,6 +149,7 @@ class Kernel:
 
     def __call__(
         self,
+        /,
         *,
         out: Array | None = None,
         shape: tuple[int, ...] | None = None,
@@ -148,21 +159,24 @@ class Kernel:
         """Compute the output from inputs and params by name, into `out` or a new array of `shape`."""
         return self.bind(out=out, shape=shape, **given).run(threads)
 
-    def bind(self, *, out: Array | None = None, shape: tuple[int, ...] | None = None, **given: Any) -> Call:
+    def bind(self, /, *, out: Array | None = None, shape: tuple[int, ...] | None = None, **given: Any) -> Call:
         """Check arrays and params and prepare a call. Raises BindError, which says what does not fit."""
         found, every = self.prepare(out=out, shape=shape, **given)
         arguments, keep = found.fill(every)
         return Call(found.built, arguments, found.iterations, every[self.pipeline.output.name], keep)
 
     def prepare(
-        self, *, out: Array | None = None, shape: tuple[int, ...] | None = None, **given: Any
+        self, /, *, out: Array | None = None, shape: tuple[int, ...] | None = None, **given: Any
     ) -> tuple[Frame, dict[str, Array]]:
         """The frame of a call, and all its arrays by name, the output's too; see `bind`."""
         output = self.pipeline.output
         if (out is None) == (shape is None):
             raise BindError(f"{self.pipeline.name}: give either out, an array, or shape, the extents of a new one")
         if out is None:
-            assert shape is not None
+            if not isinstance(shape, (tuple, list)) or any(not isinstance(n, Integral) or n < 0 for n in shape):
+                raise BindError(f"shape is {shape!r}; it must be a tuple of extents, each at least 0")
+            if len(shape) != output.ndim:
+                raise BindError(f"shape is {shape!r}; {output.name} has {output.ndim} dimensions")
             out = empty(shape, output.type.dtype)
         self._check_names(given)
         arrays = {name: _array(name, given[name], i.type, i.ndim) for name, i in self.pipeline.inputs.items()}

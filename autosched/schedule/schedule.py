@@ -82,12 +82,14 @@ class Schedule:
         return self.add(func, d.ComputeRoot())
 
     def compute_at(self, func: str, consumer: str, var: str) -> Schedule:
+        """`func` is computed in each iteration of loop `var` of `consumer`, as much as that iteration needs."""
         return self.add(func, d.ComputeAt(consumer, var))
 
     def store_root(self, func: str) -> Schedule:
         return self.add(func, d.StoreRoot())
 
     def store_at(self, func: str, consumer: str, var: str) -> Schedule:
+        """What is computed of `func` is kept through the iterations of loop `var` of `consumer`, and not again."""
         return self.add(func, d.StoreAt(consumer, var))
 
     def fold_storage(self, func: str, var: str, factor: int = 0) -> Schedule:
@@ -169,3 +171,8 @@ class Schedule:
 
         build = importlib.import_module("autosched.codegen.build")  # an arrow upwards, only when asked for
         return str(build.show(pipeline, self, level))
+
+
+for _name, _directive in d.DIRECTIVES.items():  # what a directive does is said once, where it is defined
+    _method = getattr(Schedule, _name)
+    _method.__doc__ = _method.__doc__ or _directive.__doc__

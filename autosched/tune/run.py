@@ -306,20 +306,23 @@ class _Run:
         winner = Contender(final.winner.label, self.bench.prepare(final.winner.schedule))
         shorter = bare(self.task.pipeline, self.bench, winner.ready, over)
         if shorter is not winner.ready:  # the same code, which needs no other times
-            winner = Contender(winner.label + SIMPLIFIED, shorter)
+            winner = Contender(_simplified(winner.label), shorter)
             self.note(study, winner, final.winner.speedup.median)
             standing = replace(final.winner, label=winner.label, schedule=winner.schedule)
             final = replace(final, standings=(standing, *final.standings))
         simpler = simplify(self.task.pipeline, self.bench, winner.ready, over)
         if simpler is winner.ready:
             return final
-        others = [Contender(winner.label + SIMPLIFIED, simpler)]
-        self.note(study, others[0], final.winner.speedup.median)
-        if winner.label != "default":
-            others.append(winner)
-        again = self.play(study, others)
+        entering = [Contender(_simplified(winner.label), simpler)]
+        self.note(study, entering[0], final.winner.speedup.median)
+        if winner.label not in ("default", entering[0].label):
+            entering.append(winner)
+        again = self.play(study, entering)
         entered = {s.label for s in again.standings}
-        return replace(again, standings=(*again.standings, *(s for s in final.standings if s.label not in entered)))
+        # the machine may have another speed by now: what played before is told on the scale of the default's new time
+        scale = again.default.seconds.median / final.default.seconds.median
+        before = [replace(s, seconds=s.seconds.scaled(scale)) for s in final.standings if s.label not in entered]
+        return replace(again, standings=(*again.standings, *before))
 
     def note(self, study: Study, simplified: Contender, speedup: float) -> None:
         """Keep in the study what the winner was simplified to."""
@@ -373,3 +376,8 @@ class _Run:
 def interval(e: Estimate) -> Interval:
     """An estimate as records have it."""
     return Interval(median=round(e.median, 5), low=round(e.low, 5), high=round(e.high, 5))
+
+
+def _simplified(label: str) -> str:
+    """What a schedule is called without what buys nothing."""
+    return label if label.endswith(SIMPLIFIED) else label + SIMPLIFIED

@@ -100,9 +100,10 @@ class _File(_Model):
     workloads: list[_Workload] = []
 
 
-def load_space(path: Path) -> SpaceFile:
+def load_space(path: Path | str) -> SpaceFile:
     """The space in a file. Raises SpaceError, naming file, line and key, where it is not valid."""
-    return parse_space(_text(path), path)
+    where = Path(path)
+    return parse_space(_text(where), where)
 
 
 def _text(path: Path) -> str:

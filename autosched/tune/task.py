@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
 import autosched
-from autosched.errors import TuneError
+from autosched.errors import ScheduleError, TuneError
 from autosched.lang import Pipeline
 from autosched.records import Key
 from autosched.schedule import Schedule
@@ -39,20 +40,62 @@ class Task:
             raise TuneError("a task needs a schedule called 'default', which the others are compared with")
         if not self.workload.bindings:
             raise TuneError(f"workload {self.workload.name} has no calls; nothing can be timed")
+        if not isinstance(self.space, Space):
+            raise TuneError(
+                f"the space of a task is a {type(self.space).__name__}; give a Space: load_space(...).space"
+            )
+        for binding in self.workload.bindings:
+            self._check_names(binding.given)
+        self._check_space()
+
+    def _check_names(self, given: Collection[str]) -> None:
+        """What calls are given must be what the pipeline takes."""
+        wanted = [*self.pipeline.inputs, *self.pipeline.params]
+        for name in [*given, *wanted]:
+            if (name in wanted) != (name in given):
+                what = "lacks" if name in wanted else "is given"
+                raise TuneError(
+                    f"a call of workload {self.workload.name} {what} {name}; {self.pipeline.name} takes "
+                    f"{', '.join(wanted) or 'nothing'}"
+                )
+
+    def _check_space(self) -> None:
+        """A space that is of another pipeline has no legal point, which would cost a search to find out."""
+        funcs = [func.name for func in self.pipeline.funcs]
+        for template in self.space.templates:
+            if template.func not in funcs:
+                raise TuneError(
+                    f"search space {self.space.name} has directives for Func {template.func}, which pipeline "
+                    f"{self.pipeline.name} does not have; it has {', '.join(funcs)}"
+                )
+        point = self.space.default(self.bucket.name if self.bucket else None)
+        try:
+            self.space.schedule(point).check(self.pipeline)
+        except ScheduleError as error:
+            raise TuneError(
+                f"the default point of search space {self.space.name} is no schedule of {self.pipeline.name}: {error}"
+            ) from None
+
+
+#: Seconds of a run that is given no budget.
+USUAL_SECONDS: Final = 120.0
 
 
 @dataclass(frozen=True)
 class Budget:
     """When a run ends: so many schedules timed, by all runs of a study together, or so many seconds of this run.
 
-    `spent` seconds count as gone when it starts: where it continues a run that was killed.
+    Where neither is given, after `USUAL_SECONDS`. `spent` seconds count as gone when it starts: where it continues a
+    run that was killed.
     """
 
     trials: int | None = None
-    seconds: float | None = 120.0
+    seconds: float | None = None
     spent: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.trials is None and self.seconds is None:
+            object.__setattr__(self, "seconds", USUAL_SECONDS)
         if self.trials is not None and self.trials < 1:
             raise TuneError(f"the number of trials is {self.trials}; it must be at least 1")
         if self.seconds is not None and not self.seconds > 0:

@@ -83,7 +83,5 @@ def test_what_is_refused() -> None:
         kernel(["photo.jpg"])
     with pytest.raises(ArgumentError, match="siglip has no setting max_pixels; it has none"):
         kernel([image], max_pixels=1)
-    with pytest.raises(
-        ArgumentError, match="no setting dtype, max_pixel; it has min_pixels, max_pixels; give dtype"
-    ):
+    with pytest.raises(ArgumentError, match="no setting dtype, max_pixel; it has min_pixels, max_pixels; give dtype"):
         load("qwen2.5-vl")([image], dtype="bfloat16", max_pixel=3000)
