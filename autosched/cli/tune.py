@@ -309,9 +309,11 @@ class _Display:
 def _report(title: str, result: Result, path: Path, sampler: str) -> None:
     from collections import Counter
 
+    from autosched.tune.study import SIMPLIFIED
+
     console = out()
     items = result.items
-    kinds = Counter(t.outcome.kind for t in result.trials)
+    kinds = Counter(t.outcome.kind for t in result.trials if not t.name.endswith(SIMPLIFIED))
     failed = ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items()) if kind not in ("ok", "slow", "duplicate"))
     timed = kinds["ok"] + kinds["slow"]
     counted = f"{timed} schedules timed" + (f" ({result.resumed} before)" if result.resumed else "")

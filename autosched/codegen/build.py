@@ -114,14 +114,14 @@ def _load(text: str) -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     path = cache_directory() / f"{name}.py"
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        write_whole(path, text.encode())
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
         with _alone(path), _uncollected():
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                write_whole(path, text.encode())
             spec.loader.exec_module(module)
     except NumbaError as error:
         del sys.modules[name]
@@ -134,8 +134,11 @@ def _load(text: str) -> ModuleType:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Processes that need the same kernel at the same time compile it once: the others wait for it, and load it."""
-    with path.open() as file:
+    """Processes that need the same kernel at the same time compile it once: the others wait for it, and load it.
+
+    The lock is a file beside the kernel's, which itself is replaced where somebody else has written it.
+    """
+    with path.with_suffix(".lock").open("w") as file:
         end = time.monotonic() + _LONGEST_WAIT
         while not _locked(file) and time.monotonic() < end:
             time.sleep(0.02)

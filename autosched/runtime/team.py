@@ -13,6 +13,8 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
+from autosched.runtime.binding import address_of
+
 #: Helpers there may be; more threads than these are not used.
 MOST: Final = 1024
 
@@ -32,6 +34,7 @@ class _Team:
         words = np.zeros(team.LINE * (MOST + 1), np.int64)
         skipped = -words.ctypes.data % (team.LINE * words.itemsize) // words.itemsize
         self.lines = words[skipped : skipped + team.LINE * MOST].reshape(MOST, team.LINE)
+        self.address = self.lines.ctypes.data
 
     def grow(self, count: int) -> None:
         """Have at least so many helpers, or all there may be."""
@@ -53,7 +56,7 @@ class _Team:
         job = np.zeros(end + helpers, np.int64)
         job[code.RANGES], job[code.HELPERS] = len(ranges), helpers
         job[code.FIRST : end].reshape(-1, code.WIDTH)[:] = ranges
-        code.run_job(job.ctypes.data, self.lines.ctypes.data, self.count)
+        code.run_job(address_of(job), self.address, self.count)
         return (int(job[code.FAILED]) - 1, int(job[code.STATUS])) if job[code.FAILED] else None
 
 

@@ -79,7 +79,8 @@ def state(begin: Snapshot, end: Snapshot, seconds: float, own: float = 0.0) -> S
     total = sum(delta[:8])  # user, nice, system, idle, iowait, irq, softirq, steal; guests are in user
     busy = steal = switches = None
     if total > 0 and len(delta) >= 8:
-        busy, steal = round(1 - (delta[3] + delta[4]) / total, 3), round(delta[7] / total, 4)
+        idle = (delta[3] + delta[4]) / total  # Linux may take back what it has counted as waiting for a disk
+        busy, steal = round(min(max(1 - idle, 0.0), 1.0), 3), round(delta[7] / total, 4)
     if begin.switches is not None and end.switches is not None and seconds > 0:
         switches = round((end.switches - begin.switches) / seconds, 1)
     mhz = None if begin.mhz is None or end.mhz is None else (round(begin.mhz, 1), round(end.mhz, 1))

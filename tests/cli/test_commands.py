@@ -165,11 +165,11 @@ def test_ctrl_c_and_resume(autosched: Command, places: Path, number: signal.Sign
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True, env=env)
     database = places / "state" / "studies" / "blur-test.db"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline and trials_in(database) < 5 and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=600)
     assert process.returncode == 130, err
     last = [line for line in err.splitlines() if line.startswith("error:")]
     assert len(last) == 1 and "stopped after" in last[0] and "the same command goes on from there" in last[0]
@@ -221,7 +221,7 @@ BAD: list[tuple[str, list[str], str]] = [
     ("level", ["show", NAME, "--level", "ast"], "'ast' is not one of 'loops', 'source', 'llvm', 'asm'"),
     ("schedule", ["show", NAME, "--schedule", "v9"], "has no schedule 'v9'; there are default, v1, v3, tuned"),
     ("schedule file", ["show", NAME, "--schedule", "{}/none.json"], "none.json cannot be read: No such file"),
-    ("schedule text", ["show", NAME, "--schedule", "{}/search_spaces/blur-test.toml"], "blur-test.toml cannot be read: "),
+    ("schedule text", ["show", NAME, "--schedule", "{}/search_spaces/blur-test.toml"], "blur-test.toml cannot be read"),
 ]  # fmt: skip
 
 

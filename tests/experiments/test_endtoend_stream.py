@@ -32,7 +32,7 @@ def test_the_next_one_is_prepared_while_one_is_consumed() -> None:
 
     def consume(request: int) -> None:
         if request < 3:
-            assert prepared[request + 1].wait(10), "the next one is prepared although this one is not done"
+            assert prepared[request + 1].wait(600), "the next one is prepared although this one is not done"
         consumed.append(request)
         if request < 2:
             assert not prepared[request + 2].is_set(), "one ahead, not two"

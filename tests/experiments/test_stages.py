@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from experiments import stages
 from experiments.family import FAMILIES
 from experiments.stages import COMPUTE, REST, STAGES, Trace, traced
 from experiments.workloads import WORKLOADS
@@ -16,23 +17,23 @@ for package in ("transformers", "torchvision"):
     pytest.importorskip(package)
 
 
-def nothing(*_: Any) -> None:
-    time.sleep(0.01)
-
-
-def test_inner_stages_are_taken_from_outer_ones() -> None:
+def test_inner_stages_are_taken_from_outer_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that only work moves."""
+    clock = [100.0]
+    monkeypatch.setattr(stages, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
     trace = Trace()
 
-    def outer() -> None:
-        time.sleep(0.01)
-        trace.call("resample", nothing)
-        trace.call("resample", nothing)
+    def work(seconds: float) -> None:
+        clock[0] += seconds
 
-    begin = time.perf_counter()
+    def outer() -> None:
+        work(1.0)
+        trace.call("resample", work, 2.0)
+        work(4.0)
+        trace.call("resample", work, 8.0)
+
     trace.call("convert", outer)
-    whole = time.perf_counter() - begin
-    assert trace.seconds["resample"] >= 0.02 and trace.seconds["convert"] >= 0.01
-    assert sum(trace.seconds.values()) == pytest.approx(whole, abs=0.002)
+    assert trace.seconds == {"resample": 10.0, "convert": 5.0}
 
 
 def test_an_array_that_is_only_viewed_moves_nothing() -> None:

@@ -10,8 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +20,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tune"))
 
-from servers import free_port, needed
+from servers import free_port, needed, until
 
 #: What each node calls itself, and its feature.
 NODES = {"node1": "zen", "node2": "lake"}
@@ -33,7 +32,7 @@ SlurmUser={user}
 SlurmdUser={user}
 AuthType=auth/munge
 CredType=cred/munge
-AuthInfo=socket={folder}/munge/socket,cred_expire=5
+AuthInfo=socket={folder}/munge/socket,cred_expire=15
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool-%n
 SlurmctldPidFile={folder}/slurmctld.pid
@@ -48,13 +47,14 @@ AccountingStorageType=accounting_storage/none
 MpiDefault=none
 SwitchType=switch/none
 ReturnToService=2
-SlurmdTimeout=5
+MinJobAge=3600
+SlurmdTimeout=300
 KillWait=5
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 NodeName=node1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs={cpus} RealMemory=1000 Feature=zen,fast
 NodeName=node2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs={cpus} RealMemory=1000 Feature=lake,fast
-PartitionName=cpu Nodes=node1,node2 Default=YES MaxTime=60 GraceTime=30 PriorityTier=1
+PartitionName=cpu Nodes=node1,node2 Default=YES MaxTime=60 GraceTime=600 PriorityTier=1
 PartitionName=urgent Nodes=node1,node2 PriorityTier=10
 """
 
@@ -97,6 +97,7 @@ class Slurm:
         for one in (*(p for p in tuner.parents() if p.name() == "slurmstepd"), *tuner.children(), tuner):
             with suppress(psutil.NoSuchProcess):
                 one.kill()
+        self.ask("scontrol", "update", f"NodeName={name}", "State=DOWN", "Reason=power")  # what else it would wait for
 
     def _start(self, command: list[str], name: str, **who: Any) -> subprocess.Popen[bytes]:
         with (self.folder / f"{name}.log").open("a") as log:
@@ -104,15 +105,6 @@ class Slurm:
                 [str(needed(command[0], "slurm-wlm", "usr/sbin")), *command[1:]],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **self.environment}, **who,
             )  # fmt: skip
-
-
-def until(true: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
-    """Wait until something is true, and return it."""
-    end = time.monotonic() + seconds
-    while not (found := true()):
-        assert time.monotonic() < end, f"after {seconds:.0f} s still not so: {what}"
-        time.sleep(0.1)
-    return found
 
 
 @contextmanager

@@ -27,7 +27,7 @@ class Running:
     def said(self) -> str:
         return self.log.read_text()
 
-    def ends(self, status: int = 0, seconds: float = 120.0) -> str:
+    def ends(self, status: int = 0, seconds: float = 600.0) -> str:
         """Wait for the end with that status; all that was printed."""
         assert self.process.wait(timeout=seconds) == status, self.said()
         return self.said()

@@ -49,6 +49,7 @@ def job_of(running: Running, label: str = "any") -> str:
 def test_a_job_for_each_class(desk: Desk, cluster: Slurm) -> None:
     """Submitted without waiting, found again by the same command, merged at the end, and gone then."""
     arguments = ["--constraint", "zen", "--constraint", "lake", "--trials", "4", "--partition", "cpu"]
+    desk.hold(1)
     said = desk.start(*arguments, "--no-wait").ends()
     ids = re.findall(r"(zen|lake): job (\d+) submitted; its log is (\S+)", said)
     assert [label for label, _, _ in ids] == ["zen", "lake"]
@@ -57,6 +58,7 @@ def test_a_job_for_each_class(desk: Desk, cluster: Slurm) -> None:
     until(lambda: "RUNNING on node" in waiting.said(), "a job runs")
     waiting.process.send_signal(signal.SIGINT)
     assert "error: not waiting any more: jobs" in waiting.ends(130)
+    desk.release()
     said = desk.start(*arguments).ends()
     assert said.count("is there already") == 2 and said.count("is done") == 2
     assert said.count("times the default's speed, 4 schedules") == 2 and said.count("written to") == 1
@@ -79,9 +81,10 @@ def test_time_runs_out_and_a_tuner_is_killed(desk: Desk, cluster: Slurm) -> None
     desk.held(0)
     cluster.ask("scancel", "--signal=USR2", id_)
     desk.told(0)
-    desk.hold(6)
+    desk.hold(4)
     until(lambda: cluster.job(id_)["Restarts"] == "1", "the job is requeued")
-    assert len(desk.finished()) == 4 and set(check(desk)) == {"COMPLETE"}  # the trial that ran is finished, not failed
+    # the trial that ran is finished, not failed; the next run may be at work already
+    assert len(desk.finished()) == 4 and set(check(desk)) <= {"COMPLETE", "RUNNING"}
     os.kill(desk.held(1), signal.SIGKILL)
     said = first.ends(1)
     assert re.search(
@@ -106,9 +109,9 @@ def test_preempted_then_cancelled(desk: Desk, cluster: Slurm) -> None:
                          "--wrap", "true").strip()  # fmt: skip
     until(lambda: cluster.job(id_)["PreemptTime"] != "None", "the job is preempted")
     desk.told(0)
-    desk.hold(5)
+    desk.hold(3)
     until(lambda: cluster.job(id_)["Restarts"] == "1", "the job is requeued")
-    assert len(desk.finished()) == 3 and set(check(desk)) == {"COMPLETE"}
+    assert len(desk.finished()) == 3 and set(check(desk)) <= {"COMPLETE", "RUNNING"}
     until(lambda: cluster.job(urgent)["JobState"] == "COMPLETED", "the urgent job ran")
     desk.held(1)
     cluster.ask("scancel", id_)

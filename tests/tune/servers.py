@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,15 @@ def free_port() -> int:
         return int(s.getsockname()[1])
 
 
+def until(true: Callable[[], Any], what: str, seconds: float = 300.0) -> Any:
+    """Wait until something is true, and return it. The time is only there to find out what never will be."""
+    end = time.monotonic() + seconds
+    while not (found := true()):
+        assert time.monotonic() < end, f"after {seconds:.0f} s still not so: {what}"
+        time.sleep(0.05)
+    return found
+
+
 @contextmanager
 def folder_of_nobody(prefix: str) -> Iterator[Path]:
     """A folder outside of pytest's, which only its owner may enter."""
@@ -54,13 +63,13 @@ def postgresql(folder: Path) -> Iterator[str]:
     """A PostgreSQL server with its data in `folder`, new or from before; the URL of a database."""
     initdb = needed("initdb", "postgresql", "usr/lib/postgresql/*/bin")
     who: dict[str, Any] = {"user": NOBODY, "extra_groups": []} if os.getuid() == 0 else {}
-    port = free_port()
     data = folder / "data"
     if not data.exists():
         subprocess.run(
             [initdb, "-D", data, "-U", "tuner", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C"],
             check=True, cwd=folder, stdout=subprocess.DEVNULL, **who,
         )  # fmt: skip
+    port = free_port()
     options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": folder, "fsync": "off"}
     arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
     with (folder / "log").open("w") as log:
@@ -74,13 +83,13 @@ def postgresql(folder: Path) -> Iterator[str]:
     finally:
         server.send_signal(signal.SIGINT)  # which PostgreSQL takes as: end connections, then end
         try:
-            server.wait(timeout=10)
+            server.wait(timeout=120)
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
 
 
-def _wait(ready: Path, port: int, server: subprocess.Popen[bytes], log: Path, seconds: float = 60.0) -> None:
+def _wait(ready: Path, port: int, server: subprocess.Popen[bytes], log: Path, seconds: float = 300.0) -> None:
     """Until the server takes connections."""
     end = time.monotonic() + seconds
     while subprocess.run([ready, "-q", "-h", "127.0.0.1", "-p", str(port)], check=False).returncode:

@@ -44,12 +44,14 @@ class Synthetic:
     def __init__(self, job: Job, pause: float = 0.002) -> None:
         self.job = job
         self.pause = pause
+        self.prepared = 0
 
     def start(self) -> Ready:
         return self.prepare(self.job.default)
 
     def prepare(self, schedule: Schedule) -> Ready:
         time.sleep(self.pause)
+        self.prepared += 1
         seconds_of(schedule)
         return Ready(schedule, schedule_id(schedule))
 

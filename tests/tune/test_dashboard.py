@@ -39,7 +39,7 @@ def dashboard(url: str) -> Iterator[str]:
 
 def answer(address: str) -> Any:
     """What the dashboard says, as soon as it says something."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while True:
         try:
             with urllib.request.urlopen(address, timeout=10) as said:

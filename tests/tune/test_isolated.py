@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import blur_family
@@ -26,7 +27,10 @@ from autosched.tune.constraints import Condition
 from autosched.tune.isolated import IsolatedBench, Limits
 from autosched.tune.space import Knob, Ref, Space, Template
 
-LIMITS = Limits(compile=5.0, run=1.5, memory=200 << 20)
+#: Seconds that nothing takes which comes to an end, and bytes.
+LIMITS = Limits(compile=300.0, run=300.0, memory=200 << 20)
+#: For what never ends.
+SHORT = replace(LIMITS, compile=5.0, run=1.5)
 #: Bytes that a buffer may have more than what is stored in it.
 MARGIN = 1024
 PAGE = 4096
@@ -60,8 +64,11 @@ FAILURES = [
 @pytest.mark.parametrize(("lanes", "kind", "message"), FAILURES, ids=[planted.PLANTED[f[0]] for f in FAILURES])
 def test_a_failure_costs_one_candidate(bench: IsolatedBench, lanes: int, kind: str, message: str) -> None:
     default = bench.prepare(Schedule())
+    if kind == "timeout":
+        bench.limits, bench.run_limit = SHORT, SHORT.run
     with pytest.raises(CandidateError) as failed:
         bench.prepare(blur(lanes))
+    bench.limits, bench.run_limit = LIMITS, LIMITS.run
     assert failed.value.kind == kind and message in str(failed.value)
     fine = bench.prepare(blur(2))  # the next one is not disturbed
     raced = bench.race(fine, default, least=3)
@@ -144,7 +151,11 @@ def test_a_search_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     made = blur_family.workload(IMAGES, {})
     task = Task(blur_family.pipeline(), space, planted.Planted(made.name, made.bindings))
     result = tune(
-        task, Budget(seconds=60.0), threads=1, directory=tmp_path, bench=lambda job: IsolatedBench(job, LIMITS)
+        task,
+        Budget(trials=99),
+        threads=1,
+        directory=tmp_path,
+        bench=lambda job: IsolatedBench(job, replace(LIMITS, run=6.0)),
     )
     once = [t for t in result.trials if t.point and t.outcome.kind != "duplicate"]
     kinds = {t.point["lanes"]: t.outcome.kind for t in once if t.point}
@@ -185,7 +196,7 @@ def test_the_worker_dies_with_the_search() -> None:
         time.sleep(0.3)
         assert worker.is_running()
         search.send_signal(signal.SIGKILL)
-    worker.wait(timeout=10)
+    worker.wait(timeout=300)
 
 
 def test_what_killed_searches_leave_is_swept_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,8 @@ def test_it_goes_on_where_it_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert [p.name for p in file.parent.iterdir()] == ["ledger.json"]
 
 
-def test_it_does_not_write_all_the_time(tmp_path: Path) -> None:
+def test_it_does_not_write_all_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger.time, "monotonic", lambda: 100.0)
     book = Ledger(tmp_path / "ledger.json")
     for i in range(100):
         book.note("a", i, i, 1.0)

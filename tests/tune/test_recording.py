@@ -28,7 +28,7 @@ TASK = Task(
 def recording() -> Recording:
     result = tune(
         TASK,
-        Budget(seconds=60.0),
+        Budget(trials=99),
         threads=1,
         method=Method(sampler="brute"),
         bench=lambda job: synthetic.Synthetic(job, 0.0),

@@ -14,7 +14,7 @@ from pathlib import Path
 import optuna
 import pytest
 import synthetic
-from servers import folder_of_nobody, free_port, postgresql
+from servers import folder_of_nobody, free_port, postgresql, until
 from test_killed import check, killed_at
 
 from autosched.errors import TuneError
@@ -71,15 +71,26 @@ def test_two_tuners_share_the_work(tmp_path: Path, url: str, monkeypatch: pytest
     logs = [tmp_path / name for name in "ab"]
     for log in logs:
         log.write_text("")
+    real, hold = synthetic.Synthetic.prepare, tmp_path / "hold"
+    hold.touch()
+
+    def prepare(bench: synthetic.Synthetic, schedule: Schedule) -> Ready:
+        """Stay in the middle of the trial behind the tenth."""
+        if bench.prepared >= 10 and hold.exists():
+            (tmp_path / f"held-{os.getpid()}").touch()
+        while bench.prepared >= 10 and hold.exists():
+            time.sleep(0.01)
+        return real(bench, schedule)
+
+    monkeypatch.setattr(synthetic.Synthetic, "prepare", prepare)
     tuners = [context.Process(target=synthetic.search, args=(tmp_path, log, 9999, url, 0.004)) for log in logs]
     for tuner in tuners:
         tuner.start()
-    end = time.monotonic() + 60
-    while any(log.read_text().count("\n") < 10 for log in logs) and time.monotonic() < end:
-        time.sleep(0.02)
+    until(lambda: len(list(tmp_path.glob("held-*"))) == 2, "both are in the middle of a trial")
     tuners[0].kill()
-    for tuner in tuners:
-        tuner.join()
+    tuners[0].join()
+    hold.unlink()
+    tuners[1].join()
     assert [t.exitcode for t in tuners] == [-9, 0]
     monkeypatch.setattr(study, "JUST", 0.0)
     result = synthetic.search(tmp_path, tmp_path / "last", 9999, url)
@@ -107,7 +118,7 @@ def test_the_living_are_left_alone(url: str) -> None:
         assert other.alive(first.place.owner) and other.alive(other.owner) and not other.alive(12345)
         other.close()
     again = open_place("p", "n", None, url)
-    assert not again.alive(first.place.owner)
+    until(lambda: not again.alive(first.place.owner), "the server sees that it is gone")
     again.close()
 
 
@@ -141,7 +152,9 @@ def test_a_server_that_goes_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             def prepare(bench: synthetic.Synthetic, schedule: Schedule) -> Ready:
                 calls.append(schedule)
                 if len(calls) == 10:
-                    os.kill(int((folder / "data/postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
+                    server_process = folder / "data/postmaster.pid"
+                    os.kill(int(server_process.read_text().split()[0]), signal.SIGQUIT)
+                    until(lambda: not server_process.exists(), "the server is gone")
                 return real(bench, schedule)
 
             monkeypatch.setattr(synthetic.Synthetic, "prepare", prepare)
