@@ -2,8 +2,8 @@
 
 A job is an array of words: how far it is, a table of ranges, and the helpers that were asked to join. A helper is a
 line of words, and a thread of its own that sleeps on a lock in it. Its state is 0, or the address of a job and how that
-stands with it, so a job that is done can be mistaken for another only where that was offered at the same address, and
-is the offer that stands.
+stands with it. Where a job ended and another was offered at the same address before the helper looked, it finds the
+offer of the second, and takes it.
 """
 
 from __future__ import annotations

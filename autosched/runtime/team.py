@@ -37,14 +37,19 @@ class _Team:
         self.address = self.lines.ctypes.data
 
     def grow(self, count: int) -> None:
-        """Have at least so many helpers, or all there may be."""
+        """Have at least so many helpers, or all that there may be and the system allows."""
         with self.lock:
             while self.count < min(count, MOST):
                 line = self.lines[self.count]
-                line[self.code.LOCK], line[self.code.DONE] = _taken_lock(), _taken_lock()
-                name = f"autosched_{self.count}"
-                # daemons: they never end, and never are in the middle of something when nobody waits for it
-                threading.Thread(target=self.code.help_jobs, args=(line.ctypes.data,), name=name, daemon=True).start()
+                if not line[self.code.LOCK]:
+                    line[self.code.LOCK], line[self.code.DONE] = _taken_lock(), _taken_lock()
+                name, where = f"autosched_{self.count}", line.ctypes.data
+                # daemons: they never end, and are in the middle of nothing when nobody waits for it
+                helper = threading.Thread(target=self.code.help_jobs, args=(where,), name=name, daemon=True)
+                try:
+                    helper.start()
+                except RuntimeError:  # no more threads: those that there are do the work
+                    return
                 self.count += 1
 
     def run(self, ranges: Sequence[Range], helpers: int) -> tuple[int, int] | None:

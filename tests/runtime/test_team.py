@@ -14,6 +14,7 @@ from numba import njit
 
 from autosched.codegen.printer import SIGNATURE
 from autosched.codegen.simd.ops import atomic_add, atomic_load, pause
+from autosched.runtime import team
 from autosched.runtime.team import run_ranges
 
 #: The words that the stages below share with the tests.
@@ -80,6 +81,7 @@ def sizes() -> st.SearchStrategy[list[int]]:
     return st.lists(st.integers(0, 5), min_size=1, max_size=60).map(lambda steps: list(np.cumsum(steps)))
 
 
+@settings(deadline=None)
 @given(sizes(), st.integers(1, 9))
 def test_every_iteration_once(ends: list[int], threads: int) -> None:
     shared = words(counts=ends[-1])
@@ -130,3 +132,17 @@ def test_the_first_failure_is_told_and_nothing_begins_after_it(threads: int) -> 
         number, status = failed
         assert number == status and 3 <= number < 3 + threads
         assert 4 <= shared[DONE] <= 3 + 2 * threads
+
+
+def test_a_system_without_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The threads that there are do the work."""
+
+    def refused(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(team, "_team", None)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refused)
+        shared = words(counts=50)
+        assert run_ranges(ranges(count, shared, [20, 50]), 2) is None and shared[COUNTS:].tolist() == [1] * 50
+    run_ranges(ranges(meet, words(most=2), [1, 2]), 2)  # later there are more
