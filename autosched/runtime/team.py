@@ -43,14 +43,18 @@ class _Team:
                 line = self.lines[self.count]
                 if not line[self.code.LOCK]:
                     line[self.code.LOCK], line[self.code.DONE] = _taken_lock(), _taken_lock()
-                name, where = f"autosched_{self.count}", line.ctypes.data
                 # daemons: they never end, and are in the middle of nothing when nobody waits for it
-                helper = threading.Thread(target=self.code.help_jobs, args=(where,), name=name, daemon=True)
+                name = f"autosched_{self.count}"
+                helper = threading.Thread(target=self._help, args=(line.ctypes.data,), name=name, daemon=True)
                 try:
                     helper.start()
                 except RuntimeError:  # no more threads: those that there are do the work
                     return
                 self.count += 1
+
+    def _help(self, line: int) -> None:
+        """What a helper's thread does; it keeps the words of the team alive."""
+        self.code.help_jobs(line)
 
     def run(self, ranges: Sequence[Range], helpers: int) -> tuple[int, int] | None:
         """Run all ranges, on this thread and so many helpers; which one failed, and the status of its stage."""
