@@ -187,7 +187,8 @@ def tune(
         title = f"{name}, bucket {sampled.bucket.name}, {sampled.workload.name}"
         place = f"[{i + 1}/{len(specs)}] " if len(specs) > 1 else ""
         try:
-            with _Display(place + title, budget.trials, share) as display:
+            # without the bucket: the line has room for all of it in a terminal of 80 characters
+            with _Display(f"{place}{name}, {sampled.workload.name}", budget.trials, share) as display:
                 report = _noted(display.update, book, spec.name)
                 run = partial(search, task, budget, threads=count, report=report, method=method, storage=storage)
                 result = _patiently(run, PATIENCE if ledger is not None else 0.0)
@@ -273,7 +274,7 @@ def _writable(directory: Path) -> None:
 
 
 class _Display:
-    """A progress bar with the kernel, the bucket and the best so far."""
+    """A progress bar with the kernel, the workload and the best so far."""
 
     def __init__(self, title: str, trials: int | None, seconds: float | None) -> None:
         from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
