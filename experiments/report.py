@@ -28,6 +28,7 @@ from experiments.workloads import WORKLOADS
 _HERE: Final = Path(__file__).parent
 TEMPLATE: Final = _HERE / "REPORT.template.md"
 REPORT: Final = _HERE / "REPORT.md"
+README: Final = _HERE.parent / "README.md"
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,26 @@ class Tables(LookUps):
         rows_ = self.find("schedules", measure="gain", part="tuning")
         names = {FAMILIES[row.family].title for row in rows_ if not row.note}
         return f"tuned: {', '.join(sorted(names))}" if names else "nothing was tuned: two runs of the default"
+
+    def summary(self) -> str:
+        """Markdown for the README: Qwen2.5-VL, whole calls of Hugging Face's backends and autosched."""
+        lines = []
+        for name in _SUMMARY:
+            place = {"family": "qwen2.5-vl", "workload": name}
+            one = {**place, "threads": 1}
+            times = [
+                self.one("runtime", **one, implementation=n, measure="time") for n in ("hf-torchvision", "autosched")
+            ]
+            images = len(WORKLOADS[name].sizes)
+            speeds = [
+                self.one("runtime", **place, threads=threads, implementation=ours, measure="speedup", against=theirs)
+                for ours, theirs in _DROP_INS
+                for threads in (1, 2)
+            ]
+            an_image = [NONE if row is None else digits(row.value / images) for row in times]
+            lines.append([WORKLOADS[name].title, *an_image, *map(_speed, speeds)])
+        header = ["", "Hugging Face, ms an image", "autosched, ms", "times as fast", "two threads"]
+        return markdown([*header, "times its PIL backend", "two threads"], lines)
 
     def speed_table(self, family: str, peers: bool = False) -> str:
         """Markdown: speeds on one thread and on all, over the first baseline, or for other references over theirs.
@@ -294,6 +315,8 @@ class Tables(LookUps):
         return "; ".join(said) or NONE
 
 
+#: The workloads of the README's table.
+_SUMMARY: Final = ("640x480", "1920x1080", "1920x1080-max1003520", "w2", "w3", "w4")
 #: Our drop-ins, and whose bits they have.
 _DROP_INS: Final = (("autosched", "hf-torchvision"), ("autosched-pil", "hf-pil"))
 #: Hugging Face, the model card and autosched; all others are peers.
@@ -345,4 +368,14 @@ def write(folder: Path = RESULTS) -> Path:
     if not any(table(name, folder=folder).exists() for name in EXPERIMENTS):
         raise ArgumentError(f"{folder} has no tables of this class of CPUs; `autosched experiment all` makes them")
     REPORT.write_text(render(folder), encoding="utf-8")
+    README.write_text(summarized(README.read_text(encoding="utf-8")), encoding="utf-8")
     return REPORT
+
+
+def summarized(text: str) -> str:
+    """The README with the table that stands in it, of the class of CPUs that it names, looked up anew."""
+
+    def looked_up(found: re.Match[str]) -> str:
+        return f"{found.group(1)}\n{Tables(RESULTS, found.group(2)).summary()}\n{found.group(3)}"
+
+    return re.sub(r"(<!-- speeds on (\S+) -->)\n.*?\n(<!-- end of speeds -->)", looked_up, text, flags=re.DOTALL)

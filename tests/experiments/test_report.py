@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from rows import row
 from autosched.errors import ArgumentError
 from experiments.experiment import table
 from experiments.look_ups import NONE, markdown
-from experiments.report import REPORT, Tables, _judged, render, told_of, write
+from experiments.report import README, REPORT, Tables, _judged, render, summarized, told_of, write
 from experiments.results import Results
 
 
@@ -19,6 +20,12 @@ def test_the_report_is_that_of_the_tables() -> None:
     """Of the machine that it was written on; `autosched experiment report` writes it anew."""
     text = REPORT.read_text(encoding="utf-8")
     assert text == render(cpu_class=told_of(text))
+
+
+def test_the_table_of_the_readme_is_looked_up() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert text == summarized(text) and text.count("\n| W") == 3
+    assert summarized(re.sub(r"\\| W2.*\n", "", text)) == text
 
 
 def test_a_number_that_changes_changes_the_report(tmp_path: Path) -> None:
