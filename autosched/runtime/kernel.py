@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral
 from types import NoneType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -62,9 +62,11 @@ class Call:
 
     def run_with(self, arguments: Array, stage: int, first: int, last: int) -> None:
         """`run_range` with other arguments."""
-        self.check(stage, self.built.stages[stage](address_of(arguments), first, last))
+        status = self.built.stages[stage](address_of(arguments), first, last)
+        if status:
+            self.fail(stage, status)
 
-    def check(self, stage: int, status: int) -> None:
+    def fail(self, stage: int, status: int) -> NoReturn:
         """Raise what the status of a stage says."""
         if status == NO_MEMORY:
             func = self.built.outline.stages[stage].func
@@ -72,8 +74,7 @@ class Call:
                 f"{self.built.pipeline.name}: no memory for what is stored inside the loops of Func {func}; "
                 "compute it further in, fold its storage, or use smaller tiles"
             )
-        if status:
-            raise ScheduleError(self.built.outline.statuses[status - 1])
+        raise ScheduleError(self.built.outline.statuses[status - 1])
 
     def run(self, threads: int | None = None) -> Array:
         """Compute the output; returns it."""
@@ -101,7 +102,7 @@ def run_calls(calls: Sequence[Call], threads: int | None = None) -> None:
         failed = run_ranges(ranges, workers)
         if failed is not None:
             number, status = failed
-            dealt[number][0].check(stage, status)
+            dealt[number][0].fail(stage, status)
 
 
 def _dealt(calls: Sequence[Call], stage: int, workers: int) -> Iterator[tuple[Call, int, int]]:

@@ -127,9 +127,13 @@ class QwenVL:
         """Rows and columns of patches in an image of ``size`` (height, width)."""
         return size[0] // self.patch_size, size[1] // self.patch_size
 
+    def patches(self, size: tuple[int, int]) -> int:
+        """Patches of an image of ``size``: its rows of the output."""
+        return size[0] // self.patch_size * (size[1] // self.patch_size)
+
     def rows(self, sizes: Sequence[tuple[int, int]]) -> int:
         """Patches of all images together: the rows of the output."""
-        return sum(math.prod(self.grid(size)) for size in sizes)
+        return sum(map(self.patches, sizes))
 
     def run(
         self,
@@ -178,7 +182,7 @@ class QwenVL:
         calls: list[Call] = []
         first = 0
         for image, size in zip(images, sizes, strict=True):
-            last = first + self.rows([size])
+            last = first + self.patches(size)
             pixels = rgb(image)
             calls.append(settings.bind(pixels, size, out[first:last], threads, schedule))
             first = last
@@ -232,7 +236,7 @@ def outputs(settings: QwenVL, images: Sequence[Any], limits: Mapping[str, Any], 
     pixels = [given_pixels(image) for image in images]
     least, most = int(limits["min_pixels"]), int(limits["max_pixels"])
     sizes = [settings.smart_resize(each.shape[0], each.shape[1], least, most) for each in pixels]
-    rows = [settings.rows([size]) for size in sizes]
+    rows = [settings.patches(size) for size in sizes]
     out = settings.preparation.empty((sum(rows), settings.row_length))
     settings.run(pixels, sizes, out, threads)
     return np.split(out, np.cumsum(rows)[:-1])
