@@ -11,6 +11,8 @@ import platform
 from collections.abc import Mapping
 from typing import Any, Final
 
+import numpy as np
+
 from autosched.hf.float_resize import float_arithmetic
 from autosched.imaging.byte_table import CHANNELS
 from autosched.imaging.coefficients import Filter
@@ -38,16 +40,23 @@ def channel_values(arguments: Mapping[str, Any], name: str) -> tuple[float, ...]
     value = arguments.get(name)
     if not isinstance(value, (tuple, list)) or len(value) != CHANNELS:
         raise NotCoveredError(f"{name} is {value!r}")
-    if not all(isinstance(item, (int, float)) and math.isfinite(item) for item in value):
+    # torch computes in float64 what it is given as numpy's, which also are floats
+    if not all(type(item) in (int, float) and math.isfinite(item) for item in value):
         raise NotCoveredError(f"{name} is {value!r}")
     return tuple(float(item) for item in value)
 
 
-def byte_steps(arguments: Mapping[str, Any], reference: Reference) -> dict[str, Any]:
-    """What happens to a byte after the resize: the fields of that name of `QwenVL`."""
+def byte_steps(arguments: Mapping[str, Any], stay: bool) -> dict[str, Any]:
+    """What happens to a byte after the resize: the fields of that name of `QwenVL`.
+
+    `stay`: bytes that are neither rescaled nor normalized stay bytes.
+    """
     do_rescale, do_normalize = bool(arguments.get("do_rescale")), bool(arguments.get("do_normalize"))
-    if reference == "torchvision" and not (do_rescale or do_normalize):
+    if stay and not (do_rescale or do_normalize):
         raise NotCoveredError("neither do_rescale nor do_normalize is set, so the result is uint8")
+    for name in ("image_mean", "image_std"):
+        if isinstance(arguments.get(name), np.ndarray):
+            raise NotCoveredError(f"{name} is an array")  # some processors refuse those, also where they are not used
     steps: dict[str, Any] = {"do_rescale": do_rescale, "do_normalize": do_normalize}
     if do_rescale:
         factor = arguments.get("rescale_factor")

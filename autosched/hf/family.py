@@ -75,11 +75,12 @@ class Arguments:
 
     def preparation(self, floats: bool = False) -> Preparation:
         """The settings of pixels, as every family calls them; `floats`: bytes become floats before they are resized."""
+        stay = self.reference == "torchvision" or self.processor._autosched_family.bytes_stay
         resample = self.values["interpolation"] if "interpolation" in self.values else self.values.get("resample")
         return Preparation(
             reference=self.reference,
             **read.resampling(resample, self.reference, floats),
-            **read.byte_steps(self.values, self.reference),
+            **read.byte_steps(self.values, stay),
             dtype=self.processor._autosched_state.dtype,
         )
 
@@ -120,12 +121,14 @@ class Batch:
 
     def tiles(self, preparation: Preparation, plans: Sequence[Plan]) -> npt.NDArray[Any]:
         """The tiles of all images one after the other, ``[tiles, 3, height, width]``; one size for all."""
+        _require_columns(preparation, plans)
         if len({plan.tile for plan in plans}) > 1:
             raise NotCoveredError("images have results of different sizes")
         return stacked(preparation, self.images, plans, plans[0].tile, self.threads)
 
     def run(self, preparation: Preparation, plans: Sequence[Plan], outs: Sequence[npt.NDArray[Any]]) -> None:
         """Computes the tiles of each image into its array ``[tiles, 3, height, width]``."""
+        _require_columns(preparation, plans)
         run_plans(preparation, self.images, plans, outs, self.threads)
 
     def wrap(self, array: npt.NDArray[Any]) -> Any:
@@ -135,6 +138,16 @@ class Batch:
     def listed(self, array: npt.NDArray[Any]) -> Any:
         """What transformers has as a list until it makes tensors: a list of the parts, or the stacked array at once."""
         return self.wrap(array) if self.stacked else [self.wrap(part) for part in array]
+
+
+def _require_columns(preparation: Preparation, plans: Sequence[Plan]) -> None:
+    """Refuses floats that are resized to a single column, of which ATen makes other values than of wider ones."""
+    if preparation.arithmetic == "integer":
+        return
+    for plan in plans:
+        for part in plan.parts:
+            if 1 in (part.size[1], *(canvas.size[1] for canvas in part.via)):
+                raise NotCoveredError("floats are resized to a width of 1")
 
 
 def as_tensor(array: npt.NDArray[Any]) -> Any:
@@ -156,6 +169,7 @@ class Family(ABC):
         samples: whether the lengths of samples are among the outputs.
         slow_converts: whether the slow processors of 4.57 convert images to RGB before they resize them.
         slow_channels: the numbers of channels that the slow processors of 4.57 look for when they guess a layout.
+        bytes_stay: whether the PIL backend of 5.x gives bytes where they are neither rescaled nor normalized.
     """
 
     summary: str
@@ -163,6 +177,7 @@ class Family(ABC):
     samples: ClassVar[bool] = False
     slow_converts: ClassVar[bool] = True
     slow_channels: ClassVar[tuple[int, ...]] = (1, CHANNELS)
+    bytes_stay: ClassVar[bool] = True
 
     @abstractmethod
     def __init__(self, arguments: Arguments) -> None: ...

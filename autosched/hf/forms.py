@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from autosched.errors import AutoschedWarning, CacheError, CompileError
+from autosched.errors import AutoschedError, AutoschedWarning, CacheError, CompileError, ScheduleError
 from autosched.hf import arguments as read
 from autosched.hf.arguments import NotCoveredError
 from autosched.hf.drop_in import DropIn
@@ -32,8 +32,11 @@ from autosched.vlm.passes import Source
 from autosched.vlm.pillow import pillow_pixels
 from autosched.vlm.preparation import Reference
 
+#: What makes a kernel impossible: all of these are mistakes of autosched's, or of the machine.
+UNBUILT: Final = (CompileError, CacheError, ScheduleError)
 
-def unbuilt(error: CompileError | CacheError) -> NotCoveredError:
+
+def unbuilt(error: AutoschedError) -> NotCoveredError:
     """Warns of a kernel that cannot be built; what is raised so that Hugging Face's own code runs."""
     message = f"autosched could not build its kernel, so Hugging Face's own code runs: {error}"
     warnings.warn(message, AutoschedWarning, stacklevel=3)
@@ -104,10 +107,10 @@ class FamilyDropIn(DropIn):
         batch = Batch(reference, images, nesting, extra, return_tensors is not None, self._autosched_state.threads)
         try:
             data = family.outputs(batch)
-        except (CompileError, CacheError) as error:
+        except UNBUILT as error:
             raise unbuilt(error) from error
         self._autosched_record(by_kernels(family.summary, reference, len(images)))
-        return family.finish(feature(data, return_tensors), batch)
+        return family.finish(feature(data, return_tensors, self.autosched_original_class), batch)
 
     def _autosched_flat(self, images: Any) -> list[Any] | None:
         """The images of a call that need no code of transformers to be listed."""

@@ -4,6 +4,8 @@ results get it.
 
 from __future__ import annotations
 
+import sys
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -25,16 +27,29 @@ def require_type(dtype: Type, tensors: bool) -> None:
         )
 
 
-def feature(data: dict[str, Any], return_tensors: Any) -> Any:
-    """transformers' BatchFeature of outputs; it looks at every value, unless all of them are what is asked for."""
-    from transformers.image_processing_base import BatchFeature
-
+def feature(data: dict[str, Any], return_tensors: Any, original: type) -> Any:
+    """The BatchFeature of outputs that an original class makes; it looks at every value, unless all of them are what is
+    asked for.
+    """
+    kind = _feature_class(original)
     name = getattr(return_tensors, "value", return_tensors)
     if name == "pt" and all(map(is_tensor, data.values())):
-        made = BatchFeature()
+        made = kind()
         made.data = data  # what the constructor does with a check of every key
         return made
-    return BatchFeature(data, tensor_type=return_tensors)
+    return kind(data, tensor_type=return_tensors)
+
+
+@cache
+def _feature_class(original: type) -> Any:
+    """transformers has two classes of that name: the one that the module knows in which outputs are made."""
+    from transformers.image_processing_base import BatchFeature
+
+    for base in original.__mro__:
+        known = getattr(sys.modules.get(base.__module__), "BatchFeature", None)
+        if known is not None and vars(base).keys() & {"_preprocess", "preprocess"}:
+            return known
+    return BatchFeature
 
 
 def rounded(feature: Any, dtype: Type) -> Any:

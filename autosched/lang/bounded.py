@@ -68,7 +68,7 @@ def _constants(expr: Expr) -> tuple[int | None, int | None]:
                 return min(lows) if len(lows) == 2 else None, min(highs, default=None)
             return max(lows, default=None), max(highs) if len(highs) == 2 else None
         case Binary(op="and", a=a, b=b):
-            mask = next((int(e.value) for e in (a, b) if isinstance(e, Const) and e.value >= 0), None)
+            mask = min((int(e.value) for e in (a, b) if isinstance(e, Const) and e.value >= 0), default=None)
             return known if mask is None else (0, mask)
         case Binary(op="mod", b=Const(value=n)):
             return min(int(n) + 1, 0), max(int(n) - 1, 0)

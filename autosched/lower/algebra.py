@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from autosched.lang.types import i64
 from autosched.lower.ir import Binary, Const, Expr, Name, names, transform
@@ -181,6 +182,12 @@ def mod(a: Expr, b: Expr) -> Expr:
     return Binary("mod", a, b)
 
 
+def as_part(e: Expr, op: str) -> Expr:
+    """`e` as a part of a fused loop, unless it is simpler than a quotient or a remainder by something variable."""
+    variable = isinstance(e, Binary) and e.op == op and not isinstance(e.b, Const)
+    return replace(e, part=True) if isinstance(e, Binary) and variable else e
+
+
 def ceildiv(a: Expr, n: int) -> Expr:
     """a / n rounded up, n > 0."""
     return floordiv(add(a, Const(n - 1)), Const(n))
@@ -212,7 +219,8 @@ def substitute(expr: Expr, env: dict[str, Expr]) -> Expr:
         if isinstance(e, Name):
             return env.get(e.name, e)
         if isinstance(e, Binary) and e.elem == i64 and e.op in _MAKERS:
-            return make(e.op, substitute(e.a, env), substitute(e.b, env))
+            made = make(e.op, substitute(e.a, env), substitute(e.b, env))
+            return as_part(made, e.op) if e.part else made
         return None
 
     return transform(expr, rule)

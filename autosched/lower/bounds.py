@@ -32,7 +32,8 @@ class Bounds:
             return expr, expr
         match expr:
             case Name(name=name):
-                return ranges.get(name, (expr, expr))
+                wide = expr if expr.elem == i64 or not expr.elem.is_int else Cast(i64, expr)
+                return ranges.get(name, (wide, wide))
             case Const():
                 return const(int(expr.value)), const(int(expr.value))
             case Access(source=source, index=index) if source in self.inputs:
@@ -96,11 +97,9 @@ class Bounds:
             if n > 0:
                 return ZERO, const(n - 1)
             return const(min(n + 1, 0)), ZERO
-        # the parts of a fused loop: `b` is the extent of a loop, and where it is not positive nothing runs
-        if op == "mod" and n is None and expr.elem == i64:
-            return ZERO, sub(self.interval(b, ranges)[1], ONE)
-        if op == "floordiv" and n is None and expr.elem == i64:
-            return ZERO, self.interval(a, ranges)[1]
+        if op in ("mod", "floordiv") and n is None and expr.elem == i64:
+            part = isinstance(expr, Binary) and expr.part
+            return self._by_variable(op, self.interval(b if op == "mod" else a, ranges), part)
         if op == "and":
             masks = [int(e.value) for e in (a, b) if isinstance(e, Const) and e.value >= 0]
             if masks:
@@ -133,6 +132,16 @@ class Bounds:
         for c in corners[1:]:
             lo, hi = minimum(lo, c), maximum(hi, c)
         return lo, hi
+
+    def _by_variable(self, op: str, bounds: Interval, part: bool) -> Interval:
+        """The bounds of a remainder by something between `bounds`, or of a quotient of it; 0 where that is by 0."""
+        lo, hi = bounds
+        if part:
+            return ZERO, sub(hi, ONE) if op == "mod" else hi
+        if op == "mod":
+            return minimum(add(lo, ONE), ZERO), maximum(sub(hi, ONE), ZERO)
+        most = maximum(hi, sub(ZERO, lo))  # by 1 or by -1
+        return sub(ZERO, most), most
 
     def _maybe(self, expr: Expr, ranges: Ranges) -> tuple[Expr | None, Expr | None]:
         try:

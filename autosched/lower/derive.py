@@ -40,8 +40,8 @@ def derive(f: FuncNest, box: Box) -> Derived:
             a, b = derived.extents[x.outer], derived.extents[x.inner]
             whole = Name(loop_name(f.name, x.fused))
             derived.extents[x.fused] = mul(a, b)
-            values[x.outer] = algebra.floordiv(whole, b)
-            values[x.inner] = algebra.mod(whole, b)
+            values[x.outer] = algebra.as_part(algebra.floordiv(whole, b), "floordiv")
+            values[x.inner] = algebra.as_part(algebra.mod(whole, b), "mod")
             continue
         extent, factor = derived.extents[x.var], const(x.factor)
         outer, inner = Name(loop_name(f.name, x.outer)), Name(loop_name(f.name, x.inner))

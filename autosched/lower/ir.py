@@ -81,9 +81,16 @@ class Name(Expr):
 
 @dataclass(frozen=True)
 class Binary(Expr):
+    """An operation on two values of one type.
+
+    `part` is said of the quotient and the remainder that are the parts of a fused loop: `a` is that loop and `b` the
+    extent of one of its parts, so neither is negative, and where `b` is 0 nothing runs.
+    """
+
     op: str
     a: Expr
     b: Expr
+    part: bool = False
 
     @property
     def elem(self) -> Type:
@@ -98,7 +105,8 @@ class Binary(Expr):
         return (self.a, self.b)
 
     def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
-        return Binary(self.op, *children)
+        a, b = children
+        return Binary(self.op, a, b, self.part)
 
 
 @dataclass(frozen=True)

@@ -146,8 +146,8 @@ def _passes(a: PatchAlgorithm, bucket: Bucket) -> Strips:
 
 
 def _whole(extent: int) -> int:
-    """The most lanes, 16 at most, that divide `extent`."""
-    return min(extent & -extent, 16)
+    """The most lanes, 16 at most, that divide `extent`; as many as hold it where it is odd."""
+    return min(extent & -extent, 16) if extent % 2 == 0 else _above(extent, 16)
 
 
 def _above(extent: int, most: int) -> int:

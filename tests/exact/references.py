@@ -78,15 +78,17 @@ RETURN_TENSORS = [
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a call gave: its values, or the type and text of its error."""
+    """What a call gave: its class and values, or the type and text of its error."""
 
     values: dict[str, Any] | None
     error: tuple[type, str] | None
+    kind: type | None = None
 
 
 def outcome(call: Callable[[], Any]) -> Outcome:
     try:
-        return Outcome(dict(call()), None)
+        made = call()
+        return Outcome(dict(made), None, type(made))
     except Exception as error:
         text = re.sub(r"\b0x[0-9a-f]+", "0x...", str(error))  # addresses of objects differ
         return Outcome(None, (type(error), text))
@@ -125,7 +127,7 @@ def check_outcome(processor: Any, images: Callable[[], Any], **arguments: Any) -
     actual = outcome(lambda: drop_in(images(), **arguments))
     assert actual.error == expected.error
     if expected.values is not None:
-        assert actual.values is not None
+        assert actual.values is not None and actual.kind is expected.kind
         assert_same_values(actual.values, expected.values)
     return drop_in
 

@@ -14,12 +14,11 @@ from typing import Any, ClassVar, Final
 import numpy as np
 import numpy.typing as npt
 
-from autosched.errors import CacheError, CompileError
 from autosched.hf import arguments as read
 from autosched.hf.arguments import NotCoveredError
 from autosched.hf.explanation import by_kernels
 from autosched.hf.family import Arguments, Batch, Family, as_tensor
-from autosched.hf.forms import FamilyDropIn, Fast4, Pil5, Torchvision5, slow_pixels, supports, unbuilt
+from autosched.hf.forms import UNBUILT, FamilyDropIn, Fast4, Pil5, Torchvision5, slow_pixels, supports, unbuilt
 from autosched.hf.images import is_tensor
 from autosched.vlm.glm import GlmV
 from autosched.vlm.passes import Source
@@ -30,6 +29,7 @@ from autosched.vlm.qwen_vl import QwenVL
 class PatchFamily(Family):
     """Qwen-VL: the kernel and the limits of the size rule, in pixels."""
 
+    bytes_stay = False
     title: ClassVar[str] = "Qwen-VL"
     made: ClassVar[Callable[..., QwenVL]] = QwenVL
 
@@ -139,7 +139,7 @@ class SlowPatches4(FamilyDropIn):
                 raise NotCoveredError("there are no images")
             try:
                 patches = family.patches(recording.images, recording.sizes, self._autosched_state.threads)
-            except (CompileError, CacheError) as error:
+            except UNBUILT as error:
                 raise unbuilt(error) from error
         except NotCoveredError as reason:
             self._autosched_give_up(reason)

@@ -1,0 +1,73 @@
+"""Settings that hardly anybody has: the bits of Hugging Face all the same, by kernels or by its own code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from families import noise, tensors
+from PIL import Image
+from references import TRANSFORMERS_5, Oracle, check_accelerated, check_fallback, check_outcome, oracles
+
+from autosched.errors import AutoschedWarning, ScheduleError
+from autosched.vlm.patches import PatchAlgorithm
+
+CLASSES = ("CLIPImageProcessor", "SiglipImageProcessor", "LlavaNextImageProcessor", "Idefics3ImageProcessor")
+
+
+def picture(width: int = 70, height: int = 60) -> Image.Image:
+    return Image.fromarray(noise(height, width, np.random.default_rng(5)))
+
+
+@pytest.mark.parametrize("oracle", oracles("Qwen2VLImageProcessor"))
+@pytest.mark.parametrize("patch", [1, 3, 7])
+@pytest.mark.parametrize("temporal", [1, 3])
+def test_patches_of_an_odd_number_of_values(oracle: Oracle, patch: int, temporal: int) -> None:
+    size = {"shortest_edge": 784, "longest_edge": 6000}
+    processor = oracle.build(patch_size=patch, temporal_patch_size=temporal, size=size)
+    check_accelerated(processor, picture(), return_tensors=tensors(oracle))
+
+
+@pytest.mark.parametrize("oracle", [o for name in CLASSES for o in oracles(name)])
+def test_bytes_that_stay_bytes(oracle: Oracle) -> None:
+    processor = oracle.build(do_rescale=False, do_normalize=False)
+    for wanted in (None, tensors(oracle)):
+        check_fallback(processor, picture, "the result is uint8", return_tensors=wanted)
+
+
+@pytest.mark.parametrize("oracle", oracles("CLIPImageProcessor"))
+@pytest.mark.parametrize("name", ["image_mean", "image_std"])
+def test_numbers_of_numpy(oracle: Oracle, name: str) -> None:
+    """torch makes float64 of them, and computes in that."""
+    values = [np.float64(0.48), np.float64(0.4), np.float64(0.3)]
+    check_fallback(oracle.build(**{name: values}), picture, f"{name} is ", return_tensors=tensors(oracle))
+
+
+@pytest.mark.parametrize("oracle", oracles("CLIPImageProcessor"))
+def test_an_array_that_is_not_used(oracle: Oracle) -> None:
+    """Some of Hugging Face's processors refuse it."""
+    processor = oracle.build(do_normalize=False, image_mean=np.array([0.5, 0.5, 0.5]))
+    check_outcome(processor, picture, return_tensors=tensors(oracle))
+
+
+@pytest.mark.skipif(TRANSFORMERS_5, reason="only the fast processors of 4.57 resize floats")
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 6, 9])
+def test_floats_that_are_resized_to_a_column(width: int) -> None:
+    (oracle,) = (o.values[0] for o in oracles("SmolVLMImageProcessor") if o.id == "torchvision")
+    image = picture(width, 1100)
+    drop_in = check_outcome(oracle.build(size={"longest_edge": 364}), lambda: image, return_tensors="pt")
+    if width == 3:
+        assert drop_in.autosched_explain().reason == "floats are resized to a width of 1"
+
+
+def test_a_schedule_that_is_not_legal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said once, and Hugging Face's own code runs."""
+
+    def broken(algorithm: Any, bucket: Any) -> Any:
+        raise ScheduleError("vectorize of Func patches: lanes is 1")
+
+    monkeypatch.setattr(PatchAlgorithm, "default", broken)
+    oracle = oracles("Qwen2VLImageProcessor")[1].values[0]
+    with pytest.warns(AutoschedWarning, match="could not build its kernel, so Hugging Face's own code runs"):
+        check_fallback(oracle.build(patch_size=22), lambda: picture(200, 200), "lanes is 1", return_tensors="np")
