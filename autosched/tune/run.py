@@ -306,16 +306,16 @@ class _Run:
         winner = Contender(final.winner.label, self.bench.prepare(final.winner.schedule))
         shorter = bare(self.task.pipeline, self.bench, winner.ready, over)
         if shorter is not winner.ready:  # the same code, which needs no other times
-            winner = Contender(_simplified(winner.label), shorter)
+            winner = Contender(winner.label + SIMPLIFIED, shorter)
             self.note(study, winner, final.winner.speedup.median)
             standing = replace(final.winner, label=winner.label, schedule=winner.schedule)
             final = replace(final, standings=(standing, *final.standings))
         simpler = simplify(self.task.pipeline, self.bench, winner.ready, over)
         if simpler is winner.ready:
             return final
-        entering = [Contender(_simplified(winner.label), simpler)]
+        entering = [Contender(winner.label + SIMPLIFIED, simpler)]
         self.note(study, entering[0], final.winner.speedup.median)
-        if winner.label not in ("default", entering[0].label):
+        if winner.label != "default":
             entering.append(winner)
         again = self.play(study, entering)
         entered = {s.label for s in again.standings}
@@ -376,8 +376,3 @@ class _Run:
 def interval(e: Estimate) -> Interval:
     """An estimate as records have it."""
     return Interval(median=round(e.median, 5), low=round(e.low, 5), high=round(e.high, 5))
-
-
-def _simplified(label: str) -> str:
-    """What a schedule is called without what buys nothing."""
-    return label if label.endswith(SIMPLIFIED) else label + SIMPLIFIED
