@@ -56,7 +56,7 @@ class Built(Draft):
     @cached_property
     def addresses(self) -> tuple[int, ...]:
         """Where the compiled code of each stage begins, for `codegen.team`."""
-        return tuple(map(_address, self.stages))
+        return tuple(map(stage_address, self.stages))
 
 
 def draft(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) -> Draft:
@@ -87,7 +87,8 @@ def finish(drafted: Draft) -> Built:
     return Built(drafted.pipeline, drafted.outline, drafted.plan, stages, Path(module.__file__))
 
 
-def _address(stage: Any) -> int:
+def stage_address(stage: Any) -> int:
+    """Where the code begins that Numba has made of a function with one signature."""
     (compiled,) = stage.overloads.values()
     found: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -381,6 +381,11 @@ class Pipeline:
 
         for func in self.funcs:
             check_bounded(func)
+
+    def unmatched(self, given: Collection[str]) -> tuple[list[str], list[str]]:
+        """The Inputs and Params that are not among the names given, and the names that are of none of them."""
+        wanted = (*self.inputs, *self.params)
+        return [n for n in wanted if n not in given], [n for n in given if n not in wanted]
 
     def func(self, name: str) -> Func:
         """The Func called `name`."""

@@ -184,8 +184,9 @@ def mod(a: Expr, b: Expr) -> Expr:
 
 def as_part(e: Expr, op: str) -> Expr:
     """`e` as a part of a fused loop, unless it is simpler than a quotient or a remainder by something variable."""
-    variable = isinstance(e, Binary) and e.op == op and not isinstance(e.b, Const)
-    return replace(e, part=True) if isinstance(e, Binary) and variable else e
+    if isinstance(e, Binary) and e.op == op and not isinstance(e.b, Const):
+        return replace(e, part=True)
+    return e
 
 
 def ceildiv(a: Expr, n: int) -> Expr:

@@ -255,12 +255,11 @@ class Kernel:
         return {name: (lo, hi) for name, (lo, hi) in found.items() if lo == hi or elements >= RANGES_FROM}
 
     def _check_names(self, given: Mapping[str, Any]) -> None:
-        wanted = [*self.pipeline.inputs, *self.pipeline.params]
-        missing = [n for n in wanted if n not in given]
-        extra = [n for n in given if n not in wanted]
+        missing, extra = self.pipeline.unmatched(given)
         if missing or extra:
             what = [f"missing {', '.join(missing)}"] if missing else []
             what += [f"unknown {', '.join(extra)}"] if extra else []
+            wanted = (*self.pipeline.inputs, *self.pipeline.params)
             raise BindError(f"{self.pipeline.name}: {'; '.join(what)}; it takes {', '.join(wanted) or 'nothing'}")
 
     def _check_tables(self, plan: Mapping[str, int], arrays: Mapping[str, Array]) -> None:

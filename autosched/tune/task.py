@@ -50,13 +50,13 @@ class Task:
 
     def _check_names(self, given: Collection[str]) -> None:
         """What calls are given must be what the pipeline takes."""
-        wanted = [*self.pipeline.inputs, *self.pipeline.params]
-        for name in [*given, *wanted]:
-            if (name in wanted) != (name in given):
-                what = "lacks" if name in wanted else "is given"
+        missing, unknown = self.pipeline.unmatched(given)
+        for what, names in (("is given", unknown), ("lacks", missing)):
+            if names:
+                wanted = ", ".join((*self.pipeline.inputs, *self.pipeline.params)) or "nothing"
                 raise TuneError(
-                    f"a call of workload {self.workload.name} {what} {name}; {self.pipeline.name} takes "
-                    f"{', '.join(wanted) or 'nothing'}"
+                    f"a call of workload {self.workload.name} {what} {', '.join(names)}; {self.pipeline.name} takes "
+                    f"{wanted}"
                 )
 
     def _check_space(self) -> None:

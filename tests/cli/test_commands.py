@@ -195,7 +195,8 @@ BAD: list[tuple[str, list[str], str]] = [
     ("unknown kernel to show", ["show", "blurtest"], "did you mean blur-test?"),
     ("far from any name", ["explain", "zzzzzzzz"], "there are blur-test. `autosched list` shows them all"),
     ("unknown command", ["frobnicate"], "No such command 'frobnicate'; `autosched --help`"),
-    ("unknown option", ["tune", NAME, "--bogus"], "`autosched tune --help` says what there is"),
+    ("unknown option", ["tune", NAME, "--bogus"], "No such option: --bogus"),
+    ("where to look", ["tune", NAME, "--bogus"], "`autosched tune --help` says what there is"),
     ("no name", ["tune"], "Missing argument 'name'"),
     ("zero trials", ["tune", NAME, "--trials", "0"], "--trials is 0; it must be at least 1"),
     ("trials", ["tune", NAME, "--trials", "many"], "Invalid value for '--trials'"),
@@ -221,7 +222,8 @@ BAD: list[tuple[str, list[str], str]] = [
     ("level", ["show", NAME, "--level", "ast"], "'ast' is not one of 'loops', 'source', 'llvm', 'asm'"),
     ("schedule", ["show", NAME, "--schedule", "v9"], "has no schedule 'v9'; there are default, v1, v3, tuned"),
     ("schedule file", ["show", NAME, "--schedule", "{}/none.json"], "none.json cannot be read: No such file"),
-    ("schedule text", ["show", NAME, "--schedule", "{}/search_spaces/blur-test.toml"], "blur-test.toml cannot be read"),
+    ("schedule text", ["show", NAME, "--schedule", "{}/search_spaces/blur-test.toml"], "the schedule is not JSON"),
+    ("whose text", ["show", NAME, "-s", "{}/search_spaces/blur-test.toml"], "toml cannot be read: the schedule"),
 ]  # fmt: skip
 
 

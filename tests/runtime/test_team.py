@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
+from autosched.codegen.build import stage_address
 from autosched.codegen.printer import SIGNATURE
 from autosched.codegen.simd.ops import atomic_add, atomic_load, pause
 from autosched.runtime import team
@@ -60,12 +61,6 @@ def fail(words, first, last):  # type: ignore[no-untyped-def]
     return first if first >= 3 else 0
 
 
-def address(stage: Any) -> int:
-    (made,) = stage.overloads.values()
-    found: int = made.library.get_pointer_to_function(made.fndesc.llvm_func_name)
-    return found
-
-
 def words(most: int = 0, counts: int = 1) -> npt.NDArray[np.int64]:
     made = np.zeros(COUNTS + counts, np.int64)
     made[MOST] = most
@@ -73,7 +68,7 @@ def words(most: int = 0, counts: int = 1) -> npt.NDArray[np.int64]:
 
 
 def ranges(stage: Any, of: npt.NDArray[np.int64], ends: list[int]) -> list[tuple[int, int, int, int]]:
-    return [(address(stage), of.ctypes.data, *each) for each in zip([0, *ends], ends, strict=False)]
+    return [(stage_address(stage), of.ctypes.data, *each) for each in zip([0, *ends], ends, strict=False)]
 
 
 def sizes() -> st.SearchStrategy[list[int]]:

@@ -40,6 +40,13 @@ def check(desk: Desk, storage: str | None = None) -> Counter[str]:
     return Counter(t.state.name for t in trials)
 
 
+def finished_but_for_the_next_run(desk: Desk, trials: int) -> None:
+    """So many trials are finished, and none else has begun; a run that was requeued may be held in one already."""
+    states = check(desk)
+    assert len(desk.finished()) == trials and states.keys() <= {"COMPLETE", "RUNNING"}
+    assert states["RUNNING"] <= len(desk.tuners()) - 1
+
+
 def job_of(running: Running, label: str = "any") -> str:
     """The number of the job of a label, once it is submitted."""
     found = until(lambda: re.findall(rf"{label}: job (\d+) ", running.said()), "a job is submitted")
@@ -83,8 +90,7 @@ def test_time_runs_out_and_a_tuner_is_killed(desk: Desk, cluster: Slurm) -> None
     desk.told(0)
     desk.hold(4)
     until(lambda: cluster.job(id_)["Restarts"] == "1", "the job is requeued")
-    # the trial that ran is finished, not failed; the next run may be at work already
-    assert len(desk.finished()) == 4 and set(check(desk)) <= {"COMPLETE", "RUNNING"}
+    finished_but_for_the_next_run(desk, 4)  # the trial that ran is finished, not failed
     os.kill(desk.held(1), signal.SIGKILL)
     said = first.ends(1)
     assert re.search(
@@ -111,7 +117,7 @@ def test_preempted_then_cancelled(desk: Desk, cluster: Slurm) -> None:
     desk.told(0)
     desk.hold(3)
     until(lambda: cluster.job(id_)["Restarts"] == "1", "the job is requeued")
-    assert len(desk.finished()) == 3 and set(check(desk)) <= {"COMPLETE", "RUNNING"}
+    finished_but_for_the_next_run(desk, 3)
     until(lambda: cluster.job(urgent)["JobState"] == "COMPLETED", "the urgent job ran")
     desk.held(1)
     cluster.ask("scancel", id_)
