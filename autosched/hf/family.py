@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, TypeAlias
 
@@ -16,6 +16,7 @@ from autosched.imaging.byte_table import CHANNELS
 from autosched.lang import bf16
 from autosched.vlm.parts import Plan, run_plans, stacked
 from autosched.vlm.preparation import Preparation, Reference
+from autosched.vlm.sizes import Size
 
 Planner: TypeAlias = Callable[[int, int], Plan]
 
@@ -121,14 +122,14 @@ class Batch:
 
     def tiles(self, preparation: Preparation, plans: Sequence[Plan]) -> npt.NDArray[Any]:
         """The tiles of all images one after the other, ``[tiles, 3, height, width]``; one size for all."""
-        _require_columns(preparation, plans)
+        require_columns(preparation, _sizes(plans))
         if len({plan.tile for plan in plans}) > 1:
             raise NotCoveredError("images have results of different sizes")
         return stacked(preparation, self.images, plans, plans[0].tile, self.threads)
 
     def run(self, preparation: Preparation, plans: Sequence[Plan], outs: Sequence[npt.NDArray[Any]]) -> None:
         """Computes the tiles of each image into its array ``[tiles, 3, height, width]``."""
-        _require_columns(preparation, plans)
+        require_columns(preparation, _sizes(plans))
         run_plans(preparation, self.images, plans, outs, self.threads)
 
     def wrap(self, array: npt.NDArray[Any]) -> Any:
@@ -140,14 +141,17 @@ class Batch:
         return self.wrap(array) if self.stacked else [self.wrap(part) for part in array]
 
 
-def _require_columns(preparation: Preparation, plans: Sequence[Plan]) -> None:
+def require_columns(preparation: Preparation, sizes: Iterable[Size]) -> None:
     """Refuses floats that are resized to a single column, of which ATen makes other values than of wider ones."""
-    if preparation.arithmetic == "integer":
-        return
+    if preparation.arithmetic != "integer" and any(width == 1 for _, width in sizes):
+        raise NotCoveredError("floats are resized to a width of 1")
+
+
+def _sizes(plans: Sequence[Plan]) -> Iterator[Size]:
+    """All that images are resized to, on the way too."""
     for plan in plans:
         for part in plan.parts:
-            if 1 in (part.size[1], *(canvas.size[1] for canvas in part.via)):
-                raise NotCoveredError("floats are resized to a width of 1")
+            yield from (part.size, *(canvas.size for canvas in part.via))
 
 
 def as_tensor(array: npt.NDArray[Any]) -> Any:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from autosched.errors import ArgumentError, BindError
 from autosched.imaging.byte_table import CHANNELS
-from autosched.imaging.coefficients import Filter
+from autosched.imaging.coefficients import Arithmetic, Filter
 from autosched.lang import Type, f32
 from autosched.runtime import Call, default_threads, run_calls
 from autosched.schedule import Schedule
@@ -70,6 +70,7 @@ class QwenVL:
         rescale_factor: what a byte is multiplied by when ``do_rescale``.
         do_rescale, do_normalize: the steps after the resize.
         dtype: what values are rounded to.
+        arithmetic: what the torchvision reference resizes in, see `Preparation`.
     """
 
     reference: Reference = "torchvision"
@@ -83,6 +84,7 @@ class QwenVL:
     do_rescale: bool = True
     do_normalize: bool = True
     dtype: Type = f32
+    arithmetic: Arithmetic = "integer"
 
     def __post_init__(self) -> None:
         for name in ("patch_size", "temporal_patch_size", "merge_size"):
@@ -102,6 +104,7 @@ class QwenVL:
             self.do_rescale,
             self.do_normalize,
             self.dtype,
+            self.arithmetic,
         )
 
     @cached_property

@@ -12,7 +12,7 @@ import pytest
 from references import run_again
 
 #: The families that resize bilinearly or as floats, and one that does neither.
-FILES = ("test_siglip2.py", "test_idefics3.py", "test_gemma3.py", "test_qwen_vl.py")
+FILES = ("test_siglip2.py", "test_idefics3.py", "test_gemma3.py", "test_qwen_vl.py", "test_unusual.py")
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="names instructions of x86-64")

@@ -61,6 +61,22 @@ def test_floats_that_are_resized_to_a_column(width: int) -> None:
         assert drop_in.autosched_explain().reason == "floats are resized to a width of 1"
 
 
+SMALL: dict[str, dict[str, Any]] = {
+    "Qwen2VLImageProcessor": {"patch_size": 1, "merge_size": 1, "size": {"shortest_edge": 10, "longest_edge": 600}},
+    "Siglip2ImageProcessor": {"patch_size": 1, "max_num_patches": 40},
+}
+
+
+@pytest.mark.parametrize(("name", "oracle"), [(name, *o.values) for name in SMALL for o in oracles(name)[:1]], ids=str)
+def test_random_images_of_torchvision_in_patches_of_a_pixel(name: str, oracle: Oracle) -> None:
+    """Bilinear: torch resizes floats where it has no instructions for bytes, and some images to a single column."""
+    processor = oracle.build(resample=Image.Resampling.BILINEAR, **SMALL[name])
+    rng = np.random.default_rng(3)
+    for width, height in [(3, 200), (9, 400), *rng.integers(8, 120, (10, 2)).tolist()]:
+        image = Image.fromarray(noise(height, width, rng))
+        check_outcome(processor, lambda image=image: image, return_tensors=tensors(oracle))
+
+
 def test_a_schedule_that_is_not_legal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Said once, and Hugging Face's own code runs."""
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from autosched.hf import arguments as read
 from autosched.hf.arguments import NotCoveredError
 from autosched.hf.explanation import by_kernels
-from autosched.hf.family import Arguments, Batch, Family, as_tensor
+from autosched.hf.family import Arguments, Batch, Family, as_tensor, require_columns
 from autosched.hf.forms import UNBUILT, FamilyDropIn, Fast4, Pil5, Torchvision5, slow_pixels, supports, unbuilt
 from autosched.hf.images import is_tensor
 from autosched.vlm.glm import GlmV
@@ -66,6 +66,7 @@ class PatchFamily(Family):
             raise NotCoveredError(f"an image of {width}x{height} pixels has no size: {error}") from error
         if min(size) < self.kernel.factor:
             raise NotCoveredError(f"an image of {width}x{height} pixels would be resized to {size}")
+        require_columns(self.kernel.preparation, [size])
         return size
 
     def patches(
@@ -88,7 +89,7 @@ class PatchFamily(Family):
 def _kernel(made: Callable[..., QwenVL], p: Preparation, patch: int, frames: int, merge: int) -> QwenVL:
     """Kept, with what it finds out about its settings."""
     steps = p.rescale_factor, p.do_rescale, p.do_normalize
-    return made(p.reference, patch, frames, merge, p.filter, p.mean, p.std, *steps, p.dtype)
+    return made(p.reference, patch, frames, merge, p.filter, p.mean, p.std, *steps, p.dtype, p.arithmetic)
 
 
 class GlmFamily(PatchFamily):

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from autosched.hf.arguments import NotCoveredError
-from autosched.hf.family import Arguments, Batch, Family
+from autosched.hf.family import Arguments, Batch, Family, require_columns
 from autosched.hf.forms import supports
 from autosched.vlm.siglip2 import Siglip2
 
@@ -28,6 +28,7 @@ class Siglip2Family(Family):
         """pixel_values, pixel_attention_mask (int32) and spatial_shapes, the rows and columns of patches."""
         kernel = self.kernel
         sizes = [kernel.size(*image.shape[:2]) for image in batch.images]
+        require_columns(kernel.preparation, sizes)
         grids = [kernel.grid(size) for size in sizes]
         counts = [rows * columns for rows, columns in grids]
         if max(counts) > kernel.most:
