@@ -104,12 +104,13 @@ class FamilyDropIn(DropIn):
         reference = self._autosched_reference
         if reference == "torchvision":
             read.require_float32_default()
-        batch = Batch(reference, images, nesting, extra, return_tensors is not None, self._autosched_state.threads)
+        state = self._autosched_state
+        batch = Batch(reference, images, nesting, extra, return_tensors is not None, state.threads)
         try:
             data = family.outputs(batch)
         except UNBUILT as error:
             raise unbuilt(error) from error
-        self._autosched_record(by_kernels(family.summary, reference, len(images)))
+        state.local.explanation = by_kernels(family.summary, reference, len(images))
         return family.finish(feature(data, return_tensors, self.autosched_original_class), batch)
 
     def _autosched_flat(self, images: Any) -> list[Any] | None:

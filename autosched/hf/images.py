@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
+import PIL.Image
 
 from autosched.errors import ArgumentError
 from autosched.hf.arguments import NotCoveredError
 from autosched.imaging.byte_table import CHANNELS
 from autosched.vlm.passes import Source
 from autosched.vlm.pillow import pillow_pixels, pillow_whole
-
-if TYPE_CHECKING:
-    import PIL.Image
 
 
 def as_hwc(image: Any) -> npt.NDArray[np.uint8]:
@@ -46,15 +44,17 @@ def as_hwc(image: Any) -> npt.NDArray[np.uint8]:
 
 
 def is_pil(image: object) -> TypeGuard[PIL.Image.Image]:
-    """Whether this is a PIL image, without importing Pillow."""
-    module = sys.modules.get("PIL.Image")
-    return module is not None and isinstance(image, module.Image)
+    """Whether this is a PIL image."""
+    return isinstance(image, PIL.Image.Image)
 
 
 def photographs(images: Any) -> list[PIL.Image.Image] | None:
     """A PIL image that `is_plain`, or a list of them, as transformers flattens it; None for anything else."""
     found = images if type(images) is list else [images]
-    return found if found and all(is_pil(image) and is_plain(image) for image in found) else None
+    for image in found:  # in every call: few steps of Python
+        if not isinstance(image, PIL.Image.Image) or not _is_plain_pil(image):
+            return None
+    return found or None
 
 
 def is_tensor(image: object) -> bool:
@@ -70,7 +70,7 @@ def is_plain(image: Any) -> bool:
     strides (torch refuses them).
     """
     if is_pil(image):
-        return image.mode == "RGB" and 0 not in image.size and image.info.get("transparency") is None
+        return _is_plain_pil(image)
     if is_tensor(image):
         import torch
 
@@ -90,6 +90,10 @@ def is_plain(image: Any) -> bool:
         return False
     ends = (shape[0], shape[2])
     return CHANNELS in ends and sum(end in (1, 3, 4) for end in ends) == 1
+
+
+def _is_plain_pil(image: PIL.Image.Image) -> bool:
+    return image.mode == "RGB" and 0 not in image.size and image.info.get("transparency") is None
 
 
 def describe(image: Any) -> str:

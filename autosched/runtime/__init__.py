@@ -5,8 +5,9 @@
 
 from autosched.lang.func import Pipeline
 from autosched.runtime.bands import Bands, Memory, Rows, cropped
+from autosched.runtime.binding import address_of
 from autosched.runtime.kernel import Call, Kernel, run_calls
-from autosched.runtime.pool import empty
+from autosched.runtime.pool import empty, placed
 from autosched.runtime.template import Missing, Template, template
 from autosched.runtime.threads import default_threads
 from autosched.schedule.schedule import Schedule
@@ -29,10 +30,12 @@ __all__ = [
     "Missing",
     "Rows",
     "Template",
+    "address_of",
     "compile",
     "cropped",
     "default_threads",
     "empty",
+    "placed",
     "run_calls",
     "template",
 ]

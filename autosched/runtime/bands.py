@@ -7,13 +7,15 @@ everything. A call that goes over the input in order needs few of them at a time
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from ctypes import Array as Words
+from ctypes import c_int64
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from autosched.runtime.binding import Moving, Reads, address_of
+from autosched.runtime.binding import Place, Reads, address_of, copied
 from autosched.runtime.kernel import Call
 
 #: Bytes behind a row that kernels may read with the row, if they are there; see `lower.vectorize`.
@@ -91,12 +93,12 @@ class BandedCall(Call):
 
     Attributes:
         bands: the input.
-        moving: where its address belongs among the arguments.
+        places: where its address belongs among the arguments.
         reads: which rows iterations read.
     """
 
     bands: Bands
-    moving: Moving
+    places: tuple[Place, ...]
     reads: Reads
     plain = False
 
@@ -120,10 +122,12 @@ class BandedCall(Call):
             begin = end
         return None
 
-    def _placed(self, band: npt.NDArray[Any], first: int) -> npt.NDArray[np.int64]:
+    def _placed(self, band: npt.NDArray[Any], first: int) -> Words[c_int64]:
         """The arguments with the address that all rows would have, if the rest were around this piece."""
-        arguments = self.arguments.copy()
-        self.moving.place(arguments, address_of(band) - first * self.bands.strides[0])
+        arguments = copied(self.arguments)
+        whole = address_of(band) - first * self.bands.strides[0]
+        for _, slot, offset in self.places:
+            arguments[slot] = whole + offset
         return arguments
 
     def _clipped(self, lo: int, hi: int) -> tuple[int, int]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from ctypes import addressof, c_byte
+from ctypes import Array as Words
+from ctypes import addressof, c_byte, c_int64
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -36,21 +37,12 @@ class Root:
     nbytes: int
 
 
-@dataclass(frozen=True)
-class Moving:
-    """An array of the caller's: the slots of its address and of its end, and how far apart those are."""
+class Place(NamedTuple):
+    """A word of the arguments that says where one of the caller's arrays is: `offset` bytes from its address on."""
 
-    name: str
-    slot: int | None
-    end_slot: int | None
-    length: int
-
-    def place(self, arguments: Array, address: int) -> None:
-        """Writes where the array is among the arguments."""
-        if self.slot is not None:
-            arguments[self.slot] = address
-        if self.end_slot is not None:
-            arguments[self.end_slot] = address + self.length
+    array: str
+    slot: int
+    offset: int
 
 
 def address_of(a: Array) -> int:
@@ -61,45 +53,56 @@ def address_of(a: Array) -> int:
     return where
 
 
+def words(values: Array) -> Words[c_int64]:
+    """Words of 64 bits as an array of ctypes."""
+    return (c_int64 * len(values))(*values.tolist())
+
+
+def copied(arguments: Words[c_int64]) -> Words[c_int64]:
+    """Another array of the same words."""
+    return type(arguments).from_buffer_copy(arguments)
+
+
 @dataclass(frozen=True)
 class Frame:
     """The arguments of a call but for what differs from call to call: where the arrays are.
 
-    `values` has the sizes of the call and what its plan made of them, by name.
+    `values` has the sizes of the call and what its plan made of them, by name. Arguments are an array of ctypes: to
+    copy one and to ask for its address takes a fraction of what numpy needs.
     """
 
     built: Built
-    arguments: Array
+    arguments: Words[c_int64]
     values: dict[str, int]
     iterations: tuple[int, ...]
-    moving: tuple[Moving, ...]
+    places: tuple[Place, ...]
     roots: tuple[Root, ...]
     keep: tuple[Any, ...]
 
-    def fill(self, arrays: Mapping[str, Any]) -> tuple[Array, tuple[Any, ...]]:
-        """The arguments for these arrays, or memories, and what must stay alive as long as they are used."""
-        arguments = self._placed(arrays)
-        memories = []
+    def fill(self, addresses: Mapping[str, int]) -> tuple[Words[c_int64], list[Array]]:
+        """The arguments for arrays at these addresses, and the memory that is their own."""
+        arguments = self._placed(addresses)
+        memories: list[Array] = []
         for root in self.roots:
             memory = self._memory(root)
             memories.append(memory)
             if root.slot is not None:
                 begin = address_of(memory)
                 arguments[root.slot] = begin + (-begin % _LINE)
-        return arguments, (*self.keep, *arrays.values(), *memories)
+        return arguments, memories
 
     def settled(self, arrays: Mapping[str, Array]) -> Frame:
         """The frame of calls that have these arrays in common."""
-        moving = tuple(m for m in self.moving if m.name not in arrays)
-        return replace(self, arguments=self._placed(arrays), moving=moving, keep=(*self.keep, *arrays.values()))
+        arguments = self._placed({name: address_of(a) for name, a in arrays.items()})
+        places = tuple(place for place in self.places if place.array not in arrays)
+        return replace(self, arguments=arguments, places=places, keep=(*self.keep, *arrays.values()))
 
-    def _placed(self, arrays: Mapping[str, Any]) -> Array:
-        """The arguments with the addresses of these arrays."""
-        arguments = self.arguments.copy()
-        for m in self.moving:
-            a = arrays.get(m.name)
-            if a is not None:
-                m.place(arguments, address_of(a) if isinstance(a, np.ndarray) else a.address)
+    def _placed(self, addresses: Mapping[str, int]) -> Words[c_int64]:
+        """The arguments with these addresses."""
+        arguments = copied(self.arguments)
+        for array, slot, offset in self.places:
+            if array in addresses:
+                arguments[slot] = addresses[array] + offset
         return arguments
 
     def _memory(self, root: Root) -> Array:
@@ -182,6 +185,11 @@ def _length(a: Array) -> int:
     return length
 
 
+def _words_of(name: str, a: Array) -> tuple[tuple[str, int], tuple[str, int]]:
+    """The arguments that say where an array is, with their distances from its address: its own, and that of its end."""
+    return (name, 0), (end_name(name), _length(a))
+
+
 def misfits(built: Draft, plan: Mapping[str, int], arrays: Mapping[str, Array]) -> frozenset[str]:
     """What a kernel for these arrays must do without; see `Target.excluded`."""
     found = set()
@@ -225,11 +233,9 @@ def frame(
         keep.append(groups)
         values[pack.name] = groups.ctypes.data
         values.update({f"{pack.name}_s{d}": s for d, s in enumerate(groups.strides)})
-    moving = tuple(
-        Moving(name, outline.slots.get(name), outline.slots.get(end_name(name)), _length(a))
-        for name, a in arrays.items()
-    )
-    later = {slot for m in moving for slot in (m.slot, m.end_slot)} | {r.slot for r in roots}
+    offsets = [(name, word, offset) for name, a in arrays.items() for word, offset in _words_of(name, a)]
+    places = tuple(Place(name, outline.slots[word], o) for name, word, o in offsets if word in outline.slots)
+    later = {place.slot for place in places} | {r.slot for r in roots}
     arguments = np.zeros(len(outline.slots) + 1, np.int64)
     for name, slot in outline.slots.items():
         if slot in later:
@@ -239,7 +245,7 @@ def frame(
         else:
             arguments[slot] = values[name]
     iterations = tuple(max(plan[f"{s.func}:iterations"], 0) for s in outline.stages)
-    return Frame(built, arguments, values, iterations, moving, tuple(roots), tuple(keep))
+    return Frame(built, words(arguments), values, iterations, places, tuple(roots), tuple(keep))
 
 
 def decisive(built: Built) -> frozenset[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from ctypes import Array as Words
+from ctypes import addressof, c_int64
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral
@@ -13,12 +15,23 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 
 from autosched.codegen.build import Built, Draft, draft, finish, target
+from autosched.codegen.entry import run_stage
 from autosched.codegen.printer import NO_MEMORY
 from autosched.errors import BindError, ScheduleError
 from autosched.lang.func import Pipeline
 from autosched.lang.types import Type
 from autosched.lower.lower import Layout
-from autosched.runtime.binding import Frame, address_of, check_regions, decisive, frame, misfits, plan_call, sizes_of
+from autosched.runtime.binding import (
+    Frame,
+    address_of,
+    check_regions,
+    decisive,
+    frame,
+    misfits,
+    plan_call,
+    sizes_of,
+    words,
+)
 from autosched.runtime.packing import constant
 from autosched.runtime.pool import empty
 from autosched.runtime.team import run_ranges
@@ -44,10 +57,10 @@ class Call:
     """A kernel bound to arrays: ready to run, as often as wanted."""
 
     built: Built
-    arguments: Array
+    arguments: Words[c_int64]
     iterations: tuple[int, ...]
     out: Array
-    keep: tuple[Any, ...]  # what the addresses in `arguments` point into
+    keep: Any  # what the addresses in `arguments` point into
 
     plain: ClassVar[bool] = True
     """Whether all that `run_range` does is to call a stage."""
@@ -60,9 +73,9 @@ class Call:
         """Iterations first..last-1 of the outermost loop of a stage."""
         self.run_with(self.arguments, stage, first, last)
 
-    def run_with(self, arguments: Array, stage: int, first: int, last: int) -> None:
+    def run_with(self, arguments: Words[c_int64], stage: int, first: int, last: int) -> None:
         """`run_range` with other arguments."""
-        status = self.built.stages[stage](address_of(arguments), first, last)
+        status = run_stage(self.built.addresses[stage], addressof(arguments), first, last)
         if status:
             self.fail(stage, status)
 
@@ -98,7 +111,7 @@ def run_calls(calls: Sequence[Call], threads: int | None = None) -> None:
         if workers == 1 or len(dealt) <= 1 or not all(call.plain for call in here):
             run_tasks([partial(call.run_range, stage, first, last) for call, first, last in dealt], workers)
             continue
-        ranges = [(c.built.addresses[stage], address_of(c.arguments), first, last) for c, first, last in dealt]
+        ranges = [(c.built.addresses[stage], addressof(c.arguments), first, last) for c, first, last in dealt]
         failed = run_ranges(ranges, workers)
         if failed is not None:
             number, status = failed
@@ -163,7 +176,8 @@ class Kernel:
     def bind(self, /, *, out: Array | None = None, shape: tuple[int, ...] | None = None, **given: Any) -> Call:
         """Check arrays and params and prepare a call. Raises BindError, which says what does not fit."""
         found, every = self.prepare(out=out, shape=shape, **given)
-        arguments, keep = found.fill(every)
+        arguments, memories = found.fill({name: address_of(a) for name, a in every.items()})
+        keep = found.keep, every, memories
         return Call(found.built, arguments, found.iterations, every[self.pipeline.output.name], keep)
 
     def prepare(
@@ -240,7 +254,7 @@ class Kernel:
                 return frame(self._variant(strides, special, excluded), plan, sizes, arrays, params)
             excluded |= found
         built = self._variant(strides, special, excluded)
-        return Frame(built, np.empty(0, np.int64), {}, (0,) * len(built.stages), (), (), ())
+        return Frame(built, words(np.empty(0, np.int64)), {}, (0,) * len(built.stages), (), (), ())
 
     def _specialized(self, params: Mapping[str, Any], elements: int) -> dict[str, tuple[int, int]]:
         """What Params are between in the kernel for these values and so many elements of the output.

@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,9 @@ _PART_OF_MEMORY = 8
 #: A block serves an array that fills at least this share of it.
 _LEAST_FILLED = 0.75
 
+_BYTE: Final = np.dtype(np.uint8)
+#: The kinds of types that need nothing but their bytes.
+_NUMBERS: Final = "biufc"
 _PRIVATE = hasattr(mmap, "MAP_PRIVATE") and hasattr(mmap, "MAP_ANONYMOUS")
 
 
@@ -62,7 +65,9 @@ class _Block:
     def lend(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
         """An array at its beginning; the block goes back to the pool when nothing refers to that any more."""
         self.resting = False
-        return np.asarray(_Loan(self, shape, dtype))
+        loan = _Loan((self.size,), _BYTE, self.memory, self.start)
+        loan.block, loan.pid = self, os.getpid()
+        return np.ndarray(shape, dtype, loan)
 
     def idle(self) -> None:
         """Let the kernel take the pages while nobody uses them."""
@@ -76,24 +81,20 @@ class _Block:
 _returned: deque[_Block] = deque()
 
 
-class _Loan:
-    """What an array on a block keeps alive, and what gives the block back in the end."""
+class _Loan(np.ndarray):
+    """The bytes of a block, which arrays on it keep alive, and what gives it back in the end.
 
-    def __init__(self, block: _Block, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        self._block = block
-        self._pid = os.getpid()
-        self.__array_interface__: dict[str, Any] = {
-            "version": 3,
-            "shape": shape,
-            "typestr": dtype.str,
-            "data": (block.address, False),
-        }
+    numpy passes over the bases of bases only where they are of the array's own class.
+    """
+
+    block: _Block
+    pid: int
 
     def __del__(self, getpid: Callable[[], int] = os.getpid, back: deque[_Block] = _returned) -> None:
         # The names are arguments because modules are empty when Python ends. Appending is one step: the collector may
         # run this in any thread, even inside of `empty`.
-        if self._pid == getpid():
-            back.append(self._block)
+        if self.pid == getpid():
+            back.append(self.block)
 
 
 _lock = threading.Lock()
@@ -110,11 +111,16 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         ArgumentError: AUTOSCHED_POOL_BYTES is not a number.
         MemoryError: there is not enough memory.
     """
-    kind = np.dtype(dtype)
+    return placed(shape, np.dtype(dtype))[0]
+
+
+def placed(shape: tuple[int, ...], kind: np.dtype[Any]) -> tuple[npt.NDArray[Any], int]:
+    """`empty`, and its address, which is known here and takes long to find out."""
     nbytes = math.prod(shape) * kind.itemsize
     limit = pool_limit()
-    if nbytes < HUGE_PAGE or not limit or not _PRIVATE or kind.hasobject or kind.fields:
-        return np.empty(shape, kind)
+    if nbytes < HUGE_PAGE or not limit or not _PRIVATE or kind.kind not in _NUMBERS:
+        made = np.empty(shape, kind)
+        return made, made.ctypes.data
     size = -(-nbytes // HUGE_PAGE) * HUGE_PAGE
     with _lock:
         _collect(limit)
@@ -125,7 +131,7 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
             block = _Block(size)
         except OSError as error:
             raise MemoryError(f"no memory for an array of {nbytes} bytes") from error
-    return block.lend(shape, kind)
+    return block.lend(shape, kind), block.address
 
 
 @cache

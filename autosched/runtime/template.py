@@ -13,7 +13,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from autosched.errors import BindError
 from autosched.runtime.bands import BandedCall, Bands, Memory, Rows
-from autosched.runtime.binding import Frame, Reads, rows_read
+from autosched.runtime.binding import Frame, Reads, address_of, rows_read
 from autosched.runtime.kernel import Call, Kernel
 
 Array = npt.NDArray[Any]
@@ -58,31 +58,36 @@ class Template:
             a = arrays[name]
             if a.shape != wanted.shape or a.strides != wanted.strides or a.dtype != wanted.dtype:
                 raise BindError(f"The array of {name} is {Missing.like(a)}; the template was made for {wanted}.")
-        out = arrays[self.output]
+        out = arrays.pop(self.output)
         if not isinstance(out, np.ndarray):
             raise BindError(f"out, the array of {self.output}, is in bands; only inputs may be.")
-        return self.bound(arrays, out)
-
-    def bound(self, arrays: dict[str, Rows], out: Array) -> Call:
-        """`bind`, where geometries are known to be those of the missing arrays; `out` is among them."""
         if not out.flags.writeable:
             raise BindError(f"out, the array of {self.output}, is read-only")
+        return self.at(address_of(out), out, arrays)
+
+    def at(self, address: int, out: Array, inputs: dict[str, Rows]) -> Call:
+        """`bind` of an output that begins at an address in `out`. All are known to be as they were said to be."""
+        addresses = {self.output: address}
         banded = None
-        for name, a in arrays.items():
-            if isinstance(a, (np.ndarray, Memory)):
-                continue
-            if banded is None and self._reads(name) is not None:
+        for name, a in inputs.items():
+            if isinstance(a, Memory):
+                addresses[name] = a.address
+            elif isinstance(a, np.ndarray):
+                addresses[name] = address_of(a)
+            elif banded is None and self._reads(name) is not None:
                 banded = name
             else:
-                arrays[name] = a.whole()
-        bands = None if banded is None else arrays.pop(banded)
-        arguments, keep = self.frame.fill(arrays)
-        parts = self.frame.built, arguments, self.frame.iterations, out, keep
+                inputs[name] = whole = a.whole()
+                addresses[name] = address_of(whole)
+        frame = self.frame
+        arguments, memories = frame.fill(addresses)
+        keep = frame.keep, inputs, memories
         if banded is None:
-            return Call(*parts)
-        reads = self._reads(banded)
+            return Call(frame.built, arguments, frame.iterations, out, keep)
+        bands, reads = inputs[banded], self._reads(banded)
         assert isinstance(bands, Bands) and reads is not None
-        return BandedCall(*parts, bands, next(m for m in self.frame.moving if m.name == banded), reads)
+        places = tuple(place for place in frame.places if place.array == banded)
+        return BandedCall(frame.built, arguments, frame.iterations, out, keep, bands, places, reads)
 
     def _reads(self, name: str) -> Reads | None:
         """`rows_read` of an input, found once."""

@@ -11,7 +11,8 @@ from typing import Any, Self, TypeAlias, cast
 import numpy as np
 import numpy.typing as npt
 
-from autosched.runtime import Call, Kernel, Missing, Template, template
+from autosched.errors import BindError
+from autosched.runtime import Call, Kernel, Missing, Template, address_of, template
 from autosched.schedule import Schedule
 from autosched.vlm.lookup import tuned_schedule
 from autosched.vlm.passes import BUCKETS, Algorithm, Source, bucket_of
@@ -48,10 +49,26 @@ class Settings(ABC):
 
         By default it runs under the best schedule that is known for the image; a given `schedule` is for both passes.
         """
-        chosen = schedule or best_schedule
-        geometry = (image.dtype, image.shape, image.strides), (out.dtype, out.shape, out.strides)
-        made = self._templates(*geometry, size, place, threads, chosen)
-        return made.bound({"src": image, made.output: out}, out)
+        if not out.flags.writeable:
+            raise BindError("the output is read-only")
+        geometry = out.dtype, out.shape, out.strides
+        return self.call_at(address_of(out), out, geometry, image, size, place, threads, schedule)
+
+    def call_at(
+        self,
+        address: int,
+        out: npt.NDArray[Any],
+        geometry: Geometry,
+        image: Source,
+        size: tuple[int, int],
+        place: tuple[Hashable, ...],
+        threads: int,
+        schedule: Schedule | None = None,
+    ) -> Call:
+        """`call` of an output of such a geometry that begins at an address in `out`."""
+        source = image.dtype, image.shape, image.strides
+        made = self._templates(source, geometry, size, place, threads, schedule or best_schedule)
+        return made.at(address, out, {"src": image})
 
     def shared(self) -> Self:
         """Settings that are equal to these, with what they have found out."""

@@ -6,8 +6,10 @@ does not depend on the sizes; a family adds its size rule and its settings.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy.typing as npt
@@ -15,9 +17,9 @@ import numpy.typing as npt
 from autosched.imaging.byte_table import CHANNELS
 from autosched.imaging.patchify import patchify
 from autosched.lang import Expr, Func, relayout
-from autosched.runtime import Call
+from autosched.runtime import Call, address_of
 from autosched.schedule import Schedule
-from autosched.vlm.calls import Settings
+from autosched.vlm.calls import Geometry, Settings
 from autosched.vlm.passes import (
     BUCKETS,
     Algorithm,
@@ -196,9 +198,16 @@ class PatchSettings(Settings):
         """What the kernel of `algorithm` is bound to for an image and its size, the output excepted."""
         return pass_arguments(algorithm, self.preparation, image, Canvas(*place))
 
-    def view(self, rows: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArray[Any]:
-        """The rows of one image, or of the frames of a patch, in the output, as the array that the pipeline writes."""
-        return rows.reshape(self._shape(size))
+    @cached_property
+    def _geometry(self) -> Callable[[tuple[int, int]], Geometry]:
+        """Rows of patches, by the size of the image, as the array that the pipeline writes."""
+
+        @lru_cache(maxsize=1024)
+        def found(size: tuple[int, int]) -> Geometry:
+            dtype, shape = self.preparation.dtype.dtype, self._shape(size)
+            return dtype, shape, tuple(dtype.itemsize * math.prod(shape[dim:]) for dim in range(1, len(shape) + 1))
+
+        return found
 
     def _shape(self, size: tuple[int, int]) -> tuple[int, ...]:
         p, m = self.patch, self.merge
@@ -216,8 +225,20 @@ class PatchSettings(Settings):
         threads: int,
         schedule: Schedule | None = None,
     ) -> Call:
-        """A call that computes the rows of one image, or of the frames of a patch.
+        """A call that computes the rows of one image, or of the frames of a patch; they are C-contiguous.
 
         `schedule` is one of `resizing`; by default it is the best that is known for the image.
         """
-        return self.call(image, size, (size,), self.view(rows, size), threads, schedule)
+        return self.bind_at(address_of(rows), rows, image, size, threads, schedule)
+
+    def bind_at(
+        self,
+        address: int,
+        out: npt.NDArray[Any],
+        image: Source,
+        size: tuple[int, int],
+        threads: int,
+        schedule: Schedule | None = None,
+    ) -> Call:
+        """The same of rows that begin at an address in `out`."""
+        return self.call_at(address, out, self._geometry(size), image, size, (size,), threads, schedule)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import ctypes
-import struct
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import PIL.Image
 
 from autosched.errors import ArgumentError
 from autosched.imaging.byte_table import CHANNELS
 from autosched.runtime import Memory, empty
 from autosched.vlm.passes import Source
 from autosched.vlm.pillow_rows import PIXEL_BYTES, capsule_pointer, pillow_rows, view
-
-if TYPE_CHECKING:
-    import PIL.Image
 
 _STRIP_BYTES: Final = 1 << 21
 _BYTE: Final = np.dtype(np.uint8)
@@ -28,11 +25,12 @@ def pillow_pixels(image: PIL.Image.Image) -> Source:
     They are Pillow's own memory, an image of several blocks in bands. A lazily opened file is decoded here, and errors
     of the decoder pass through.
     """
-    image.load()
-    found = _one_block(image)
+    if type(image) is not PIL.Image.Image:  # others may read a file here
+        image.load()
+    width, height = image.size
+    found = _one_block(image.im, width * height)
     if found is not None:
         address, owner = found
-        width, height = image.size
         strides = (width * PIXEL_BYTES, PIXEL_BYTES, 1)
         return Memory(address, (height, width, CHANNELS), strides, _BYTE, owner)
     rows = pillow_rows(image)
@@ -87,43 +85,47 @@ def _copied_in_strips(image: PIL.Image.Image) -> npt.NDArray[np.uint8] | None:
 
 def _viewed(image: PIL.Image.Image) -> npt.NDArray[np.uint8] | None:
     """Pillow's memory of a loaded RGB image as ``[H, W, 4]``, or None where it is not one block or cannot be had."""
-    found = _one_block(image)
+    found = _one_block(image.im, image.width * image.height)
     return None if found is None else view(found[0], (image.height, image.width, PIXEL_BYTES), found[1])
 
 
-def _one_block(image: PIL.Image.Image) -> tuple[int, object] | None:
+def _one_block(core: Any, pixels: int) -> tuple[int, object] | None:
     """The address of the pixels of a loaded RGB image, 4 bytes each, and their owner; None as in `_viewed`."""
-    export = getattr(image, "__arrow_c_array__", None)
-    if export is None or 0 in image.size:
+    # `Image.__arrow_c_array__` loads the image once more, and describes what is known.
+    export = getattr(core, "__arrow_c_array__", None)
+    if export is None or pixels == 0:
         return None
     try:
-        _, capsule = export()
-    except ValueError:  # several blocks
+        capsule = export()
+        address = _arrow_pixels(capsule_pointer(capsule, b"arrow_array"), pixels)
+    except ValueError:  # several blocks; a capsule of another name
         return None
-    width, height = image.size
-    address = _arrow_pixels(capsule, width * height)
     return None if address is None else (address, capsule)
 
 
-#: The beginning of the array structure of the Arrow C data interface
-#: (arrow.apache.org/docs/format/CDataInterface.html): length, null count, offset, numbers of buffers and of children,
-#: and the addresses of those of both.
-_ARROW: Final = struct.Struct("@5q2P")
-_POINTER: Final = struct.Struct("@P")
+class _ArrowArray(ctypes.Structure):
+    """The beginning of the array structure of the Arrow C data interface.
+
+    See arrow.apache.org/docs/format/CDataInterface.html.
+    """
+
+    _fields_ = (
+        ("length", ctypes.c_int64),
+        ("null_count", ctypes.c_int64),
+        ("offset", ctypes.c_int64),
+        ("n_buffers", ctypes.c_int64),
+        ("n_children", ctypes.c_int64),
+        ("buffers", ctypes.POINTER(ctypes.c_void_p)),
+        ("children", ctypes.POINTER(ctypes.c_void_p)),
+    )
 
 
-def _arrow_pixels(capsule: object, pixels: int) -> int | None:
+def _arrow_pixels(address: int, pixels: int) -> int | None:
     """Address of the bytes of an Arrow array of 4-byte pixels, or None if it is something else."""
-    length, _, offset, _, parts, _, children = _read(_ARROW, capsule_pointer(capsule, b"arrow_array"))
-    if length != pixels or offset != 0 or parts != 1:
+    array = _ArrowArray.from_address(address)
+    if array.length != pixels or array.offset != 0 or array.n_children != 1:
         return None
-    (child,) = _read(_POINTER, children)
-    length, _, offset, count, _, buffers, _ = _read(_ARROW, child)
-    if length != pixels * PIXEL_BYTES or offset != 0 or count != 2:
+    child = _ArrowArray.from_address(array.children[0])
+    if child.length != pixels * PIXEL_BYTES or child.offset != 0 or child.n_buffers != 2:
         return None
-    (address,) = _read(_POINTER, buffers + _POINTER.size)  # behind the one that says which are null
-    return int(address) or None
-
-
-def _read(layout: struct.Struct, address: int) -> tuple[Any, ...]:
-    return layout.unpack(ctypes.string_at(address, layout.size))
+    return child.buffers[1] or None  # behind the one that says which are null

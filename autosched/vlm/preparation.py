@@ -14,7 +14,7 @@ from autosched.imaging.byte_table import normalize_table
 from autosched.imaging.coefficients import Arithmetic, Filter, Flavour, vertical_first
 from autosched.imaging.normalize import FORMS, Form, agrees, constants
 from autosched.lang import Type, f32
-from autosched.runtime import empty
+from autosched.runtime import empty, placed
 
 Reference: TypeAlias = Literal["torchvision", "pil"]
 
@@ -79,6 +79,10 @@ class Preparation:
     def empty(self, shape: tuple[int, ...]) -> npt.NDArray[Any]:
         """An array of values whose memory is not set; of their bits (uint16) for bfloat16."""
         return empty(shape, self.dtype.dtype)
+
+    def placed(self, shape: tuple[int, ...]) -> tuple[npt.NDArray[Any], int]:
+        """The same, and its address."""
+        return placed(shape, self.dtype.dtype)
 
     def vertical_first(self, height: int, width: int, size: tuple[int, int]) -> bool:
         """Whether an image of height x width pixels that is resized to `size` has its columns resized first."""

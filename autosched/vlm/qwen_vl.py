@@ -15,8 +15,7 @@ from autosched.errors import ArgumentError, BindError
 from autosched.imaging.byte_table import CHANNELS
 from autosched.imaging.coefficients import Arithmetic, Filter
 from autosched.lang import Type, f32
-from autosched.runtime import Call, default_threads, run_calls
-from autosched.schedule import Schedule
+from autosched.runtime import Call, address_of, default_threads, run_calls
 from autosched.vlm.passes import BUCKETS, Source, measures, rgb
 from autosched.vlm.patches import NAMED, PatchSettings
 from autosched.vlm.photographs import specimens
@@ -117,7 +116,7 @@ class QwenVL:
         """What both sides of a resized image are a multiple of, in pixels."""
         return self.patch_size * self.merge_size
 
-    @property
+    @cached_property
     def row_length(self) -> int:
         """Values of one patch: channels x temporal_patch_size x patch_size x patch_size."""
         return CHANNELS * self.temporal_patch_size * self.patch_size**2
@@ -159,37 +158,31 @@ class QwenVL:
             BindError: an array or a size does not fit.
         """
         self._check(images, sizes, out)
-        self.compute(images, sizes, out, threads)
+        self._run(images, sizes, out, address_of(out), threads)
 
     def compute(
-        self,
-        images: Sequence[Source],
-        sizes: Sequence[tuple[int, int]],
-        out: npt.NDArray[Any],
-        threads: int | None = None,
-    ) -> None:
-        """`run`, of what is known to fit."""
-        workers = default_threads() if threads is None else threads
-        run_calls(self.calls(images, sizes, out, threads=workers), workers)
+        self, images: Sequence[Source], sizes: Sequence[tuple[int, int]], threads: int | None = None
+    ) -> npt.NDArray[Any]:
+        """A new output of `run`; images and sizes are known to fit."""
+        out, address = self.preparation.placed((self.rows(sizes), self.row_length))
+        self._run(images, sizes, out, address, threads)
+        return out
 
-    def calls(
+    def _run(
         self,
         images: Sequence[Source],
         sizes: Sequence[tuple[int, int]],
         out: npt.NDArray[Any],
-        schedule: Schedule | None = None,
-        threads: int = 1,
-    ) -> list[Call]:
-        """One bound call an image, under `schedule` or the best that is known for each image and number of threads."""
-        settings = self.settings
+        address: int,
+        threads: int | None,
+    ) -> None:
+        workers = default_threads() if threads is None else threads
+        bind, row = self.settings.bind_at, self.row_length * out.itemsize
         calls: list[Call] = []
-        first = 0
         for image, size in zip(images, sizes, strict=True):
-            last = first + self.patches(size)
-            pixels = rgb(image)
-            calls.append(settings.bind(pixels, size, out[first:last], threads, schedule))
-            first = last
-        return calls
+            calls.append(bind(address, out, rgb(image), size, workers))
+            address += self.patches(size) * row
+        run_calls(calls, workers)
 
     def _check(
         self,

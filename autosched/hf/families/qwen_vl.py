@@ -6,13 +6,12 @@ runs as it is while the second only records; then all images are computed at onc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from autosched.hf import arguments as read
 from autosched.hf.arguments import NotCoveredError
@@ -48,7 +47,7 @@ class PatchFamily(Family):
 
     def resized(self, image: Source) -> tuple[int, int]:
         """The size that an image is resized to; `NotCoveredError` where the size rule has none, so that HF raises."""
-        return self.within(image, *self.limits)
+        return self._sizes(*image.shape[:2], *self.limits)
 
     def within(self, image: Source, least: int, most: int) -> tuple[int, int]:
         """The same with other limits of pixels."""
@@ -69,19 +68,11 @@ class PatchFamily(Family):
         require_columns(self.kernel.preparation, [size])
         return size
 
-    def patches(
-        self, images: Sequence[Source], sizes: Sequence[tuple[int, int]], threads: int | None
-    ) -> npt.NDArray[Any]:
-        """The patches of all images, ``[rows, row_length]``."""
-        out = self.kernel.preparation.empty((self.kernel.rows(sizes), self.kernel.row_length))
-        self.kernel.compute(images, sizes, out, threads)
-        return out
-
     def outputs(self, batch: Batch) -> dict[str, Any]:
         """pixel_values, and the grid ``[1, gh, gw]`` of each image."""
         sizes = [self.resized(image) for image in batch.images]
         grids = np.array([[1, *self.kernel.grid(size)] for size in sizes], dtype=np.int64)
-        values = batch.wrap(self.patches(batch.images, sizes, batch.threads))
+        values = batch.wrap(self.kernel.compute(batch.images, sizes, batch.threads))
         return {"pixel_values": values, "image_grid_thw": batch.wrap(grids)}
 
 
@@ -139,7 +130,7 @@ class SlowPatches4(FamilyDropIn):
             if family is None:
                 raise NotCoveredError("there are no images")
             try:
-                patches = family.patches(recording.images, recording.sizes, self._autosched_state.threads)
+                patches = family.kernel.compute(recording.images, recording.sizes, self._autosched_state.threads)
             except UNBUILT as error:
                 raise unbuilt(error) from error
         except NotCoveredError as reason:
