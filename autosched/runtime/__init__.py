@@ -7,7 +7,7 @@ from autosched.lang.func import Pipeline
 from autosched.runtime.bands import Bands, Memory, Rows, cropped
 from autosched.runtime.binding import address_of
 from autosched.runtime.kernel import Call, Kernel, run_calls
-from autosched.runtime.pool import empty, placed
+from autosched.runtime.pool import empty, placed, scratch
 from autosched.runtime.template import Missing, Template, template
 from autosched.runtime.threads import default_threads
 from autosched.schedule.schedule import Schedule
@@ -37,5 +37,6 @@ __all__ = [
     "empty",
     "placed",
     "run_calls",
+    "scratch",
     "template",
 ]

@@ -7,8 +7,6 @@ everything. A call that goes over the input in order needs few of them at a time
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from ctypes import Array as Words
-from ctypes import c_int64
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,9 +15,6 @@ import numpy.typing as npt
 
 from autosched.runtime.binding import Place, Reads, address_of, copied
 from autosched.runtime.kernel import Call
-
-#: Bytes behind a row that kernels may read with the row, if they are there; see `lower.vectorize`.
-_BEHIND = 256
 
 
 class Bands(ABC):
@@ -49,6 +44,11 @@ class Bands(ABC):
     def whole(self) -> npt.NDArray[Any]:
         """All rows."""
         return self.rows(0, self.shape[0])
+
+    def place(self, first: int, last: int) -> tuple[int, object]:
+        """The address of `rows`, and what has to be kept until they have been read."""
+        rows = self.rows(first, last)
+        return address_of(rows), rows
 
 
 class Memory(Bands):
@@ -94,7 +94,7 @@ class BandedCall(Call):
     Attributes:
         bands: the input.
         places: where its address belongs among the arguments.
-        reads: which rows iterations read.
+        reads: which rows iterations read, or may read.
     """
 
     bands: Bands
@@ -109,30 +109,22 @@ class BandedCall(Call):
             return super().run_range(stage, first, last)
         begin = first
         while begin < last:
-            lo, hi = self._clipped(*reads[begin])
+            lo, hi = reads[begin]
             piece, end = self.bands.end(lo), begin + 1
             while end < last:
-                least, most = self._clipped(*reads[end])
+                least, most = reads[end]
                 if least < lo or most > piece:  # rows before these may be in another piece
                     break
                 hi, end = max(hi, most), end + 1
-            band = self.bands.rows(lo, hi)
-            self.run_with(self._placed(band, lo), stage, begin, end)
-            del band  # kept until it has been read, and no longer: it may be a copy
+            address, owner = self.bands.place(lo, hi)
+            # where all rows would begin, if the rest were around this piece
+            whole, arguments = address - lo * self.bands.strides[0], copied(self.arguments)
+            for _, slot, offset in self.places:
+                arguments[slot] = whole + offset
+            self.run_with(arguments, stage, begin, end)
+            del owner  # kept until it has been read, and no longer: it may be a copy
             begin = end
         return None
-
-    def _placed(self, band: npt.NDArray[Any], first: int) -> Words[c_int64]:
-        """The arguments with the address that all rows would have, if the rest were around this piece."""
-        arguments = copied(self.arguments)
-        whole = address_of(band) - first * self.bands.strides[0]
-        for _, slot, offset in self.places:
-            arguments[slot] = whole + offset
-        return arguments
-
-    def _clipped(self, lo: int, hi: int) -> tuple[int, int]:
-        """Rows with those behind them that kernels may read, if they are there."""
-        return lo, min(hi - (-_BEHIND // self.bands.strides[0]), self.bands.shape[0])
 
 
 def cropped(source: Rows, top: int, left: int, height: int, width: int) -> Rows:
@@ -157,6 +149,11 @@ class CroppedBands(Bands):
     def rows(self, first: int, last: int) -> npt.NDArray[Any]:
         """Rows first..last-1."""
         return self.source.rows(self.top + first, self.top + last)[:, self.columns]
+
+    def place(self, first: int, last: int) -> tuple[int, object]:
+        """The address of rows first..last-1, and their owner."""
+        address, owner = self.source.place(self.top + first, self.top + last)
+        return address + self.columns.start * self.strides[1], owner
 
     def end(self, row: int) -> int:
         """The row behind the last that is in one piece with `row`."""

@@ -13,7 +13,7 @@ import numpy as np
 from autosched.codegen.build import Built, Draft
 from autosched.errors import BindError
 from autosched.lang.types import Type
-from autosched.lower.demands import end_name
+from autosched.lower.demands import BEHIND, end_name
 from autosched.lower.stages import SLACK
 from autosched.lower.translate import extent_name
 from autosched.runtime.packing import fits_planes, packed
@@ -153,9 +153,13 @@ def _reader(built: Draft, arrays: Mapping[str, Array]) -> Callable[[str, int], i
     return table
 
 
-def rows_read(found: Frame, arrays: Mapping[str, Array], source: str) -> Reads | None:
-    """What is read of an input; None where that cannot be told."""
+def rows_read(found: Frame, arrays: Mapping[str, Array], source: str, height: int, stride: int) -> Reads | None:
+    """What is read of an input of `height` rows, `stride` bytes apart, with what kernels may read behind that.
+
+    None where it cannot be told.
+    """
     built = found.built
+    behind = -(-BEHIND // stride)
     table = _reader(built, arrays)
     stages: Reads = []
     for stage, iterations in zip(built.outline.stages, found.iterations, strict=True):
@@ -168,7 +172,7 @@ def rows_read(found: Frame, arrays: Mapping[str, Array], source: str) -> Reads |
         reads = known.compiled(stage.func)
         values = [found.values[name] for name in known.sizes]
         rows = (reads(table, i, *values) for i in range(iterations))
-        stages.append([(first, last + 1) for first, last in rows])
+        stages.append([(first, min(last + 1 + behind, height)) for first, last in rows])
     return stages
 
 

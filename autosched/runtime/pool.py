@@ -134,6 +134,14 @@ def placed(shape: tuple[int, ...], kind: np.dtype[Any]) -> tuple[npt.NDArray[Any
     return block.lend(shape, kind), block.address
 
 
+def scratch(nbytes: int) -> tuple[npt.NDArray[np.uint8], int]:
+    """Memory of at least `nbytes` bytes for a moment, and its address: it waits in the pool even where it is small.
+
+    The system would take it back, and give it out again page by page.
+    """
+    return placed((max(nbytes, HUGE_PAGE),), _BYTE)
+
+
 @cache
 def pool_limit() -> int:
     """AUTOSCHED_POOL_BYTES as it was at the first call, or the default."""

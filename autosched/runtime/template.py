@@ -92,7 +92,8 @@ class Template:
     def _reads(self, name: str) -> Reads | None:
         """`rows_read` of an input, found once."""
         if name not in self._known:
-            self._known[name] = rows_read(self.frame, self.tables, name)
+            height, stride = self.missing[name].shape[0], self.missing[name].strides[0]
+            self._known[name] = rows_read(self.frame, self.tables, name, height, stride)
         return self._known[name]
 
     @cached_property

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import ctypes
 import struct
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from autosched.imaging.byte_table import CHANNELS
-from autosched.runtime import Bands, Memory
+from autosched.runtime import Bands, Memory, scratch
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -33,35 +34,49 @@ capsule_pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
 
 
 class PillowRows(Bands):
-    """A loaded PIL image of mode RGB as bands, uint8 [H, W, 3], in Pillow's own memory."""
+    """A loaded PIL image of mode RGB as bands, uint8 [H, W, 3], in Pillow's own memory.
 
-    def __init__(self, image: PIL.Image.Image, capsule: object, addresses: npt.NDArray[np.int64]) -> None:
+    `table` has the address of every row.
+    """
+
+    def __init__(self, image: PIL.Image.Image, capsule: object, table: npt.NDArray[np.int64]) -> None:
         width, height = image.size
         self.dtype = np.dtype(np.uint8)
         self.shape = (height, width, CHANNELS)
         self.strides = (width * PIXEL_BYTES, PIXEL_BYTES, 1)
         self._owner = (image, capsule)
-        self._addresses = addresses
-        ends = np.flatnonzero(np.diff(addresses) != self.strides[0]) + 1
-        self._blocks = [0, *ends.tolist(), height]
+        last = (table[1:] - table[:-1] != self.strides[0]).nonzero()[0].tolist()  # of all blocks but one
+        #: The rows that blocks begin with, those behind their last, and where blocks begin.
+        self._begins = [0, *(row + 1 for row in last)]
+        self._ends = [*self._begins[1:], height]
+        self._addresses = [table.item(begin) for begin in self._begins]
 
     def end(self, row: int) -> int:
         """The row behind the last of the block that has `row`."""
-        return next(end for end in self._blocks[1:] if end > row)
+        return self._ends[self._block(row)]
 
     def rows(self, first: int, last: int) -> npt.NDArray[np.uint8]:
         """Rows first..last-1."""
-        parts = [
-            self._view(max(first, begin), min(last, end))
-            for begin, end in zip(self._blocks[:-1], self._blocks[1:], strict=True)
-            if begin < last and end > first
-        ]
-        return (parts[0] if len(parts) == 1 else np.concatenate(parts))[:, :, :CHANNELS]
+        address, owner = self.place(first, last)
+        return view(address, (last - first, self.shape[1], PIXEL_BYTES), owner)[:, :, :CHANNELS]
 
-    def _view(self, first: int, last: int) -> npt.NDArray[np.uint8]:
-        """Rows of one block, [rows, W, 4]."""
-        shape = (last - first, self.shape[1], PIXEL_BYTES)
-        return view(int(self._addresses[first]), shape, self._owner)
+    def place(self, first: int, last: int) -> tuple[int, object]:
+        """The address of rows first..last-1, copied where they are in several blocks, and their owner."""
+        block, stride = self._block(first), self.strides[0]
+        begin, end = self._begins[block], self._ends[block]
+        if last <= end:
+            return self._addresses[block] + (first - begin) * stride, self._owner
+        copy, address = scratch((last - first) * stride)
+        row = first
+        while row < last:
+            begin, end = self._begins[block], min(self._ends[block], last)
+            source = self._addresses[block] + (row - begin) * stride
+            ctypes.memmove(address + (row - first) * stride, source, (end - row) * stride)
+            row, block = end, block + 1
+        return address, copy
+
+    def _block(self, row: int) -> int:
+        return bisect_right(self._begins, row) - 1
 
 
 def view(address: int, shape: tuple[int, int, int], owner: object) -> npt.NDArray[np.uint8]:
@@ -82,8 +97,7 @@ def pillow_rows(image: PIL.Image.Image) -> PillowRows | None:
     table = _row_table(ctypes.string_at(address, _HEAD_BYTES), width, height)
     if table is None:
         return None
-    addresses = np.frombuffer(ctypes.string_at(table, 8 * height), np.int64).copy()
-    return PillowRows(image, capsule, addresses) if (addresses > 0).all() else None
+    return PillowRows(image, capsule, np.frombuffer(ctypes.string_at(table, 8 * height), np.int64))
 
 
 def _row_table(head: bytes, width: int, height: int) -> int | None:
