@@ -13,14 +13,14 @@ from autosched.lower.ir import Access, Binary, Cast, Const, Expr, Name, Select, 
 from autosched.lower.lower import Lowered
 from autosched.lower.stages import Stage
 
-_GLOBALS = frozenset({"njit", "KernelCompiler", "reserve", "give_back", "next_power_of_two", "INFINITY"})
+_GLOBALS = frozenset({"njit", "KernelCompiler", "reserve", "give_back", "folded", "INFINITY"})
 _TAKEN = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | _GLOBALS
 _SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "and": "&", "or": "|", "xor": "^", "shr": ">>", "shl": "<<"}
 _PREFIXES = (
     "load_", "read_", "pairs_", "quads_", "dot_",
     "store_", "stream_", "gather_", "pick_", "scatter_", "permute_",
     "splat_", "iota_", "const_", "extract_", "insert_", "cast_", "sat_", "value_", "ramp_", "reduce_", "stage_",
-    "concat_", "slice_",
+    "concat_", "slice_", "round_",
 )  # fmt: skip
 _OPERATIONS = frozenset({
     "vmin", "vmax", "vabs", "vsqrt", "vfloor", "vceil", "vrint", "vtrunc", "vfma", "select", "index", "allocate",

@@ -319,6 +319,9 @@ class _Printer:
             return f"({self.expr(e.a)} {_SYMBOLS[e.op]} {self.expr(e.b)})"
         if e.op in ("min", "max"):
             return f"{e.op}({_bare(self.expr(e.a))}, {_bare(self.expr(e.b))})"
+        if e.op == "fold":
+            self.support.add("folded")
+            return f"folded({_bare(self.expr(e.a))}, {_bare(self.expr(e.b))})"
         if e.op in ("floordiv", "mod") and n is not None and n > 0:
             if n & (n - 1) == 0:
                 by = f">> {n.bit_length() - 1}" if e.op == "floordiv" else f"& {n - 1}"
@@ -334,9 +337,6 @@ class _Printer:
         return f"({self.value(e.a)} {_SYMBOLS[e.op]} {self.value(e.b)})"
 
     def _unary(self, e: Unary) -> str:
-        if e.op == "next_power_of_two":
-            self.support.add("next_power_of_two")
-            return f"next_power_of_two({_bare(self.expr(e.a))})"
         if e.op in ("neg", "not") and _native(e) and (e.op == "not" or exact(e)):
             return f"({'-' if e.op == 'neg' else '~'}{self.expr(e.a)})"
         if e.op in ("neg", "not"):

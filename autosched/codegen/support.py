@@ -107,9 +107,6 @@ def scratch_from(most_pages: int, allocate: int = 0, free: int = 0) -> Iterator[
 
 
 @njit(inline="never", cache=True)
-def next_power_of_two(n):  # type: ignore[no-untyped-def]
-    """The least power of two that is at least `n` (1 for n <= 1)."""
-    power = 1
-    while power < n:
-        power <<= 1
-    return power
+def folded(ahead, factor):  # type: ignore[no-untyped-def]
+    """`ahead` modulo `factor`, which it is less than two of."""
+    return ahead if ahead < factor else ahead - factor

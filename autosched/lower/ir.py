@@ -81,7 +81,7 @@ class Name(Expr):
 
 @dataclass(frozen=True)
 class Binary(Expr):
-    """An operation on two values of one type.
+    """An operation on two values of one type. `fold` is the remainder of what is less than twice its divisor.
 
     `part` is said of the quotient and the remainder that are the parts of a fused loop: `a` is that loop and `b` the
     extent of one of its parts, so neither is negative, and where `b` is 0 nothing runs.

@@ -31,14 +31,13 @@ from autosched.lower.ir import (
     Require,
     Reserve,
     Stmt,
-    Unary,
     names,
     statements,
 )
 from autosched.lower.prefetch import fetch_next
 from autosched.lower.reductions import Reducer
 from autosched.lower.regions import Regions
-from autosched.lower.stages import SLACK, Box, LoopNests, Root, Stage, Storage
+from autosched.lower.stages import SLACK, Box, Fold, LoopNests, Root, Stage, Storage
 from autosched.lower.translate import Env, Translator, extent_name
 from autosched.schedule import directives as d
 from autosched.schedule.nest import ROOT, FuncNest, Level, Loop, Nest
@@ -207,6 +206,11 @@ class LoopNestBuilder:
             last = self._named(f"{g.name}.{arg.name}.hi", hi, out) if long is None else add(first, const(long))
             box.append((first, last))
         self.boxes[g.name] = tuple(box)
+        fold = self.storages[g.name].fold if g.folds else None
+        if fold is not None and isinstance(fold.turn, Name):
+            lo, _ = box[fold.dim]
+            turned = algebra.mod(sub(lo, self.storages[g.name].origin[fold.dim]), fold.factor)
+            out.append(Let(fold.turn.name, sub(lo, turned)))
         fresh = list(box)
         self.slides[g.name] = slide = self._slide(g, level)
         if slide is not None:
@@ -264,7 +268,7 @@ class LoopNestBuilder:
             dim = args.index(g.folds[0].var)
             factor, stmts = self._fold(g, g.folds[0], dim)
             out += stmts
-            fold = (dim, factor, not g.folds[0].factor or not g.folds[0].factor & (g.folds[0].factor - 1))
+            fold = Fold(dim, factor, None if g.folds[0].factor else Name(f"{g.name}.{g.folds[0].var}.turn"))
             extents[dim] = factor
         order = self._storage_order(g)
         strides: list[Expr] = [ZERO] * len(args)
@@ -296,7 +300,7 @@ class LoopNestBuilder:
         loop = loop_name(g.compute.func, g.compute.var)
         lo, hi = self.regions.region(g.name, g.compute)[dim]
         window = add(sub(hi, lo), ONE)
-        need = Name(f"{g.name}.{x.var}.window")
+        need = Name(f"{g.name}.{x.var}.window")  # the least factor
         out: list[Stmt] = []
         if loop in names(window):
             extent = self.derived[g.compute.func].extents[g.compute.var]
@@ -310,9 +314,7 @@ class LoopNestBuilder:
             )
             out.append(Require(Binary("le", need, const(x.factor)), len(self.statuses)))
             return const(x.factor), out
-        factor = Name(f"{g.name}.{x.var}.fold")
-        out.append(Let(factor.name, Unary("next_power_of_two", need)))
-        return factor, out
+        return need, out
 
     # values
 

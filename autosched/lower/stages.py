@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from autosched.lang.types import Type
 from autosched.lower import algebra
-from autosched.lower.algebra import ONE, sub
+from autosched.lower.algebra import sub
 from autosched.lower.bounds import Interval
 from autosched.lower.ir import Binary, Block, Expr
 
@@ -18,6 +18,25 @@ SLACK = 512
 
 
 @dataclass(frozen=True)
+class Fold:
+    """A coordinate that is stored modulo `factor`.
+
+    Where `turn` is given, it is a multiple of the factor from the origin on, and all that is read or written in an
+    iteration is less than two factors behind it: a comparison finds the place, and no division.
+    """
+
+    dim: int
+    factor: Expr
+    turn: Expr | None = None
+
+    def place(self, index: Expr, origin: Expr) -> Expr:
+        """Where among `factor` elements an index is."""
+        if self.turn is None:
+            return algebra.mod(sub(index, origin), self.factor)
+        return Binary("fold", sub(index, self.turn), self.factor)
+
+
+@dataclass(frozen=True)
 class Storage:
     """Where an array or a Func is in memory: address of element `origin`, byte strides, per coordinate."""
 
@@ -25,7 +44,7 @@ class Storage:
     elem: Type
     strides: tuple[Expr, ...]
     origin: tuple[Expr, ...]
-    fold: tuple[int, Expr, bool] | None = None  # coordinate, factor, whether the factor is a power of two
+    fold: Fold | None = None
     constant: bool = False  # an input
     owned: bool = False  # memory of the compiler's own, with slack behind it
     root: bool = False  # written whole by a stage of its own
@@ -35,11 +54,8 @@ class Storage:
         """Elements from the origin, per coordinate."""
         out = [sub(i, o) for i, o in zip(index, self.origin, strict=True)]
         if self.fold:
-            dim, factor, power = self.fold
-            if power:
-                out[dim] = Binary("and", out[dim], sub(factor, ONE))
-            else:
-                out[dim] = algebra.mod(out[dim], factor)
+            dim = self.fold.dim
+            out[dim] = self.fold.place(index[dim], self.origin[dim])
         return out
 
 

@@ -70,8 +70,6 @@ def value_range(expr: Expr) -> Range:
             return _hull(value_range(a), value_range(b))
         case Unary(op="neg", a=a):
             return _arithmetic("sub", Range(0, 0), value_range(a))
-        case Unary(op="next_power_of_two", a=a):
-            return value_range(a)
         case Binary(op=op, a=a, b=b):
             return _binary(op, value_range(a), value_range(b))
     return _ANY
@@ -120,7 +118,7 @@ def _binary(op: str, a: Range, b: Range) -> Range:
             return _arithmetic("mul", a, Range(1 << b.lo, 1 << b.lo))
         case "and" if a.lo >= 0 or b.lo >= 0:
             return Range(0, min(r.hi for r in (a, b) if r.lo >= 0))
-        case "mod":
+        case "mod" | "fold":
             return Range(min(b.lo + 1, 0), max(b.hi - 1, 0), b.degree)
         case "floordiv" if a.degree == 0 and b.lo == b.hi > 0:
             return Range(a.lo // b.lo, a.hi // b.lo, exact=a.exact)

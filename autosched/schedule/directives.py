@@ -140,7 +140,11 @@ class ComputeAt(Directive):
 
 @dataclass(frozen=True)
 class StoreRoot(Directive):
-    """The Func's storage lives as long as the kernel runs."""
+    """The Func's storage lives as long as the kernel runs.
+
+    Where it is computed in a loop that is dealt to threads, each of them has one for every range of iterations that it
+    takes, and does not compute again what earlier ones of the range computed (sliding window).
+    """
 
     op = "store_root"
 
@@ -159,7 +163,7 @@ class StoreAt(Directive):
 
 @dataclass(frozen=True)
 class FoldStorage(Directive):
-    """Coordinate `var` is stored modulo `factor` (0: the smallest power of two that holds the sliding window)."""
+    """Coordinate `var` is stored modulo `factor` (0: as many elements as the sliding window has)."""
 
     op = "fold_storage"
     var: str

@@ -452,20 +452,11 @@ def _check_levels(nest: Nest, f: FuncNest) -> None:
                 f"outside that loop; "
                 f"choose a loop that encloses all of its consumers ({', '.join(nest.consumers(name))})"
             )
-    if f.store != f.compute:
-        if f.store != ROOT and f.store not in path:
-            raise ScheduleError(
-                f"store_at({f.store.func!r}, {f.store.var!r}) of Func {name}: it must enclose "
-                f"where {name} is computed ({f.compute})"
-            )
-        between = path[path.index(f.store) + 1 :] if f.store != ROOT else path
-        for level in between:
-            loop = next(x for x in nest.funcs[level.func].loops if x.name == level.var)
-            if loop.kind == "parallel":
-                raise ScheduleError(
-                    f"storage of Func {name} at {f.store}: loop {level} between there and where it is computed is "
-                    "parallel, and threads would share it; store it at that loop or inside"
-                )
+    if f.store not in (f.compute, ROOT, *path):
+        raise ScheduleError(
+            f"store_at({f.store.func!r}, {f.store.var!r}) of Func {name}: it must enclose "
+            f"where {name} is computed ({f.compute})"
+        )
     if f.folds and f.store == f.compute:
         raise ScheduleError(
             f"{f.folds[0]} of Func {name}: it is stored where it is computed, so there is nothing to fold; "

@@ -218,6 +218,8 @@ class Strips:
             a first-level cache holds.
         taps: taps in one turn of the loop over those of a row.
         straight: columns that are resized last are so where values are made of them, not before.
+        slides: the loop goes down the image, in ranges that threads take: rows that columns are resized from stay for
+            the next strip of a range.
     """
 
     columns: str = ""
@@ -225,6 +227,7 @@ class Strips:
     rows: int = 4
     taps: int = 4
     straight: bool = False
+    slides: bool = True
 
 
 def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str, how: Strips | None = None) -> Schedule:
@@ -239,6 +242,8 @@ def strips(s: Schedule, a: Algorithm, bucket: Bucket, consumer: str, var: str, h
     passes = _passes(a)
     for axis, name in passes:
         last = (axis, name) == passes[-1] and axis == "y"
+        if how.slides and axis == "y":
+            s = s.store_root(before).fold_storage(before, "y")
         if how.straight and last:
             s = _turns(s.inline(name), a, bucket, consumer, axis, 4)
             continue

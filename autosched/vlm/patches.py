@@ -93,7 +93,7 @@ def fused(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
     """
     s = Schedule().reorder("patches", "gy", "gx", "my", "mx", "c", "py", "px", "t").parallel("patches", "gy")
     s = s.unroll("patches", "t", a.frames).vectorize("patches", "px", _above(a.patch, 16))
-    return strips(s, a, bucket, "patches", "gy")
+    return strips(s, a, bucket, "patches", "gy", Strips(slides=False))
 
 
 def built_in(a: PatchAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:

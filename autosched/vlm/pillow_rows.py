@@ -48,7 +48,7 @@ class PillowRows(Bands):
         last = (table[1:] - table[:-1] != self.strides[0]).nonzero()[0].tolist()  # of all blocks but one
         #: The rows that blocks begin with, those behind their last, and where blocks begin.
         self._begins = [0, *(row + 1 for row in last)]
-        self._ends = [*self._begins[1:], height]
+        self._ends: list[int] = [*self._begins[1:], height]
         self._addresses = [table.item(begin) for begin in self._begins]
 
     def end(self, row: int) -> int:

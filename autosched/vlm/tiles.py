@@ -78,7 +78,7 @@ def fused(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
     s = Schedule().inline("normalized").split("tiles", "y", "yo", "yi", _STRIPS[bucket.name])
     s = s.reorder("tiles", "ty", "yo", "tx", "c", "yi", "x").fuse("tiles", "ty", "yo", "strip")
     s = s.vectorize("tiles", "x", 64 if a.values == "bytes" else 16).parallel("tiles", "strip")
-    return strips(s, a, bucket, "tiles", "strip", Strips(straight=a.values == "bytes"))
+    return strips(s, a, bucket, "tiles", "strip", Strips(straight=a.values == "bytes", slides=False))
 
 
 def built_in(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:

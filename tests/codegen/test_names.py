@@ -7,6 +7,7 @@ import pytest
 from kernels import assert_equals_interpreter
 
 from autosched.codegen.host import identifier
+from autosched.codegen.simd.ops import FAMILIES
 from autosched.errors import LanguageError
 from autosched.lang import Func, Input, Param, RDom, Var, clamp, i32, sum_over
 from autosched.schedule import Schedule
@@ -34,6 +35,14 @@ def test_any_name_works(name: str) -> None:
     f = Func("f")
     f[x] = a[clamp(x, 0, 15)] * q
     assert_equals_interpreter(f, (9,), a=DATA, **{name: 3})
+
+
+def test_no_operation_is_hidden() -> None:
+    """An Input may be called as any operation that kernels use themselves."""
+    others = {name for name, f in FAMILIES.items() if f.resolve.__module__.endswith(".threads")} | {"scratch_words"}
+    kernels = {name: f for name, f in FAMILIES.items() if name not in others}
+    names = [f"{name}_u8" if f.typed else name for name, f in kernels.items()]
+    assert [name for name in names if identifier(name) == name] == []
 
 
 @pytest.mark.parametrize("name", ["_x", "x_", "a__b", "", "1x", "a.b", "a b", "naïve", 'x"'])

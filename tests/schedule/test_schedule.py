@@ -105,10 +105,6 @@ S = Schedule()
         (S.compute_at("s", "s", "x"), r"cannot be computed inside itself"),
         (S.compute_at("s", "out", "y").store_at("s", "out", "x"), r"it must enclose where s is computed"),
         (
-            S.parallel("out", "y").compute_at("s", "out", "y").store_root("s"),
-            r"is parallel, and threads would share it",
-        ),
-        (
             S.compute_at("s", "out", "y").fold_storage("s", "y"),
             r"stored where it is computed, so there is nothing to fold",
         ),
