@@ -334,6 +334,9 @@ class _Printer:
     def _binary(self, e: Binary) -> str:
         if e.op in ("min", "max"):
             return f"{self.op('v' + e.op)}({_bare(self.value(e.a))}, {_bare(self.value(e.b))})"
+        if e.op == "fold":
+            a, b = self.value(e.a), self.value(e.b)
+            return f"{self.op('select')}({a} < {b}, {a}, {a} - {b})"
         return f"({self.value(e.a)} {_SYMBOLS[e.op]} {self.value(e.b)})"
 
     def _unary(self, e: Unary) -> str:
