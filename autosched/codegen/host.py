@@ -9,6 +9,7 @@ from typing import Any
 
 from autosched.errors import CompileError
 from autosched.lang.types import i64
+from autosched.lower.demands import domain_name
 from autosched.lower.ir import Access, Binary, Cast, Const, Expr, Name, Select, Unary, names
 from autosched.lower.lower import Lowered
 from autosched.lower.stages import Stage
@@ -72,6 +73,8 @@ def _definitions(lowered: Lowered) -> list[tuple[str, Expr]]:
             out += [(f"{name}:need{dim}_lo", lo), (f"{name}:need{dim}_hi", hi)]
     for name, (lo, hi) in lowered.nests.table_bounds.items():
         out += [(f"{name}:least", lo), (f"{name}:most", hi)]
+    for table, extents in lowered.domains.items():
+        out += [(domain_name(table, i), extent) for i, extent in enumerate(extents)]
     for i, window in enumerate(lowered.windows):
         out.append((f".window{i}", window.window))
     return out

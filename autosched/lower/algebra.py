@@ -182,6 +182,13 @@ def mod(a: Expr, b: Expr) -> Expr:
     return Binary("mod", a, b)
 
 
+def blocks(extent: Expr, n: int) -> tuple[Expr, Expr]:
+    """How many of `extent` iterations are in whole blocks of `n`, and how many are left over; neither is negative."""
+    extent = maximum(extent, ZERO)
+    whole = mul(floordiv(extent, const(n)), const(n))
+    return whole, sub(extent, whole)
+
+
 def as_part(e: Expr, op: str) -> Expr:
     """`e` as a part of a fused loop, unless it is simpler than a quotient or a remainder by something variable."""
     if isinstance(e, Binary) and e.op == op and not isinstance(e.b, Const):

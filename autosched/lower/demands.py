@@ -54,7 +54,8 @@ class Target:
 class Pack:
     """A table in groups: integers `group` at a time along dimension `dim` make one i32, for `plane` of `planes`.
 
-    Behind its end are zeros, up to a multiple of `multiple` integers. Pairs hold 16-bit integers. Quads hold signed
+    Behind the end of the reduction's domain, which is number `domain` of those that read the table, are zeros, up to a
+    multiple of `multiple` integers. Pairs hold 16-bit integers. Quads hold signed
     bytes; plane p of a wider integer is its byte p, such that the integer is the sum of its planes times 256^p.
     """
 
@@ -64,6 +65,7 @@ class Pack:
     plane: int
     planes: int
     multiple: int
+    domain: int = 0
 
     @property
     def name(self) -> str:
@@ -71,7 +73,18 @@ class Pack:
         parts = self.multiple // self.group
         kind = "pairs" if self.group == 2 else "quads"
         shared = f"x{parts}" if parts > 1 else ""
-        return f"{self.source}:{kind}{self.dim}{shared}" + (f"_plane{self.plane}" if self.planes > 1 else "")
+        plane = f"_plane{self.plane}" if self.planes > 1 else ""
+        return f"{self.source}:{kind}{self.dim}{shared}{plane}" + (f"_domain{self.domain}" if self.domain else "")
+
+    @property
+    def extent(self) -> str:
+        """The name of how many elements the domain has."""
+        return domain_name(self.source, self.domain)
+
+
+def domain_name(table: str, number: int) -> str:
+    """The name of the extent of one of the reductions that read a packed table."""
+    return f"{table}:domain{number}"
 
 
 def step_name(table: str, distance: int) -> str:

@@ -2,9 +2,9 @@
 
 `acc += i32(data) * i32(weight)` over a vectorized coordinate k of a reduction, within a vectorized loop. Iterations are
 taken two at a time (pairs of 16-bit integers) or four at a time (bytes). Where the weight is a table that k indexes
-alone in one dimension, the table is packed into groups when a call is bound, with zeros behind its end, so no
-iterations are left over; weights wider than a byte are split into signed bytes, one accumulator each. Integer sums wrap
-modulo 2^32, so every order of them has the same bits.
+alone in one dimension, the table is packed into groups when a call is bound, with zeros behind the end of the domain,
+so no iterations are left over; weights wider than a byte are split into signed bytes, one accumulator each. Integer
+sums wrap modulo 2^32, so every order of them has the same bits.
 """
 
 from __future__ import annotations
@@ -117,6 +117,7 @@ def _packed(v: Vectorizer, loop: For, ctx: Lanes, terms: list[_Term], group: int
     after: list[Stmt] = []
     for t in terms:
         assert isinstance(t.weight, Access) and t.table is not None
+        domain = v.domain(t.weight.source, loop.extent)
         planes = PLANES[t.weight.elem.name] + (t.weight.source in v.target.excluded) if group == 4 else 1
         accs = [t.acc] + [f"{t.acc}_plane{plane}" for plane in range(1, planes)]
         total: Expr = Name(t.acc, i32, ctx.lanes)
@@ -127,7 +128,7 @@ def _packed(v: Vectorizer, loop: For, ctx: Lanes, terms: list[_Term], group: int
         for j in range(0, loop.lanes, group):
             data = _group_data(v, t.data, loop, ctx, j, group)
             for plane, acc in enumerate(accs):
-                pack = Pack(t.weight.source, t.table, group, plane, planes, loop.lanes)
+                pack = Pack(t.weight.source, t.table, group, plane, planes, loop.lanes, domain)
                 weights = _packed_weight(v, t.weight, loop, ctx, j // group, pack)
                 body.append(Assign(acc, Dot(Name(acc, i32, ctx.lanes), data, weights, group)))
         if planes > 1:
@@ -199,8 +200,8 @@ def _tap(v: Vectorizer, access: Access, loop: For) -> Expr | None:
 
 def _unpacked(v: Vectorizer, loop: For, ctx: Lanes, terms: list[_Term]) -> list[Stmt]:
     """Pairs of both factors, and a last iteration by itself where their number is odd."""
-    lo, extent = v.scalar(loop.lo), v.scalar(loop.extent)
-    whole = mul(algebra.floordiv(extent, const(2)), const(2))
+    lo = v.scalar(loop.lo)
+    whole, left = algebra.blocks(v.scalar(loop.extent), 2)
     later = {loop.name: add(Name(loop.name), ONE)}
     body: list[Stmt] = []
     for t in terms:
@@ -209,5 +210,5 @@ def _unpacked(v: Vectorizer, loop: For, ctx: Lanes, terms: list[_Term]) -> list[
             both = (factor, algebra.substitute(factor, later))
             groups.append(Group(tuple(spread(v.value(f, ctx), ctx.lanes) for f in both)))
         body.append(Assign(t.acc, Dot(Name(t.acc, i32, ctx.lanes), groups[0], groups[1], 2)))
-    rest = replace(loop, lo=add(lo, whole), extent=sub(extent, whole), kind="serial", lanes=1)
+    rest = replace(loop, lo=add(lo, whole), extent=left, kind="serial", lanes=1)
     return [For(loop.name, lo, whole, tuple(body), step=2), *v.statement(rest, ctx)]

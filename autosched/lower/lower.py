@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from autosched.lang.func import Pipeline
 from autosched.lower.demands import Pack, Target, WindowRequirement
-from autosched.lower.ir import Assign, Block, For, Let, Reserve, Store, expressions, names, statements
+from autosched.lower.ir import Assign, Block, Expr, For, Let, Reserve, Store, expressions, names, statements
 from autosched.lower.loopnest import LoopNestBuilder
 from autosched.lower.optimize import Optimizer
 from autosched.lower.prefetch import announce, announce_stores
@@ -45,6 +45,7 @@ class Lowered:
     stages: tuple[Stage, ...]
     windows: tuple[WindowRequirement, ...]
     packs: tuple[Pack, ...]
+    domains: dict[str, list[Expr]]  # by table, the extents of reductions that read it packed
 
 
 def lower(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) -> Lowered:
@@ -57,10 +58,11 @@ def lower(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) 
     stages: list[Stage] = []
     windows: list[WindowRequirement] = []
     packs: list[Pack] = []
+    domains: dict[str, list[Expr]] = {}
     for stage in nests.stages:
         if checking:
             verify(stage.body, arguments(stage.body), vectorized=False)
-        vectorizer = Vectorizer(stage.func, nests.storages, builder.bounds, layout.target)
+        vectorizer = Vectorizer(stage.func, nests.storages, builder.bounds, layout.target, domains)
         body = share_windows(vectorizer.block(stage.body), layout.target.excluded)
         body = stagger(body) if layout.target.packs else body
         body = announce(body, {f.name: f.prefetches for f in nest.funcs.values() if f.prefetches})
@@ -74,7 +76,7 @@ def lower(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) 
             verify(body, arguments(body), vectorized=True)
         stages.append(replace(stage, body=body))
     return Lowered(pipeline, schedule, layout, nests, tuple(stages), tuple(dict.fromkeys(windows)),
-                   tuple(dict.fromkeys(packs)))  # fmt: skip
+                   tuple(dict.fromkeys(packs)), domains)  # fmt: skip
 
 
 def verifying() -> bool:

@@ -9,7 +9,7 @@ from autosched.lang.func import Func
 from autosched.lang.interpret import initial
 from autosched.lang.types import b1, i64
 from autosched.lower import algebra
-from autosched.lower.algebra import add, const, mul, sub
+from autosched.lower.algebra import add, const
 from autosched.lower.derive import loop_name
 from autosched.lower.ir import Assign, Binary, Const, Expr, For, Let, Name, Select, Stmt
 from autosched.lower.translate import Env, Translator
@@ -94,11 +94,11 @@ class Reducer:
         if unroll > 1 and known is not None and known <= unroll and lanes == 1:
             return [s for n in range(known) for s in inside(add(lo, const(n)))]
         if unroll > 1 and lanes == 1:
-            whole = mul(algebra.floordiv(extent, const(unroll)), const(unroll))
+            whole, left = algebra.blocks(extent, unroll)
             copies = tuple(s for n in range(unroll) for s in inside(add(Name(name), const(n))))
             return [
                 For(name, lo, whole, copies, step=unroll),
-                For(name, add(lo, whole), sub(extent, whole), tuple(inside(Name(name)))),
+                For(name, add(lo, whole), left, tuple(inside(Name(name)))),
             ]
         kind = "reduction" if lanes > 1 and i == len(loops) - 1 else "serial"
         return [For(name, lo, extent, tuple(inside(Name(name))), kind, lanes)]  # type: ignore[arg-type]

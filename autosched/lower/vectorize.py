@@ -65,8 +65,17 @@ from autosched.lower.stages import Storage
 class Vectorizer:
     """Vectorizes the statements of one stage."""
 
-    def __init__(self, func: str, storages: Mapping[str, Storage], bounds: Bounds, target: Target) -> None:
+    def __init__(
+        self,
+        func: str,
+        storages: Mapping[str, Storage],
+        bounds: Bounds,
+        target: Target,
+        domains: dict[str, list[Expr]],
+    ) -> None:
         self.func = func
+        #: The extents of the reductions that read a packed table, by table; those of all stages.
+        self.domains = domains
         self.storages = dict(storages)
         self.bounds = bounds
         self.target = target
@@ -75,6 +84,13 @@ class Vectorizer:
         self.reaches: dict[str, Expr] = {}
         self.ranges: dict[str, Interval] = {}
         self.inside: frozenset[str] = frozenset()
+
+    def domain(self, table: str, extent: Expr) -> int:
+        """The number of a reduction's extent among those of a packed table."""
+        known = self.domains.setdefault(table, [])
+        if extent not in known:
+            known.append(extent)
+        return known.index(extent)
 
     def block(self, block: Block, ctx: Lanes | None = None) -> Block:
         """`block` with its vectorized loops done and its accesses turned into loads and stores."""
@@ -149,8 +165,8 @@ class Vectorizer:
         n = loop.lanes
         lo, extent = self.scalar(loop.lo), self.scalar(loop.extent)
         self.ranges[loop.name] = (lo, sub(add(lo, extent), ONE))
-        whole = mul(algebra.floordiv(extent, const(n)), const(n))
-        rest = replace(loop, lo=add(lo, whole), extent=sub(extent, whole), kind="serial", lanes=1)
+        whole, left = algebra.blocks(extent, n)
+        rest = replace(loop, lo=add(lo, whole), extent=left, kind="serial", lanes=1)
         if ctx is None:
             partial = self._partial_sums(loop, lo, whole)
             if partial is not None:

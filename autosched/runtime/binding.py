@@ -233,7 +233,7 @@ def frame(
         roots.append(Root(root.func, outline.slots.get(root.func), step + SLACK + _LINE))
     keep = []
     for pack in outline.packs:
-        groups = packed(arrays[pack.source], pack)
+        groups = packed(arrays[pack.source], pack, plan[pack.extent])
         keep.append(groups)
         values[pack.name] = groups.ctypes.data
         values.update({f"{pack.name}_s{d}": s for d, s in enumerate(groups.strides)})

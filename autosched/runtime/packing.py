@@ -56,18 +56,17 @@ def fits_planes(table: Array, planes: int) -> bool:
     return bool(_memo(table, ("fits", planes), check))
 
 
-def packed(table: Array, pack: Pack) -> Array:
-    """int32 groups of `table` along `pack.dim`, zeros behind its end; C-contiguous, other dimensions as they are."""
-    made: Array = _memo(
-        table, (pack.dim, pack.group, pack.plane, pack.planes, pack.multiple), lambda: _pack(table, pack)
-    )
+def packed(table: Array, pack: Pack, extent: int) -> Array:
+    """int32 groups of `extent` elements of `table` along `pack.dim`, then zeros; C-contiguous, the rest as it is."""
+    count = min(max(extent, 0), table.shape[pack.dim])
+    key = pack.dim, pack.group, pack.plane, pack.planes, pack.multiple, count
+    made: Array = _memo(table, key, lambda: _pack(table, pack, count))
     return made
 
 
-def _pack(table: Array, pack: Pack) -> Array:
-    count = table.shape[pack.dim]
+def _pack(table: Array, pack: Pack, count: int) -> Array:
     length = max(-(-count // pack.multiple), 1) * pack.multiple
-    values = np.moveaxis(table, pack.dim, -1)
+    values = np.moveaxis(table, pack.dim, -1)[..., :count]
     if pack.group == 4:
         rest = values.astype(np.int64)
         for _ in range(pack.plane):
