@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from autosched.errors import LanguageError
 from autosched.lang.expr import Binary, Cast, Const, Expr, Extent, Param, Read, RVar, Select, Unary, Var, walk
 from autosched.lang.func import Func, Input
+from autosched.lang.types import Type
 
 #: An integer type this narrow bounds its values by itself: a byte read from an image may index a table of 256.
 NARROW = 16
+
+_Constants: TypeAlias = tuple[int | None, int | None]
 
 
 def check_bounded(func: Func) -> None:
@@ -46,15 +51,19 @@ def bounded(expr: Expr) -> tuple[bool, bool]:
         case Select(a=a, b=b):
             (alo, ahi), (blo, bhi) = bounded(a), bounded(b)
             return alo and blo, ahi and bhi
-        case Unary(op="neg", a=a) if expr.type.bits == 64:
-            lo, hi = bounded(a)
-            return hi, lo
+        case Unary(op="neg" | "abs", a=a):
+            known = all(bounded(a)) if expr.type.bits == 64 else _fits(expr)
+            return known, known
+        case Binary(op="add" | "sub" | "mul", a=a, b=b):
+            # what has one bound may be anything on its other side, and wrap
+            known = all((*bounded(a), *bounded(b))) if expr.type.bits == 64 else _fits(expr)
+            return known, known
         case Binary(op=op, a=a, b=b):
             return _binary(op, a, b, expr.type.bits)
     return False, False
 
 
-def _constants(expr: Expr) -> tuple[int | None, int | None]:
+def _constants(expr: Expr) -> _Constants:
     """Bounds of an integer `expr` that are constants, where it has such."""
     of = expr.type
     known = (int(of.min), int(of.max)) if of.bits <= NARROW else (0 if of.kind == "u" else None, None)
@@ -72,7 +81,25 @@ def _constants(expr: Expr) -> tuple[int | None, int | None]:
             return known if mask is None else (0, mask)
         case Binary(op="mod", b=Const(value=n)):
             return min(int(n) + 1, 0), max(int(n) - 1, 0)
+        case Binary(op="add" | "sub" | "mul", a=a, b=b):
+            return _arithmetic(expr.op, _constants(a), _constants(b), of) or known
+        case Unary(op="neg" | "abs", a=a):
+            return _arithmetic(expr.op, _constants(a), (0, 0), of) or known
+        case Cast(to=to, a=a) if a.type.is_int and to.min <= a.type.min and a.type.max <= to.max:
+            return _constants(a)
     return known
+
+
+def _arithmetic(op: str, a: _Constants, b: _Constants, of: Type) -> tuple[int, int] | None:
+    """The bounds of arithmetic, where those of its operands are known and it does not wrap."""
+    ends = [(x, y) for x in a for y in b if x is not None and y is not None]
+    if len(ends) < 4:
+        return None
+    made = [{"add": x + y, "sub": x - y, "mul": x * y, "neg": -x, "abs": abs(x)}[op] for x, y in ends]
+    lo, hi = min(made), max(made)
+    if op == "abs" and ends[0][0] < 0 < ends[-1][0]:
+        lo = 0
+    return (lo, hi) if of.min <= lo and hi <= of.max else None
 
 
 def _binary(op: str, a: Expr, b: Expr, bits: int) -> tuple[bool, bool]:
@@ -90,13 +117,10 @@ def _binary(op: str, a: Expr, b: Expr, bits: int) -> tuple[bool, bool]:
         return alo, ahi
     if op == "floordiv" and isinstance(b, Const) and bits == 64:
         return ahi, alo
-    if bits < 64:  # arithmetic of narrower integers may wrap, so its bounds say nothing
-        return False, False
-    if op == "add":
-        return alo and blo, ahi and bhi
-    if op == "sub":
-        return alo and bhi, ahi and blo
-    if op == "mul" or (op == "shl" and isinstance(b, Const)):
-        both = alo and ahi and blo and bhi
-        return both, both
-    return False, False
+    both = op == "shl" and isinstance(b, Const) and bits == 64 and alo and ahi
+    return both, both
+
+
+def _fits(expr: Expr) -> bool:
+    """Whether arithmetic of less than 64 bits is known not to wrap."""
+    return None not in _constants(expr)

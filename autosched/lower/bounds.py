@@ -6,17 +6,23 @@ contains every region found further in, and checking inputs once against the roo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
 
 from autosched.errors import CompileError
 from autosched.lang.bounded import NARROW
 from autosched.lang.func import Input
-from autosched.lang.types import i64
+from autosched.lang.types import Type, i64
 from autosched.lower.algebra import ONE, ZERO, add, const, floordiv, maximum, minimum, mul, sub
 from autosched.lower.ir import Access, Binary, Cast, Const, Expr, Name, Opaque, Select, Unary, names
 
 Interval = tuple[Expr, Expr]
+#: The least and the greatest value, None where that is not known.
+Sides = tuple[Expr | None, Expr | None]
 Ranges = Mapping[str, Interval]
+
+_UNKNOWN: Final[Sides] = (None, None)
 
 
 class Bounds:
@@ -28,8 +34,30 @@ class Bounds:
 
     def interval(self, expr: Expr, ranges: Ranges) -> Interval:
         """The bounds of an integer `expr` as its names run over `ranges`; other names stay."""
+        lo, hi = self._sides(expr, ranges)
+        if lo is None or hi is None:
+            raise CompileError(f"cannot bound {expr}; clamp it in the algorithm")
+        return lo, hi
+
+    def most(self, expr: Expr, ranges: Ranges) -> Expr:
+        """An upper bound of `expr`, which need not have a lower one."""
+        _, hi = self._sides(expr, ranges)
+        if hi is None:
+            raise CompileError(f"cannot bound {expr} above")
+        return hi
+
+    def _sides(self, expr: Expr, ranges: Ranges) -> Sides:
+        """The bounds, either of which may be unknown: min(x, 5) is at most 5, whatever x is."""
         if expr.elem == i64 and not (names(expr) & ranges.keys()) and _index_safe(expr, self):
             return expr, expr
+        lo, hi = self._derived(expr, ranges)
+        if expr.elem.is_bool or (expr.elem.is_int and expr.elem.bits <= NARROW):
+            lo = const(int(expr.elem.min)) if lo is None else lo
+            hi = const(int(expr.elem.max)) if hi is None else hi
+        return ZERO if lo is None and expr.elem.kind == "u" else lo, hi
+
+    def _derived(self, expr: Expr, ranges: Ranges) -> Sides:
+        """The bounds that follow from those of the parts of `expr`."""
         match expr:
             case Name(name=name):
                 wide = expr if expr.elem == i64 or not expr.elem.is_int else Cast(i64, expr)
@@ -37,101 +65,65 @@ class Bounds:
             case Const():
                 return const(int(expr.value)), const(int(expr.value))
             case Access(source=source, index=index) if source in self.inputs:
-                table = self.inputs[source]
-                if table.monotone:
-                    lo, hi = self.interval(index[0], ranges)
-                    return self._read(expr, lo), self._read(expr, hi)
-                if source in self.table_bounds:
-                    return self.table_bounds[source]
+                if self.inputs[source].monotone:
+                    lo, hi = self._sides(index[0], ranges)
+                    return _each(lambda i: self._read(expr, i), lo), _each(lambda i: self._read(expr, i), hi)
+                return self.table_bounds.get(source, _UNKNOWN)
             case Cast(to=to, a=a, saturating=saturating) if a.elem.is_int and to.is_int:
-                fits = to.min <= a.elem.min and a.elem.max <= to.max
-                if fits:
-                    return self.interval(a, ranges)
+                lo, hi = self._sides(a, ranges)
+                if to.min <= a.elem.min and a.elem.max <= to.max:
+                    return lo, hi
                 if saturating:
-                    lo, hi = self.interval(a, ranges)
-                    least, most = const(int(to.min)), const(int(to.max))
-                    return minimum(maximum(lo, least), most), minimum(maximum(hi, least), most)
-                low, high = self._maybe(a, ranges)
-                if isinstance(low, Const) and isinstance(high, Const) and to.min <= low.value and high.value <= to.max:
-                    return low, high
+                    clamp = partial(_clamped, least=const(int(to.min)), most=const(int(to.max)))
+                    return _each(clamp, lo), _each(clamp, hi)
+                return _fitting(lo, hi, to)
             case Select(a=a, b=b):
-                (alo, ahi), (blo, bhi) = self.interval(a, ranges), self.interval(b, ranges)
-                return minimum(alo, blo), maximum(ahi, bhi)
-            case Unary(op="neg", a=a) if expr.elem == i64:
-                lo, hi = self.interval(a, ranges)
-                return sub(ZERO, hi), sub(ZERO, lo)
+                (alo, ahi), (blo, bhi) = self._sides(a, ranges), self._sides(b, ranges)
+                return _both(minimum, alo, blo), _both(maximum, ahi, bhi)
+            case Unary(op="neg", a=a):
+                lo, hi = self._sides(a, ranges)
+                return _wide(_each(_negative, hi), _each(_negative, lo), expr.elem)
+            case Unary(op="abs", a=a):
+                lo, hi = self._sides(a, ranges)
+                return _wide(ZERO, _both(maximum, hi, _each(_negative, lo)), expr.elem)
             case Binary(op=op, a=a, b=b):
-                found = self._binary(op, a, b, expr, ranges)
-                if found is not None:
-                    return found
-        if expr.elem.is_bool or (expr.elem.is_int and expr.elem.bits <= NARROW):
-            return const(int(expr.elem.min)), const(int(expr.elem.max))
-        raise CompileError(f"cannot bound {expr}; clamp it in the algorithm")
-
-    def most(self, expr: Expr, ranges: Ranges) -> Expr:
-        """An upper bound of `expr`, which need not have a lower one."""
-        _, hi = self._maybe(expr, ranges)
-        if hi is None:
-            raise CompileError(f"cannot bound {expr} above")
-        return hi
+                return self._binary(op, a, b, expr, ranges)
+        return _UNKNOWN
 
     def _read(self, access: Access, index: Expr) -> Expr:
         read = Access(access.source, (index,), access.of)
         return read if access.of == i64 else Cast(i64, read)
 
-    def _binary(self, op: str, a: Expr, b: Expr, expr: Expr, ranges: Ranges) -> Interval | None:
+    def _binary(self, op: str, a: Expr, b: Expr, expr: Expr, ranges: Ranges) -> Sides:
         n = int(b.value) if isinstance(b, Const) and b.elem.is_int else None
-        if op in ("min", "max"):
-            alo, ahi = self._maybe(a, ranges)
-            blo, bhi = self._maybe(b, ranges)
-            pick = minimum if op == "min" else maximum
-            lo = pick(alo, blo) if alo and blo else None
-            hi = pick(ahi, bhi) if ahi and bhi else None
-            # one side of a clamp may be unbounded: min(x, 5) is at most 5 whatever x is
-            if op == "min":
-                hi = hi or ahi or bhi
-            else:
-                lo = lo or alo or blo
-            return (lo, hi) if lo is not None and hi is not None else None
+        (alo, ahi), (blo, bhi) = self._sides(a, ranges), self._sides(b, ranges)
+        if op == "min":
+            return _both(minimum, alo, blo), _either(minimum, ahi, bhi)
+        if op == "max":
+            return _either(maximum, alo, blo), _both(maximum, ahi, bhi)
         if op == "mod" and n is not None:
-            if n > 0:
-                return ZERO, const(n - 1)
-            return const(min(n + 1, 0)), ZERO
+            return (ZERO, const(n - 1)) if n > 0 else (const(min(n + 1, 0)), ZERO)
         if op in ("mod", "floordiv") and n is None and expr.elem == i64:
+            lo, hi = (blo, bhi) if op == "mod" else (alo, ahi)
             part = isinstance(expr, Binary) and expr.part
-            return self._by_variable(op, self.interval(b if op == "mod" else a, ranges), part)
+            return _UNKNOWN if lo is None or hi is None else self._by_variable(op, (lo, hi), part)
         if op == "and":
             masks = [int(e.value) for e in (a, b) if isinstance(e, Const) and e.value >= 0]
-            if masks:
-                return ZERO, const(min(masks))
+            return (ZERO, const(min(masks))) if masks else _UNKNOWN
         if op in ("floordiv", "shr") and n is not None and n >= 0:
-            by = n if op == "floordiv" else 1 << (n & (expr.elem.bits - 1))
-            if expr.elem.kind == "u" or expr.elem.bits == 64 or op == "shr" or by > 0:
-                lo, hi = self.interval(a, ranges)
-                return floordiv(lo, const(by)), floordiv(hi, const(by))
-        if expr.elem != i64:
-            return None
-        if op == "floordiv" and n is not None:
-            lo, hi = self.interval(a, ranges)
-            return floordiv(hi, b), floordiv(lo, b)
+            by = const(n if op == "floordiv" else 1 << (n & (expr.elem.bits - 1)))
+            return _each(lambda e: floordiv(e, by), alo), _each(lambda e: floordiv(e, by), ahi)
+        if op == "floordiv" and n is not None and expr.elem == i64:
+            return _each(lambda e: floordiv(e, b), ahi), _each(lambda e: floordiv(e, b), alo)
         if op == "shl" and n is not None:
-            return self._binary("mul", a, const(1 << (n & 63)), expr, ranges)
-        if op not in ("add", "sub", "mul"):
-            return None
-        (alo, ahi), (blo, bhi) = self.interval(a, ranges), self.interval(b, ranges)
+            return self._binary("mul", a, const(1 << (n & (expr.elem.bits - 1))), expr, ranges)
         if op == "add":
-            return add(alo, blo), add(ahi, bhi)
+            return _wide(_both(add, alo, blo), _both(add, ahi, bhi), expr.elem)
         if op == "sub":
-            return sub(alo, bhi), sub(ahi, blo)
-        for lo, hi, other_lo, other_hi in ((alo, ahi, blo, bhi), (blo, bhi, alo, ahi)):
-            if other_lo == other_hi and isinstance(other_lo, Const):
-                k = int(other_lo.value)
-                return (mul(lo, other_lo), mul(hi, other_lo)) if k >= 0 else (mul(hi, other_lo), mul(lo, other_lo))
-        corners = [mul(x, y) for x in (alo, ahi) for y in (blo, bhi)]
-        lo = hi = corners[0]
-        for c in corners[1:]:
-            lo, hi = minimum(lo, c), maximum(hi, c)
-        return lo, hi
+            return _wide(_both(sub, alo, bhi), _both(sub, ahi, blo), expr.elem)
+        if op == "mul" and alo is not None and ahi is not None and blo is not None and bhi is not None:
+            return _wide(*_product((alo, ahi), (blo, bhi)), expr.elem)
+        return _UNKNOWN
 
     def _by_variable(self, op: str, bounds: Interval, part: bool) -> Interval:
         """The bounds of a remainder by something between `bounds`, or of a quotient of it; 0 where that is by 0."""
@@ -142,18 +134,6 @@ class Bounds:
             return minimum(add(lo, ONE), ZERO), maximum(sub(hi, ONE), ZERO)
         most = maximum(hi, sub(ZERO, lo))  # by 1 or by -1
         return sub(ZERO, most), most
-
-    def _maybe(self, expr: Expr, ranges: Ranges) -> tuple[Expr | None, Expr | None]:
-        try:
-            return self.interval(expr, ranges)
-        except CompileError:
-            pass
-        if isinstance(expr, Binary) and expr.op in ("min", "max"):
-            parts = [self._maybe(e, ranges) for e in (expr.a, expr.b)]
-            known = [p[1 if expr.op == "min" else 0] for p in parts]
-            best = next((k for k in known if k is not None), None)
-            return (None, best) if expr.op == "min" else (best, None)
-        return None, None
 
     def nondecreasing(self, expr: Expr, name: str, rising: frozenset[str] = frozenset()) -> bool:
         """Whether `expr` never gets smaller as `name` grows; names in `rising` are known to do so themselves."""
@@ -174,6 +154,52 @@ class Bounds:
                 table = self.inputs.get(source)
                 return table is not None and table.monotone and self.nondecreasing(index[0], name, rising)
         return False
+
+
+def _each(change: Callable[[Expr], Expr], side: Expr | None) -> Expr | None:
+    return None if side is None else change(side)
+
+
+def _both(combine: Callable[[Expr, Expr], Expr], a: Expr | None, b: Expr | None) -> Expr | None:
+    """What two sides make together, where both are known."""
+    return None if a is None or b is None else combine(a, b)
+
+
+def _either(pick: Callable[[Expr, Expr], Expr], a: Expr | None, b: Expr | None) -> Expr | None:
+    """The better of two sides, or the one that is known."""
+    return pick(a, b) if a is not None and b is not None else b if a is None else a
+
+
+def _negative(e: Expr) -> Expr:
+    return sub(ZERO, e)
+
+
+def _clamped(e: Expr, least: Expr, most: Expr) -> Expr:
+    return minimum(maximum(e, least), most)
+
+
+def _product(a: Interval, b: Interval) -> Interval:
+    for (lo, hi), (k, other) in ((a, b), (b, a)):
+        if k == other and isinstance(k, Const):
+            return (mul(lo, k), mul(hi, k)) if k.value >= 0 else (mul(hi, k), mul(lo, k))
+    corners = [mul(x, y) for x in a for y in b]
+    lo = hi = corners[0]
+    for c in corners[1:]:
+        lo, hi = minimum(lo, c), maximum(hi, c)
+    return lo, hi
+
+
+def _wide(lo: Expr | None, hi: Expr | None, of: Type) -> Sides:
+    """The bounds of arithmetic, which wraps where it is of more than coordinates or does not fit its type."""
+    if lo is None or hi is None:
+        return _UNKNOWN
+    return (lo, hi) if of == i64 else _fitting(lo, hi, of)
+
+
+def _fitting(lo: Expr | None, hi: Expr | None, to: Type) -> Sides:
+    """The bounds of what becomes a `to`, if they are known to be numbers of that type; unknown otherwise."""
+    known = isinstance(lo, Const) and isinstance(hi, Const) and to.min <= lo.value and hi.value <= to.max
+    return (lo, hi) if known else _UNKNOWN
 
 
 def _index_safe(expr: Expr, bounds: Bounds) -> bool:
