@@ -176,6 +176,8 @@ class Kernel:
     def bind(self, /, *, out: Array | None = None, shape: tuple[int, ...] | None = None, **given: Any) -> Call:
         """Check arrays and params and prepare a call. Raises BindError, which says what does not fit."""
         found, every = self.prepare(out=out, shape=shape, **given)
+        if out is not None:
+            self._check_apart(out, every)
         arguments, memories = found.fill({name: address_of(a) for name, a in every.items()})
         keep = found.keep, every, memories
         return Call(found.built, arguments, found.iterations, every[self.pipeline.output.name], keep)
@@ -215,6 +217,15 @@ class Kernel:
             if all(constant(arrays[n]) for n in decisive(found.built)):
                 self._keep(key, found, every)
         return found, every
+
+    def _check_apart(self, out: Array, arrays: Mapping[str, Array]) -> None:
+        name = self.pipeline.output.name
+        shared = [other for other, a in arrays.items() if other != name and np.shares_memory(a, out)]
+        if shared:
+            raise BindError(
+                f"out, the array of {name}, shares memory with {', '.join(shared)}, which would change while it is "
+                "read; give another array"
+            )
 
     def _geometry(self, arrays: Mapping[str, Array]) -> Iterator[Any]:
         """What decides a frame: shapes and strides, and of the tables that decide, which they are."""

@@ -21,11 +21,15 @@ _kept: dict[tuple[int, Any], tuple[weakref.ref[Array], Any]] = {}
 
 
 def constant(table: Array) -> bool:
-    """Whether nobody can change the elements through numpy: neither the array nor what it is a view of is writeable."""
+    """Whether nobody can change the elements through numpy: neither the array nor what it is a view of is writeable.
+
+    What is not numpy's memory, nor that of `bytes`, may be changed by its owner.
+    """
     base = table
     while isinstance(base.base, np.ndarray):
         base = base.base
-    return not (table.flags.writeable or base.flags.writeable)
+    owned = base.base is None or isinstance(base.base, bytes)
+    return owned and not (table.flags.writeable or base.flags.writeable)
 
 
 def _memo(table: Array, key: Any, make: Callable[[], Any]) -> Any:

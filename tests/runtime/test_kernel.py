@@ -97,6 +97,16 @@ def test_read_only_outputs_and_promised_extents(kernel: Kernel) -> None:
     assert Kernel(Pipeline(f))(shape=(2, 3)).tolist() == [[0, 1, 2], [1, 2, 3]]
 
 
+def test_outputs_that_are_inputs_are_refused() -> None:
+    x, f, source = Var("x"), Func("f"), Input("source", u8, 1)
+    f[x] = source[x] + source[x + 1]
+    kernel = Kernel(Pipeline(f))
+    data = np.arange(20, dtype=np.uint8)
+    with pytest.raises(BindError, match="out, the array of f, shares memory with source"):
+        kernel(out=data[1:9], source=data[:9])
+    assert kernel(out=data[1:18:2], source=data[::2]).tolist() == list(range(2, 38, 4))
+
+
 def test_byte_order_is_part_of_the_type(kernel: Kernel) -> None:
     with pytest.raises(BindError, match="has dtype >u2"):
         kernel.bind(out=OUT.astype(">u2"), image=SOURCE, weight=1)
