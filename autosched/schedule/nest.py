@@ -136,7 +136,7 @@ class _Builder:
         self.used = {a.name for a in func.args}
         assert func.value is not None
         #: Coordinates of reductions, those of inlined Funcs included.
-        self.rvars = _reductions(func, inlined)
+        self.rvars = reductions(func, inlined)
         self.used |= set(self.rvars)
 
     def fail(self, directive: d.Directive, why: str) -> ScheduleError:
@@ -147,7 +147,7 @@ class _Builder:
             if loop.name == name:
                 return i
         if name in self.rvars:
-            raise self.fail(directive, f"{name} is a coordinate of a reduction; only vectorize and unroll take those")
+            raise self.fail(directive, f"{name} is a coordinate of a reduction; only vectorize, unroll and a reorder of their own take those")
         raise self.fail(directive, f"there is no loop {name}; the loops are {', '.join(x.name for x in self.loops)}")
 
     def fresh(self, directive: d.Directive, *names: str) -> None:
@@ -232,13 +232,13 @@ class _Builder:
         return any(isinstance(x, d.Split) and x.inner == var and x.factor == size for x in self.derivations)
 
 
-def _reductions(func: Func, inlined: set[str]) -> dict[str, Reduce]:
+def reductions(func: Func, inlined: set[str]) -> dict[str, Reduce]:
     """The reductions of a definition by the names of their coordinates; its own hide those of inlined Funcs."""
     assert func.value is not None
     found: dict[str, Reduce] = {}
     for source in sources(func):
         if isinstance(source, Func) and source.name in inlined:
-            found.update(_reductions(source, inlined))
+            found.update(reductions(source, inlined))
     found.update({v.name: node for node in walk(func.value) if isinstance(node, Reduce) for v in node.domain})
     return found
 

@@ -2,41 +2,88 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from autosched.lang.expr import Reduce
 from autosched.lang.func import Pipeline
-from autosched.schedule.nest import ROOT, FuncNest, Level, Nest, resolve
+from autosched.schedule import directives as d
+from autosched.schedule.nest import ROOT, FuncNest, Level, Loop, Nest, reductions, resolve
 from autosched.schedule.schedule import Schedule
 
 _WORD = {"serial": "for", "parallel": "parallel", "vectorized": "vectorized", "unrolled": "unrolled"}
+#: What is no loop and no storage, but decides what is computed in the loops, and how.
+_NOTES: Final = (d.Loads, d.Prefetch, d.PrefetchNext, d.PrefetchStores, d.Stream, d.Specialize, d.SpecializeRanges)
 
 
 def show(pipeline: Pipeline, schedule: Schedule) -> str:
-    """The loop nest of `pipeline` under `schedule`, one loop a line, producers before consumers."""
-    nest = resolve(pipeline, schedule)
-    lines = [f"pipeline {pipeline.name}:"]
-    kept = [f for f in nest.funcs.values() if not f.inlined and f.store == ROOT and f.name != pipeline.output.name]
-    lines += [f"  store {f.name}{_storage(f)}" for f in kept]
-    for f in nest.funcs.values():
-        if not f.inlined and f.compute == ROOT:
-            lines += _func(nest, f, 1)
-    return "\n".join(lines)
+    """The loop nest of `pipeline` under `schedule`, one loop a line, producers before consumers.
+
+    Loops of reductions are a line each, before what they are for; directives that make no loops follow `with`.
+    """
+    return "\n".join(_Printer(resolve(pipeline, schedule), schedule).pipeline())
+
+
+class _Printer:
+    def __init__(self, nest: Nest, schedule: Schedule) -> None:
+        self.nest = nest
+        self.schedule = schedule
+        self.made = [f for f in nest.funcs.values() if not f.inlined]
+        self.inlined = {f.name for f in nest.funcs.values() if f.inlined}
+
+    def pipeline(self) -> list[str]:
+        output = self.nest.pipeline.output.name
+        roots = [f for f in self.made if f.compute == ROOT]
+        lines = [f"pipeline {self.nest.pipeline.name}:"]
+        lines += [f"  store {f.name}{_storage(f)}" for f in roots if f.name != output]
+        for f in roots:
+            lines += self.func(f, 1)
+        return lines
+
+    def func(self, f: FuncNest, depth: int) -> list[str]:
+        lines = ["  " * depth + f"produce {f.name}:"]
+        notes = [x for x in self.schedule.funcs.get(f.name, ()) if isinstance(x, _NOTES)]
+        lines += ["  " * (depth + 1) + f"with {x}" for x in notes]
+        if f.compute == ROOT:
+            # storage at the root of what is computed in this Func's loops: one for every range that a thread takes
+            ranges = f" for each range of {f.loops[0].name}" if f.loops and f.loops[0].kind == "parallel" else ""
+            inside = [g for g in self.made if g.store == ROOT != g.compute and self.nest.path(g.name)[0].func == f.name]
+            lines += ["  " * (depth + 1) + f"store {g.name}{_storage(g)}{ranges}" for g in inside]
+        for loop in f.loops:
+            depth += 1
+            lines.append("  " * depth + f"{_WORD[loop.kind]} {loop.name}{_lanes(f, loop)}:")
+            here = Level(f.name, loop.name)
+            lines += ["  " * (depth + 1) + f"store {g.name}{_storage(g)}" for g in self.made if g.store == here]
+            for g in self.made:
+                if g.compute == here:
+                    lines += self.func(g, depth + 1)
+        lines += ["  " * (depth + 1) + line for line in self.reductions(f)]
+        lines.append("  " * (depth + 1) + f"{f.name}[{', '.join(a.name for a in f.func.args)}] = ...")
+        return lines
+
+    def reductions(self, f: FuncNest) -> list[str]:
+        """The loops of each reduction, outermost first, in one line."""
+        found: dict[int, tuple[Reduce, list[str]]] = {}
+        for name, node in reductions(f.func, self.inlined).items():
+            found.setdefault(id(node), (node, []))[1].append(name)
+        lines = []
+        for node, names in found.values():
+            ordered = sorted(names, key=lambda name: f.reduction_order.get(name, names.index(name)))
+            loops = [name + _taps(f, name) for name in ordered]
+            lines.append(f"{node.op} over {', '.join(loops)}")
+        return lines
+
+
+def _lanes(f: FuncNest, loop: Loop) -> str:
+    lanes = f" x{loop.lanes}" if loop.lanes > 1 else ""
+    tails = [x.tail for x in f.derivations if isinstance(x, d.Split) and x.inner == loop.name and x.tail != "guard"]
+    return lanes + "".join(f" ({tail})" for tail in tails)
+
+
+def _taps(f: FuncNest, name: str) -> str:
+    lanes, unroll = f.reduction_lanes.get(name, 1), f.reduction_unroll.get(name, 1)
+    return (f" vectorized x{lanes}" if lanes > 1 else "") + (f" unrolled x{unroll}" if unroll > 1 else "")
 
 
 def _storage(f: FuncNest) -> str:
     fold = "".join(f" (fold {x.var}{f' by {x.factor}' if x.factor else ''})" for x in f.folds)
     return f"[{', '.join(f.storage)}]{fold}"
-
-
-def _func(nest: Nest, f: FuncNest, depth: int) -> list[str]:
-    lines = ["  " * depth + f"produce {f.name}:"]
-    for loop in f.loops:
-        depth += 1
-        lanes = f" x{loop.lanes}" if loop.lanes > 1 else ""
-        lines.append("  " * depth + f"{_WORD[loop.kind]} {loop.name}{lanes}:")
-        here = Level(f.name, loop.name)
-        stored = [g for g in nest.funcs.values() if not g.inlined and g.store == here]
-        lines += ["  " * (depth + 1) + f"store {g.name}{_storage(g)}" for g in stored]
-        for g in nest.funcs.values():
-            if not g.inlined and g.compute == here:
-                lines += _func(nest, g, depth + 1)
-    lines.append("  " * (depth + 1) + f"{f.name}[{', '.join(a.name for a in f.func.args)}] = ...")
-    return lines

@@ -70,7 +70,7 @@ S = Schedule()
             r"an output cannot be computed beyond its extent; use tail guard",
         ),
         (S.split("a", "x", "o", "i", 8).split("a", "i", "p", "q", 3, "round_up"), r"i is a part of a coordinate"),
-        (S.split("s", "kx", "o", "i", 2), r"kx is a coordinate of a reduction; only vectorize and unroll"),
+        (S.split("s", "kx", "o", "i", 2), r"kx is a coordinate of a reduction; only vectorize, unroll and"),
         (S.tile("out", "x", "y", "a", "b", "c", "e", 2, 2), r"y must be the loop just inside x; reorder first"),
         (S.reorder("out", "x", "z"), r"there is no loop z"),
         (S.reorder("s", "kx", "x"), r"kx is a coordinate of a reduction"),
@@ -320,10 +320,13 @@ def test_the_loop_nest_is_shown() -> None:
             "  produce w:",
             "    for y:",
             "      for x:",
+            "        fold over wy, wx",
             "        w[y, x] = ...",
             "  produce t:",
             "    for y:",
             "      for x:",
+            "        sum over j",
+            "        argmax over m",
             "        t[y, x] = ...",
             "  produce out:",
             "    parallel yo:",
@@ -334,12 +337,25 @@ def test_the_loop_nest_is_shown() -> None:
             "            for y:",
             "              for x_uo:",
             "                unrolled x_ui x2:",
+            "                  sum over ky, kx",
             "                  s[y, x] = ...",
             "          for xi_vo:",
             "            vectorized xi_vi x16:",
             "              out[y, x] = ...",
         ]
     )
+
+
+def test_what_makes_no_loop_is_shown() -> None:
+    schedule = S.compute_at("s", "out", "y").store_root("s").fold_storage("s", "y").vectorize("s", "kx", 2)
+    schedule = schedule.parallel("out", "y").vectorize("out", "x", 4, "shift_inwards").stream("out")
+    schedule = schedule.unroll("w", "wx", 2).reorder("s", "kx", "ky")
+    lines = [line.strip() for line in schedule.show(P).splitlines()]
+    assert "store s[y, x] (fold y) for each range of y" in lines
+    assert "vectorized x_vi x4 (shift_inwards):" in lines
+    assert "with stream()" in lines
+    assert "fold over wy, wx unrolled x2" in lines
+    assert "sum over kx vectorized x2, ky" in lines
 
 
 def test_what_show_can_show() -> None:
