@@ -115,7 +115,7 @@ class BandedCall(Call):
                 least, most = reads[end]
                 if least < lo or most > piece:  # rows before these may be in another piece
                     break
-                hi, end = max(hi, most), end + 1
+                hi, end = most if most > hi else hi, end + 1
             address, owner = self.bands.place(lo, hi)
             # where all rows would begin, if the rest were around this piece
             whole, arguments = address - lo * self.bands.strides[0], copied(self.arguments)

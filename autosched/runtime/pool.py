@@ -70,9 +70,10 @@ class _Block:
         return np.ndarray(shape, dtype, loan)
 
     def idle(self) -> None:
-        """Let the kernel take the pages while nobody uses them."""
+        """Let the kernel take the pages while nobody uses them; one huge page is not worth the call."""
         self.resting = True
-        self._advise("MADV_FREE")
+        if self.size > HUGE_PAGE:
+            self._advise("MADV_FREE")
 
     def _advise(self, name: str) -> None:
         _advise(self.memory, name, self.start, self.size)

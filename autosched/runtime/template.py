@@ -70,7 +70,7 @@ class Template:
         addresses = {self.output: address}
         banded = None
         for name, a in inputs.items():
-            if isinstance(a, Memory):
+            if type(a) is Memory:  # a class test would go through the abc module
                 addresses[name] = a.address
             elif isinstance(a, np.ndarray):
                 addresses[name] = address_of(a)
