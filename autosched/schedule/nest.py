@@ -147,7 +147,8 @@ class _Builder:
             if loop.name == name:
                 return i
         if name in self.rvars:
-            raise self.fail(directive, f"{name} is a coordinate of a reduction; only vectorize, unroll and a reorder of their own take those")
+            takers = "only vectorize, unroll and a reorder of their own take those"
+            raise self.fail(directive, f"{name} is a coordinate of a reduction; {takers}")
         raise self.fail(directive, f"there is no loop {name}; the loops are {', '.join(x.name for x in self.loops)}")
 
     def fresh(self, directive: d.Directive, *names: str) -> None:

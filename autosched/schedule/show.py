@@ -41,7 +41,8 @@ class _Printer:
 
     def func(self, f: FuncNest, depth: int) -> list[str]:
         lines = ["  " * depth + f"produce {f.name}:"]
-        notes = [x for x in self.schedule.funcs.get(f.name, ()) if isinstance(x, _NOTES)]
+        # in one order: schedules that say the same are shown alike, and have the same kernel
+        notes = [x for kind in _NOTES for x in self.schedule.funcs.get(f.name, ()) if isinstance(x, kind)]
         lines += ["  " * (depth + 1) + f"with {x}" for x in notes]
         if f.compute == ROOT:
             # storage at the root of what is computed in this Func's loops: one for every range that a thread takes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from autosched.vlm.preparation import Reference
@@ -57,14 +57,14 @@ _REFERENCES: Final[tuple[Reference, ...]] = ("torchvision", "pil")
 for _reference in _REFERENCES:
     register_patches(
         "glm-4v",
-        replace(GlmV(), reference=_reference),
+        GlmV().prepared(reference=_reference),
         (112 * 112, 28 * 28 * 15000),
         "GLM-4.1V",
         "Glm4vImageProcessor",
     )
     register_patches(
         "glm-4.6v",
-        replace(GlmV(), reference=_reference),
+        GlmV().prepared(reference=_reference),
         (112 * 112, 28 * 28 * 15000),
         "GLM-4.6V",
         "Glm46VImageProcessor",

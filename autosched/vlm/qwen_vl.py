@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from autosched.errors import ArgumentError, BindError
 from autosched.imaging.byte_table import CHANNELS
-from autosched.imaging.coefficients import Arithmetic, Filter
-from autosched.lang import Type, f32
 from autosched.runtime import Call, address_of, default_threads, run_calls
 from autosched.vlm.passes import BUCKETS, Source, measures, rgb
 from autosched.vlm.patches import NAMED, PatchSettings
 from autosched.vlm.photographs import specimens
 from autosched.vlm.pillow import given_pixels
-from autosched.vlm.preparation import CLIP_MEAN, CLIP_STD, HALF, Preparation, Reference
+from autosched.vlm.preparation import HALF, Preparation
 from autosched.vlm.registry import KernelFamily, name_of, register
 from autosched.vlm.tile_family import processor
 from autosched.workload import Binding, Workload
@@ -60,51 +58,25 @@ class QwenVL:
     """Preprocessing of still images with one set of settings; cheap to build, hashable, usable from many threads.
 
     Attributes:
-        reference: whose bits are produced, transformers' torchvision or PIL backend.
+        preparation: how pixels are made.
         patch_size: side of a patch in pixels.
         temporal_patch_size: how often a patch holds the (one) frame.
         merge_size: side of the square of patches that is contiguous in the output.
-        filter: resampling filter.
-        mean, std: per channel, on the scale of the rescaled image.
-        rescale_factor: what a byte is multiplied by when ``do_rescale``.
-        do_rescale, do_normalize: the steps after the resize.
-        dtype: what values are rounded to.
-        arithmetic: what the torchvision reference resizes in, see `Preparation`.
     """
 
-    reference: Reference = "torchvision"
+    preparation: Preparation = field(default_factory=Preparation)
     patch_size: int = 14
     temporal_patch_size: int = 2
     merge_size: int = 2
-    filter: Filter = "bicubic"
-    mean: tuple[float, ...] = CLIP_MEAN
-    std: tuple[float, ...] = CLIP_STD
-    rescale_factor: float = 1 / 255
-    do_rescale: bool = True
-    do_normalize: bool = True
-    dtype: Type = f32
-    arithmetic: Arithmetic = "integer"
 
     def __post_init__(self) -> None:
         for name in ("patch_size", "temporal_patch_size", "merge_size"):
             if getattr(self, name) < 1:
                 raise ArgumentError(f"{name} is {getattr(self, name)}; it must be at least 1.")
-        assert self.preparation  # checks the rest
 
-    @cached_property
-    def preparation(self) -> Preparation:
-        """How pixels are made."""
-        return Preparation(
-            self.reference,
-            self.filter,
-            self.mean,
-            self.std,
-            self.rescale_factor,
-            self.do_rescale,
-            self.do_normalize,
-            self.dtype,
-            self.arithmetic,
-        )
+    def prepared(self, **changes: Any) -> Self:
+        """The same with another `preparation`, by its fields."""
+        return replace(self, preparation=replace(self.preparation, **changes))
 
     @cached_property
     def settings(self) -> PatchSettings:
@@ -150,8 +122,9 @@ class QwenVL:
             images: uint8 ``[H, W, C]`` with C >= 3 of any strides; the first three channels are read. `Bands` have
                 three.
             sizes: height and width that each image is resized to, multiples of `factor`.
-            out: of `dtype`, ``[rows(sizes), row_length]``, C-contiguous; all of it is written, image after image.
-                Within an image, patches come in squares of ``merge_size``; a row is ordered channel, frame, y, x.
+            out: of the preparation's dtype, ``[rows(sizes), row_length]``, C-contiguous; all of it is written, image
+                after image. Within an image, patches come in squares of ``merge_size``; a row is ordered channel,
+                frame, y, x.
             threads: upper bound of the threads used, None for the default.
 
         Raises:
@@ -201,7 +174,7 @@ class QwenVL:
             if any(side < self.factor or side % self.factor for side in size):
                 raise BindError(f"Size {index} is {size}; both sides must be positive multiples of {self.factor}.")
         shape = (self.rows(sizes), self.row_length)
-        expected = self.dtype.dtype
+        expected = self.preparation.dtype.dtype
         if out.dtype != expected or out.shape != shape or not out.flags.c_contiguous or not out.flags.writeable:
             raise BindError(
                 f"The output is {out.dtype} {list(out.shape)}; give a writable C-contiguous {expected} {list(shape)}."
@@ -285,7 +258,7 @@ def _processor(backend: str, name: str, settings: QwenVL, limits: Mapping[str, A
 PUBLISHED: Final = {
     "qwen2-vl": (QwenVL(), (3136, 12845056), "Qwen2-VL"),
     "qwen2.5-vl": (QwenVL(), (3136, 12845056), "Qwen2.5-VL"),
-    "qwen3-vl": (QwenVL(patch_size=16, mean=HALF, std=HALF), (65536, 16777216), "Qwen3-VL"),
+    "qwen3-vl": (QwenVL(Preparation(mean=HALF, std=HALF), patch_size=16), (65536, 16777216), "Qwen3-VL"),
 }
 
 
@@ -300,16 +273,17 @@ def register_patches(
 
 
 def _family(name: str, settings: QwenVL, pixels: tuple[int, int], title: str, processor_name: str) -> KernelFamily:
+    reference = settings.preparation.reference
     return patch_family(
         name,
         settings.settings,
         pixels,
-        summary=f"{title} still images to patches, bit for bit as transformers' {settings.reference} backend",
+        summary=f"{title} still images to patches, bit for bit as transformers' {reference} backend",
         workload=partial(workload, settings),
         compute=partial(outputs, settings),
         space="qwen2.5-vl.toml",
         processors={b: partial(_processor, b, processor_name, settings) for b in ("torchvision", "pil")},
-        rounded=lambda dtype: _family(name, replace(settings, dtype=dtype), pixels, title, processor_name),
+        rounded=lambda dtype: _family(name, settings.prepared(dtype=dtype), pixels, title, processor_name),
     )
 
 
@@ -330,4 +304,4 @@ def patch_family(name: str, settings: PatchSettings, pixels: tuple[int, int], **
 
 for _name, (_settings, _pixels, _title) in PUBLISHED.items():
     register_patches(_name, _settings, _pixels, _title)
-    register_patches(_name, replace(_settings, reference="pil"), _pixels, _title)
+    register_patches(_name, _settings.prepared(reference="pil"), _pixels, _title)

@@ -143,7 +143,7 @@ def _family(name: str, settings: QwenVL, title: str) -> KernelFamily:
         workload=partial(_workload, settings),
         compute=partial(_outputs, settings),
         space="qwen2.5-vl-video.toml",
-        rounded=lambda dtype: _family(name, replace(settings, dtype=dtype), title),
+        rounded=lambda dtype: _family(name, settings.prepared(dtype=dtype), title),
     )
 
 

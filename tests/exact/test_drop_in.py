@@ -188,7 +188,7 @@ def test_a_kernel_that_cannot_be_built_costs_speed_and_a_warning(
     def fail(*args: Any, **kwargs: Any) -> None:
         raise error
 
-    monkeypatch.setattr(QwenVL, "calls", fail)
+    monkeypatch.setattr(QwenVL, "compute", fail)
     processor = oracle.build(**SETTINGS["small"])
     drop_in = accelerate(processor)
     with pytest.warns(AutoschedWarning, match=f"Hugging Face's own code runs: {error}"):

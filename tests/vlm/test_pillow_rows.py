@@ -15,6 +15,7 @@ from PIL import Image
 from autosched.hf.images import as_hwc, as_pixels
 from autosched.vlm import pillow_rows as module
 from autosched.vlm.pillow_rows import PillowRows, pillow_rows
+from autosched.vlm.preparation import Preparation
 from autosched.vlm.qwen_vl import QwenVL
 
 pytestmark = pytest.mark.usefixtures("small_blocks")
@@ -85,7 +86,7 @@ def test_another_layout_is_seen(spoil: Any, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("reference", ["torchvision", "pil"])
 def test_kernels_on_blocks(reference: Any, threads: int) -> None:
     """Down and up, with blocks of a few rows, of less than a row's source, and of one row."""
-    kernel = QwenVL(reference)
+    kernel = QwenVL(Preparation(reference))
     shapes = [(90, 120), (300, 90), (64, 500), (33, 1030)]
     images = [Image.fromarray(noise(*shape, seed=i)) for i, shape in enumerate(shapes)]
     sizes = [kernel.smart_resize(*shape, 3136, 60000) for shape in shapes]

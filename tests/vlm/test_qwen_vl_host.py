@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autosched.errors import ArgumentError, BindError
+from autosched.vlm.preparation import Preparation
 from autosched.vlm.qwen_vl import QwenVL, smart_resize
 
 sides = st.one_of(st.integers(1, 64), st.integers(1, 5000), st.integers(1, 40).map(lambda n: 14 * n))
@@ -57,23 +58,33 @@ def test_shapes_follow_the_settings() -> None:
 
 
 def test_equal_settings_are_equal_kernels() -> None:
-    assert QwenVL() == QwenVL(reference="torchvision")
+    assert QwenVL() == QwenVL(Preparation("torchvision"))
     assert hash(QwenVL(patch_size=16)) == hash(QwenVL(patch_size=16))
-    assert QwenVL() != QwenVL(reference="pil")
+    assert QwenVL() != QwenVL().prepared(reference="pil")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"patch_size": 0}, "patch_size is 0; it must be at least 1"),
+        ({"merge_size": -2}, "merge_size is -2"),
+    ],
+)
+def test_bad_settings_say_what_to_do(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        QwenVL(**arguments)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"reference": "pillow"}, "Unknown reference 'pillow'; choose one of torchvision, pil"),
-        ({"patch_size": 0}, "patch_size is 0; it must be at least 1"),
-        ({"merge_size": -2}, "merge_size is -2"),
         ({"do_rescale": False, "do_normalize": False}, "the torchvision reference is uint8"),
     ],
 )
-def test_bad_settings_say_what_to_do(arguments: dict[str, Any], message: str) -> None:
+def test_bad_preparations_say_what_to_do(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
-        QwenVL(**arguments)
+        QwenVL().prepared(**arguments)
 
 
 def image(*shape: int) -> np.ndarray:
@@ -113,7 +124,7 @@ def test_arrays_that_do_not_fit_are_refused(images: Any, sizes: Any, out: np.nda
 def test_frames_and_strides() -> None:
     """A size that is kept shows the permutation alone, for any strides of the input."""
     pixels = np.random.default_rng(0).integers(0, 256, (56, 84, 4), dtype=np.uint8)
-    kernel = QwenVL(reference="pil", do_normalize=False, do_rescale=False, temporal_patch_size=2)
+    kernel = QwenVL(Preparation("pil", do_normalize=False, do_rescale=False), temporal_patch_size=2)
     out = np.empty((4 * 6, 3 * 2 * 14 * 14), np.float32)
     kernel.run([pixels], [(56, 84)], out, threads=1)
     for row, (gy, gx) in {0: (0, 0), 1: (0, 1), 2: (1, 0), 4: (0, 2), 12: (2, 0)}.items():

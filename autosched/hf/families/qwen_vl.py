@@ -79,8 +79,7 @@ class PatchFamily(Family):
 @lru_cache(maxsize=64)
 def _kernel(made: Callable[..., QwenVL], p: Preparation, patch: int, frames: int, merge: int) -> QwenVL:
     """Kept, with what it finds out about its settings."""
-    steps = p.rescale_factor, p.do_rescale, p.do_normalize
-    return made(p.reference, patch, frames, merge, p.filter, p.mean, p.std, *steps, p.dtype, p.arithmetic)
+    return made(p, patch, frames, merge)
 
 
 class GlmFamily(PatchFamily):
