@@ -1,6 +1,7 @@
 """Hugging Face: `accelerate` makes drop-ins of image processors that run on autosched's kernels; `install` of all.
 
-May import transformers and torch, but only inside functions; nothing below `autosched.vlm` is used directly.
+May import transformers and torch, but only inside functions. Uses what `autosched.vlm` makes of pixels, and the tables
+of `autosched.imaging`; knows of no schedule and no loop.
 """
 
 from autosched.hf.accelerate import accelerate

@@ -47,7 +47,7 @@ def channel_values(arguments: Mapping[str, Any], name: str) -> tuple[float, ...]
 
 
 def byte_steps(arguments: Mapping[str, Any], stay: bool) -> dict[str, Any]:
-    """What happens to a byte after the resize: the fields of that name of `QwenVL`.
+    """What happens to a byte after the resize: the fields of that name of `Preparation`.
 
     `stay`: bytes that are neither rescaled nor normalized stay bytes.
     """

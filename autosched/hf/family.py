@@ -20,7 +20,7 @@ from autosched.vlm.sizes import Size
 
 Planner: TypeAlias = Callable[[int, int], Plan]
 
-#: No output of a processor is of numpy's type but these.
+#: The type of the bits of bfloat16, which numpy has not; no other output of a processor is of it.
 BFLOAT16_BITS: Final = bf16.dtype
 
 

@@ -72,29 +72,6 @@ def _check(pipeline: Pipeline, arrays: Mapping[str, Any], scalars: Mapping[str, 
             )
 
 
-def interpret_scalar(expr: Expr, shapes: Mapping[str, tuple[int, ...]], params: Mapping[str, int | float]) -> int:
-    """The integer that an expression of constants, Params and extents of Inputs is."""
-    match expr:
-        case Const():
-            return int(expr.value)
-        case Param():
-            return int(params[expr.name])
-        case Extent():
-            return shapes[expr.source.name][expr.dim]
-        case Cast():
-            return interpret_scalar(expr.a, shapes, params)
-        case Binary():
-            a, b = interpret_scalar(expr.a, shapes, params), interpret_scalar(expr.b, shapes, params)
-            with np.errstate(all="ignore"):
-                return int(_binary(expr.op, np.array([a], np.int64), np.array([b], np.int64), expr.a.type)[0])
-        case Unary():
-            return int(_unary(expr.op, np.array([interpret_scalar(expr.a, shapes, params)], np.int64))[0])
-        case Select():
-            chosen = expr.a if interpret_scalar(expr.condition, shapes, params) else expr.b
-            return interpret_scalar(chosen, shapes, params)
-    raise LanguageError(f"`{expr}` is not made of constants, Params and extents only")
-
-
 class _Interpreter:
     def __init__(self, inputs: dict[str, Array], params: dict[str, int | float]) -> None:
         self.inputs = inputs

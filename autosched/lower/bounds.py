@@ -135,24 +135,24 @@ class Bounds:
         most = maximum(hi, sub(ZERO, lo))  # by 1 or by -1
         return sub(ZERO, most), most
 
-    def nondecreasing(self, expr: Expr, name: str, rising: frozenset[str] = frozenset()) -> bool:
-        """Whether `expr` never gets smaller as `name` grows; names in `rising` are known to do so themselves."""
+    def nondecreasing(self, expr: Expr, name: str) -> bool:
+        """Whether `expr` never gets smaller as `name` grows."""
         if isinstance(expr, Name):
             return True
-        if not (names(expr) & ({name} | rising)):
+        if name not in names(expr):
             return True
         match expr:
             case Binary(op="add" | "min" | "max", a=a, b=b):
-                return self.nondecreasing(a, name, rising) and self.nondecreasing(b, name, rising)
+                return self.nondecreasing(a, name) and self.nondecreasing(b, name)
             case Binary(op="sub", a=a, b=b):
-                return self.nondecreasing(a, name, rising) and not (names(b) & ({name} | rising))
+                return self.nondecreasing(a, name) and name not in names(b)
             case Binary(op="mul" | "floordiv" | "shr" | "shl", a=a, b=Const(value=k)):
-                return k >= 0 and self.nondecreasing(a, name, rising)
+                return k >= 0 and self.nondecreasing(a, name)
             case Cast(to=to, a=a) if to.is_int and a.elem.is_int and to.min <= a.elem.min and a.elem.max <= to.max:
-                return self.nondecreasing(a, name, rising)
+                return self.nondecreasing(a, name)
             case Access(source=source, index=index):
                 table = self.inputs.get(source)
-                return table is not None and table.monotone and self.nondecreasing(index[0], name, rising)
+                return table is not None and table.monotone and self.nondecreasing(index[0], name)
         return False
 
 

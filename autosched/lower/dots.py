@@ -62,7 +62,7 @@ def dot_products(v: Vectorizer, loop: For, ctx: Lanes) -> list[Stmt] | None:
     terms = [t for t in found if t is not None]
     if not terms or len(terms) != len(found) or not all(t.acc in ctx.vectors for t in terms):
         return None
-    if loop.lanes % 4 == 0 and v.target.quads and all(_quads_apply(v, t) for t in terms):
+    if loop.lanes % 4 == 0 and v.target.quads and all(map(_quads_apply, terms)):
         return _packed(v, loop, ctx, terms, 4)
     if loop.lanes % 2 == 0 and all(_is_short(t.data) and t.table is not None and _is_short(t.weight) for t in terms):
         return _packed(v, loop, ctx, terms, 2)
@@ -104,7 +104,7 @@ def _table_dim(v: Vectorizer, e: Expr, loop: For) -> int | None:
     return moving[0] if e.elem.name in ("u8", "i8", "i16", "i32") else None
 
 
-def _quads_apply(v: Vectorizer, t: _Term) -> bool:
+def _quads_apply(t: _Term) -> bool:
     return t.data.elem.name == "u8" and t.table is not None and t.weight.elem.name in PLANES
 
 

@@ -7,8 +7,9 @@ stage is still scalar here, reads are Accesses and writes are Puts; vectorized l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import astuple, replace
 from itertools import product
+from typing import Final
 
 from autosched.errors import CompileError, ScheduleError
 from autosched.lang.func import Pipeline
@@ -30,6 +31,7 @@ from autosched.lower.ir import (
     Put,
     Require,
     Reserve,
+    Select,
     Stmt,
     names,
     statements,
@@ -41,6 +43,9 @@ from autosched.lower.stages import SLACK, Box, Fold, LoopNests, Root, Stage, Sto
 from autosched.lower.translate import Env, Translator, extent_name
 from autosched.schedule import directives as d
 from autosched.schedule.nest import ROOT, FuncNest, Level, Loop, Nest
+
+#: The last coordinate that is there, where none is.
+_NOTHING: Final = const(-(1 << 62))
 
 
 class LoopNestBuilder:
@@ -217,6 +222,11 @@ class LoopNestBuilder:
             lo, hi = box[slide]
             start = Name(f"{g.name}.{g.func.args[slide].name}.from")
             done = Name(f"{g.name}:done")
+            if not self.bounds.nondecreasing(self.regions.region(g.name, level)[slide][0], loop_name(*astuple(level))):
+                # where it goes back, what is there is of no use
+                before = Name(f"{g.name}:before")
+                out.append(Assign(done.name, Select(Binary("lt", lo, before), _NOTHING, done)))
+                out.append(Assign(before.name, lo))
             new = minimum(maximum(lo, add(done, ONE)), add(hi, ONE))
             factor = self.regions.round_up(g.name).get(slide)
             if factor is not None:  # whole blocks end with the box only if they begin at a multiple of them
@@ -242,8 +252,7 @@ class LoopNestBuilder:
         moving = [i for i, (lo, hi) in enumerate(region) if loop in (names(lo) | names(hi))]
         if len(moving) > 1:
             return None
-        slide = moving[0] if moving else 0
-        return slide if self.bounds.nondecreasing(region[slide][0], loop) else None
+        return moving[0] if moving else 0
 
     def _directly_inside(self, g: FuncNest) -> bool:
         path = self.nest.path(g.name)
@@ -285,7 +294,7 @@ class LoopNestBuilder:
             g.name, g.func.type, tuple(strides), tuple(lo for lo, _ in named), fold, owned=True, stream=g.stream
         )
         if g.store != g.compute:
-            out.append(Assign(f"{g.name}:done", const(-(1 << 62))))
+            out += [Assign(f"{g.name}:{name}", _NOTHING) for name in ("done", "before")]
         return out
 
     def _fold(self, g: FuncNest, x: d.FoldStorage, dim: int) -> tuple[Expr, list[Stmt]]:

@@ -39,7 +39,7 @@ from autosched.lower.wrapping import unbounded
 
 
 class Optimizer:
-    """Optimizes the body of one stage. `stem` begins the names of temporaries."""
+    """Optimizes the body of one stage."""
 
     def __init__(self) -> None:
         self.counter = 0

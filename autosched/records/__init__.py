@@ -1,6 +1,7 @@
 """Tuned records: the JSON files in which the best schedules are kept, and how one is found for a machine.
 
-Written by tune, read by vlm. Uses schedules and the CPU's fingerprint; knows nothing of how either is made.
+Written by the command line with what tune finds, read by vlm. Uses schedules and the CPU's fingerprint; knows nothing
+of how either is made.
 """
 
 from autosched.records.here import key_here, origin_here

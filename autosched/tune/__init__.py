@@ -1,4 +1,4 @@
-"""The tuner: search spaces, studies, measuring and the final; one concept a file. Writes nothing but its study.
+"""The tuner: search spaces, studies, measuring and the final; one concept a file. Writes its state, and no records.
 
 Uses the runtime and records; knows of no pipeline, no image and no model but what a Task brings.
 """

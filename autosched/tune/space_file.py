@@ -287,7 +287,7 @@ class _Reader:
         for t in space.templates:
             i = seen[t.func] = seen.get(t.func, -1) + 1
             for name in t.knobs:
-                if space.possible(_Holds(t.when), _Inactive(name)):
+                if space.possible(t.when, _Inactive(name)):
                     raise self.fail(
                         ("funcs", t.func, i),
                         f"it takes ${name}, which is not active at every point where the directive is; "
@@ -304,18 +304,6 @@ class _Reader:
                 why = "is not active there" if knob not in made else "breaks a constraint"
                 raise self.fail((*key, knob), f"{knob} = {value!r} {why}")
         return made
-
-
-@dataclass(frozen=True)
-class _Holds:
-    condition: Condition
-
-    @property
-    def knobs(self) -> tuple[str, ...]:
-        return self.condition.knobs
-
-    def holds(self, point: Point) -> bool:
-        return self.condition.holds(point)
 
 
 @dataclass(frozen=True)

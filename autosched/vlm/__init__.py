@@ -1,4 +1,5 @@
 """Model families: each file holds the size rules of one family (plain Python) and its pipeline.
 
-Uses `autosched.imaging` and the runtime; must not reach into lowering, code generation or Hugging Face.
+Uses `autosched.imaging` and the runtime; must not reach into lowering or code generation. Of Hugging Face it builds,
+inside functions, the processors that results are timed against.
 """

@@ -71,36 +71,44 @@ def _planes_in_parallel(s: Schedule) -> Schedule:
 
 
 def fused(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
-    """v3: both passes one strip of a row of tiles at a time, in the cache, then values straight to the output.
+    """v3: both passes one strip of a row of tiles at a time, in the cache, then values straight to the output."""
+    return _in_strips(a, bucket, _STRIPS[bucket.name], slides=False)
 
-    Bytes are the output as they come from the second pass.
-    """
-    s = Schedule().inline("normalized").split("tiles", "y", "yo", "yi", _STRIPS[bucket.name])
+
+def sliding(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
+    """As v3, but strips are few rows, and rows of the first pass are computed once, whatever strips read them."""
+    return _in_strips(a, bucket, _ROWS, slides=True)
+
+
+def _in_strips(a: TileAlgorithm, bucket: Bucket, rows: int, slides: bool) -> Schedule:
+    """Bytes are the output as they come from the second pass."""
+    s = Schedule().inline("normalized").split("tiles", "y", "yo", "yi", rows)
     s = s.reorder("tiles", "ty", "yo", "tx", "c", "yi", "x").fuse("tiles", "ty", "yo", "strip")
     s = s.vectorize("tiles", "x", 64 if a.values == "bytes" else 16).parallel("tiles", "strip")
-    return strips(s, a, bucket, "tiles", "strip", Strips(straight=a.values == "bytes", slides=False))
+    return strips(s, a, bucket, "tiles", "strip", Strips(straight=a.values == "bytes", slides=slides))
 
 
 def built_in(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
-    """The one of `streamed` and `fetched` that suits this CPU; v3 for bytes, which the next resize reads again."""
+    """The one of `streamed` and `fetched` that suits this CPU; neither for bytes, which the next resize reads again."""
     if a.values == "bytes":
-        return fused(a, bucket)
+        return sliding(a, bucket)
     return (fetched if fetches_lines() else streamed)(a, bucket)
 
 
 def streamed(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
-    """As v3, in whole lines past the caches."""
-    return fused(a, bucket).stream("tiles")
+    """Whole lines past the caches."""
+    return sliding(a, bucket).stream("tiles")
 
 
 def fetched(a: TileAlgorithm, bucket: Bucket = BUCKETS[0]) -> Schedule:
-    """As v3, in whole lines through the caches; while one row is written the lines of the next are fetched."""
-    return fused(a, bucket).prefetch_stores("tiles", "yi")
+    """Whole lines through the caches; while one row is written the lines of the next are fetched."""
+    return sliding(a, bucket).prefetch_stores("tiles", "yi")
 
 
-#: Rows of tiles that are computed at once, by bucket: their first pass overlaps that of the next by the taps of a
-#: window. Where an image shrinks much, few rows of a tile are many of the image. Tiles of 448, 336 and 224 rows are
-#: whole strips.
+#: Rows of tiles that are computed at once.
+_ROWS: Final = 8
+#: The same, by bucket, where strips overlap: the first pass of one and of the next by the taps of a window. Where an
+#: image shrinks much, few rows of a tile are many of the image. Tiles of 448, 336 and 224 rows are whole strips.
 _STRIPS: Final = {"native": 56, "slight": 56, "reduced": 56, "quartered": 32, "tiny": 16}
 
 #: Schedules by name; each takes the algorithm and a bucket.

@@ -59,11 +59,11 @@ def _divide(value: ValueType) -> Lowering:
 
 
 def _floor_divide(value: ValueType) -> Lowering:
-    return _binary(value, lambda b, x, y: _quotient_remainder(b, value, "//", x, y)[0])
+    return _binary(value, lambda b, x, y: _quotient_remainder(b, value, x, y)[0])
 
 
 def _modulo(value: ValueType) -> Lowering:
-    return _binary(value, lambda b, x, y: _quotient_remainder(b, value, "%", x, y)[1])
+    return _binary(value, lambda b, x, y: _quotient_remainder(b, value, x, y)[1])
 
 
 def _integers_only(symbol: str, resolve: Callable[[ValueType], Lowering]) -> Callable[[ValueType], Lowering]:
@@ -75,7 +75,7 @@ def _integers_only(symbol: str, resolve: Callable[[ValueType], Lowering]) -> Cal
     return checked
 
 
-def _quotient_remainder(b: Builder, value: ValueType, symbol: str, x: Value, y: Value) -> tuple[Value, Value]:
+def _quotient_remainder(b: Builder, value: ValueType, x: Value, y: Value) -> tuple[Value, Value]:
     """Floor division and modulo that cannot trap: the divisor is replaced where it would."""
     zero, one = emit.constant(value, 0), emit.constant(value, 1)
     by_zero = b.icmp_unsigned("==", y, zero)
