@@ -9,8 +9,9 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar, Final
@@ -295,21 +296,28 @@ class Slow4(FamilyDropIn):
 
     def _autosched_pixels(self, image: Any, values: Mapping[str, Any]) -> Source:
         convert = bool(values.get("do_convert_rgb")) and self._autosched_family.slow_converts
-        return slow_pixels(image, convert, self._autosched_family)
+        return slow_pixels(image, convert, self)
 
 
-def slow_pixels(image: Any, convert: bool, family: type[Family]) -> Source:
-    """What the slow processors of 4.57 read of an image, made RGB before if they `convert` it."""
+def slow_pixels(image: Any, convert: bool, processor: FamilyDropIn) -> Source:
+    """What a slow processor of 4.57 reads of an image, made RGB before if it is to `convert` it."""
+    family = processor._autosched_family
     if is_pil(image) and convert:
-        from transformers.image_transforms import convert_to_rgb
-
-        image = convert_to_rgb(image)
+        image = _converter(processor.autosched_original_class)(image)
     if not (is_plain(image) or (is_pil(image) and image.mode == "RGB")):
         raise NotCoveredError(f"{describe(image)} is not plain RGB")
     if is_pil(image) and image.height in family.slow_channels:
         # The slow processor guesses the layout of PIL images too, and takes these rows for channels.
         raise NotCoveredError(f"the image has {image.height} rows, which are read as channels")
     return as_pixels(image)
+
+
+@lru_cache(maxsize=64)
+def _converter(original: type) -> Callable[[Any], Any]:
+    """What a slow processor makes images RGB with: what its module calls so, Pixtral's has a white background."""
+    models = (base.__module__ for base in original.__mro__ if base.__module__.startswith("transformers.models."))
+    found: Callable[[Any], Any] = sys.modules[next(models)].convert_to_rgb
+    return found
 
 
 def _samples(images: Any) -> tuple[Any, list[int]]:

@@ -39,6 +39,15 @@ def test_forms_of_images(oracle: Oracle) -> None:
 
 
 @every_oracle
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparent_images(oracle: Oracle, mode: str) -> None:
+    """The slow processor of 4.57 places them on white."""
+    image = photographs()[1].convert("RGBA")
+    image.putalpha(image.getchannel("G"))
+    check_accelerated(oracle.build(**OPTIONS["shrunk"]), image.convert(mode), return_tensors=tensors(oracle))
+
+
+@every_oracle
 def test_without_padding(oracle: Oracle) -> None:
     if not TRANSFORMERS_5:
         pytest.skip("4.57 always pads")

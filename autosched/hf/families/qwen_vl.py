@@ -164,7 +164,7 @@ class SlowPatches4(FamilyDropIn):
             raise NotCoveredError("neither do_rescale nor do_normalize is set, so the result is uint8")
         if recording.family is None:
             recording.family = self._autosched_family(Arguments(kwargs, "pil", self, 4))
-        pixels = slow_pixels(images, bool(kwargs.get("do_convert_rgb")), self._autosched_family)
+        pixels = slow_pixels(images, bool(kwargs.get("do_convert_rgb")), self)
         size = recording.family.resized(pixels)
         recording.images.append(pixels)
         recording.sizes.append(size)
