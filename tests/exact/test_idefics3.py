@@ -62,6 +62,15 @@ def test_samples_of_different_lengths(oracle: Oracle) -> None:
 
 
 @every_oracle
+def test_samples_without_images(oracle: Oracle) -> None:
+    """Their place among rows and columns depends on the version."""
+    processor, (one, two, _) = oracle.build(**OPTIONS["split"]), forms_of_images()["list"]
+    for images in ([[one], []], [[], [one]], [[one, two], [], [one]]):
+        call = {"return_tensors": tensors(oracle), "return_row_col_info": True}
+        check_fallback(processor, lambda images=images: images, "a sample has no images", **call)
+
+
+@every_oracle
 def test_what_falls_back(oracle: Oracle) -> None:
     picture = photographs()[1]
     processor = oracle.build(**OPTIONS["split"])

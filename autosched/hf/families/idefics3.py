@@ -46,6 +46,8 @@ class Idefics3Family(Family):
 
     def outputs(self, batch: Batch) -> dict[str, Any]:
         """pixel_values [sample, tile, 3, y, x] and pixel_attention_mask, zeros where a sample has fewer tiles."""
+        if 0 in (batch.nesting or ()):
+            raise NotCoveredError("a sample has no images")  # some versions drop it, others fail
         plans = batch.plans(self.planner.plan)
         samples = _nested([plan.tiles for plan in plans], batch)
         most, tile = max(sum(sample) for sample in samples), plans[0].tile
