@@ -154,13 +154,14 @@ class Form5(FamilyDropIn):
         # What a class of somebody else's does before it computes is not known.
         published = self.autosched_original_class.__module__.startswith("transformers.")
         if args or not published or not is_common(kwargs):
+            self._autosched_state.local.asked = None  # which an interrupted call may have left
             return super().preprocess(images, *args, **kwargs)  # type: ignore[misc]
         state, wanted = self._autosched_state, kwargs.get("return_tensors")
         known = state.resolved.get(wanted)
         if known is not None and known.holds(vars(self)):
             return self._autosched_inputs(images, (), known.values, known)
-        state.local.asked = wanted, images
         try:
+            state.local.asked = wanted, images
             return super().preprocess(images, **kwargs)  # type: ignore[misc]
         finally:
             state.local.asked = None

@@ -84,6 +84,16 @@ def test_a_class_of_somebody_elses_is_asked_each_time(oracle: Oracle) -> None:
     assert len(calls) == 3
 
 
+@every_oracle
+def test_an_interrupted_call_leaves_nothing(oracle: Oracle) -> None:
+    processor, picture = oracle.build(), image(0)
+    fast = accelerate(processor)
+    fast._autosched_state.local.asked = "pt", picture  # as an interrupt may leave it
+    for arguments in ({"do_normalize": False}, {}):
+        expected = processor(picture, return_tensors="pt", **arguments)
+        assert_same_values(fast(picture, return_tensors="pt", **arguments), expected)
+
+
 def test_what_holds() -> None:
     sizes = {"longest_edge": 9}
     known = Resolved.of({"size": sizes}, {"size": sizes, "do_resize": True, "mean": [0.5]})
