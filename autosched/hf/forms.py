@@ -171,7 +171,9 @@ class Form5(FamilyDropIn):
         if state.local.asked is not None:
             wanted, given = state.local.asked
             if given is images and not args:  # otherwise more than the arguments was prepared
-                known = state.resolved[wanted] = Resolved.of(kwargs, vars(self))
+                known = Resolved.of(kwargs, vars(self))
+                if known is not None:
+                    state.resolved[wanted] = known
         return self._autosched_inputs(images, args, kwargs, known)
 
     def _autosched_inputs(

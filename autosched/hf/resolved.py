@@ -8,12 +8,18 @@ again.
 from __future__ import annotations
 
 import copy
+import marshal
 from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass
-from typing import TYPE_CHECKING, Any
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from autosched.hf.family import Family
+
+_PLAIN: Final = frozenset({type(None), bool, int, float, str})
+#: Of marshal: the last one in which equal values have equal bytes, whatever else refers to them.
+_FORMAT: Final = 2
 
 
 @dataclass(slots=True)
@@ -22,38 +28,71 @@ class Resolved:
 
     Attributes:
         values: the arguments.
-        attributes: the processor's, and their `types` in the same order.
-        records: the names of those that are dataclasses, such as sizes; here they are dicts, which are compared faster.
+        names: the names of the processor's attributes.
+        written: the values of those that are in none of the following, as `marshal` writes them: with the types of all
+            that is in them.
+        records: the names and types of those that are dataclasses, such as sizes; they are written as dicts.
+        members: the names and values of those that are members of an enum.
+        texts: the names and values of those that are lists of strings.
         family: the settings that were read from the arguments; None before the first call that has read them.
     """
 
     values: dict[str, Any]
-    attributes: dict[str, Any]
-    types: list[type]
-    records: tuple[str, ...]
+    names: list[str]
+    written: bytes
+    records: list[tuple[str, type]]
+    members: list[tuple[str, Enum]]
+    texts: list[tuple[str, list[str]]]
     family: Family | None = None
 
     @classmethod
-    def of(cls, values: Mapping[str, Any], attributes: Mapping[str, Any]) -> Resolved:
-        """Copies, so that what changes later is seen."""
-        kept = copy.deepcopy(dict(attributes))
-        records = tuple(name for name, value in kept.items() if is_dataclass(value) and hasattr(value, "__dict__"))
-        for name in records:
-            kept[name] = vars(kept[name])
-        return cls(copy.deepcopy(dict(values)), kept, list(map(type, attributes.values())), records)
+    def of(cls, values: Mapping[str, Any], attributes: Mapping[str, Any]) -> Resolved | None:
+        """Copies, so that what changes later is seen; None where there are attributes of other types."""
+        try:
+            found = dict(attributes)
+            records = [(name, type(v)) for name, v in found.items() if is_dataclass(v) and hasattr(v, "__dict__")]
+            members = [(name, value) for name, value in found.items() if isinstance(value, Enum)]
+            texts = [(name, list(v)) for name, v in found.items() if type(v) is list and {*map(type, v)} == {str}]
+            for name, _ in (*members, *texts):
+                del found[name]
+            found |= {name: vars(found[name]) for name, _ in records}
+            if not _is_plain(found):
+                return None
+            written = marshal.dumps([*found.values()], _FORMAT)
+            return cls(copy.deepcopy(dict(values)), [*attributes], written, records, members, texts)
+        except Exception:  # whatever the methods of values raise; a list that holds itself
+            return None
 
     def holds(self, attributes: Mapping[str, Any]) -> bool:
         """Whether the processor still has these attributes, in the same order and of the same types."""
-        try:
-            # True equals 1, which some attributes may not be. This runs in every call: few steps of Python.
-            if self.types != list(map(type, attributes.values())):
-                return False
+        try:  # in every call: few steps of Python
             current = dict(attributes)
-            for name in self.records:
-                current[name] = vars(current[name])
-            return self.attributes == current
-        except (KeyError, TypeError, ValueError):  # another attribute; arrays have no truth
+            if [*current] != self.names:
+                return False
+            for name, member in self.members:
+                if current.pop(name) is not member:
+                    return False
+            for name, texts in self.texts:
+                if current.pop(name) != texts:
+                    return False
+            for name, kind in self.records:
+                record = current[name]
+                if type(record) is not kind:
+                    return False
+                current[name] = vars(record)
+            return marshal.dumps([*current.values()], _FORMAT) == self.written
+        except Exception:  # as in `of`
             return False
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is made of what `marshal` tells apart; it writes arrays and their numbers as bytes."""
+    kind = type(value)
+    if kind in (list, tuple):
+        return all(map(_is_plain, value))
+    if kind is dict:
+        return all(map(_is_plain, value)) and all(map(_is_plain, value.values()))
+    return kind in _PLAIN
 
 
 def is_common(kwargs: Mapping[str, Any]) -> bool:

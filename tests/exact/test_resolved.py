@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from references import ORACLES, TRANSFORMERS_5, Oracle, assert_same_values
+from references import ORACLES, TRANSFORMERS_5, Oracle, assert_same_values, oracles, outcome
 
 from autosched.hf import accelerate
 from autosched.hf.resolved import Resolved, is_common
@@ -17,6 +21,13 @@ every_oracle = pytest.mark.parametrize("oracle", ORACLES)
 
 def image(seed: int) -> Image.Image:
     return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (70, 90, 3), dtype=np.uint8))
+
+
+@dataclass
+class Size:
+    """A record, as transformers has them."""
+
+    side: float
 
 
 #: Changes between two calls, some of them inside of an attribute, as (attribute, what is done to the processor).
@@ -94,16 +105,107 @@ def test_an_interrupted_call_leaves_nothing(oracle: Oracle) -> None:
         assert_same_values(fast(picture, return_tensors="pt", **arguments), expected)
 
 
+class Odd:
+    """Neither to be compared nor to be copied."""
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("not to be compared")
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __deepcopy__(self, memo: object) -> Odd:
+        raise RuntimeError("not to be copied")
+
+
+def _itself() -> list[Any]:
+    made: list[Any] = []
+    made.append(made)
+    return made
+
+
+ADDITIONS: dict[str, Any] = {
+    "a lock": lambda p: threading.Lock(),
+    "a module": lambda p: np,
+    "an array": lambda p: np.arange(3),
+    "an object": lambda p: Odd(),
+    "the processor": lambda p: p,
+    "a method": lambda p: p.to_dict,
+    "a list of itself": lambda p: _itself(),
+}
+
+
+@every_oracle
+@pytest.mark.parametrize("name", ADDITIONS)
+def test_attributes_that_are_none_of_transformers(oracle: Oracle, name: str) -> None:
+    fast = accelerate(oracle.build())
+    expected = fast(image(0), return_tensors="pt")
+    fast.addition = ADDITIONS[name](fast)
+    for _ in range(2):
+        assert_same_values(fast(image(0), return_tensors="pt"), expected)
+        assert fast.autosched_explain().accelerated
+
+
+@pytest.mark.parametrize("oracle", oracles("CLIPImageProcessor"))
+@pytest.mark.parametrize("number", [float, np.float64, np.int64])
+def test_sides_of_another_type(oracle: Oracle, number: Any) -> None:
+    """They equal those that were there, and transformers refuses some."""
+    processor = oracle.build()
+    fast = accelerate(processor)
+    fast(image(0), return_tensors="pt")
+    for changed in (processor, fast):
+        (changed.size if isinstance(changed.size, dict) else vars(changed.size))["shortest_edge"] = number(224)
+    wanted = {"return_tensors": "pt"}
+    expected, actual = (outcome(lambda p=p: p(image(0), **wanted)) for p in (processor, fast))
+    assert actual.error == expected.error
+    if expected.values is not None and actual.values is not None:
+        assert_same_values(actual.values, expected.values)
+
+
 def test_what_holds() -> None:
     sizes = {"longest_edge": 9}
     known = Resolved.of({"size": sizes}, {"size": sizes, "do_resize": True, "mean": [0.5]})
+    assert known is not None
     assert known.holds({"size": {"longest_edge": 9}, "do_resize": True, "mean": [0.5]})
     sizes["longest_edge"] = 8
     assert not known.holds({"size": sizes, "do_resize": True, "mean": [0.5]})
     assert known.values["size"] == {"longest_edge": 9}
-    assert not known.holds({"size": {"longest_edge": 9}, "do_resize": 1, "mean": [0.5]})
+    same = {"size": {"longest_edge": 9}, "do_resize": True, "mean": [0.5]}
+    for other in (
+        {"do_resize": 1},
+        {"size": {"longest_edge": 9.0}},
+        {"size": {"longest_edge": True}},
+        {"size": OrderedDict(longest_edge=9)},
+        {"mean": (0.5,)},
+        {"mean": [np.float64(0.5)]},
+        {"mean": np.array([0.5])},
+        {"other": None},
+    ):
+        assert not known.holds({**same, **other})
     assert not known.holds({"size": {"longest_edge": 9}, "do_resize": True})
-    assert not known.holds({"size": {"longest_edge": 9}, "do_resize": True, "other": [0.5]})
+    assert not known.holds({"do_resize": True, "size": {"longest_edge": 9}, "mean": [0.5]})
+
+
+def test_records_members_and_texts_hold() -> None:
+    attributes = {"size": Size(9), "resample": Image.Resampling.BICUBIC, "names": ["size"]}
+    known = Resolved.of({}, attributes)
+    assert known is not None and known.holds({**attributes, "size": Size(9), "names": ["size"]})
+    for other in (
+        {"size": Size(9.0)},
+        {"size": Size(8)},
+        {"size": {"side": 9}},
+        {"size": SimpleNamespace(side=9)},
+        {"resample": 3},
+        {"resample": Image.Resampling.NEAREST},
+        {"names": ["size", "mean"]},
+        {"names": ("size",)},
+        {"names": np.array(["size", "mean"])},
+    ):
+        assert not known.holds({**attributes, **other})
+
+
+@pytest.mark.parametrize("value", [np.float64(0.5), np.arange(3), (np.float64(0.5),), object(), {3}, b"bytes"])
+def test_what_is_not_remembered(value: Any) -> None:
+    assert Resolved.of({}, {"one": 1, "other": value}) is None
 
 
 def test_what_is_common() -> None:
