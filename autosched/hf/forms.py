@@ -35,6 +35,8 @@ from autosched.vlm.preparation import Reference
 
 #: What makes a kernel impossible: all of these are mistakes of autosched's, or of the machine.
 UNBUILT: Final = (CompileError, CacheError, ScheduleError)
+#: Arguments that the slow processors of 4.57 take from the call alone.
+_NO_ATTRIBUTES: Final = ("return_tensors", "data_format", "input_data_format", "return_row_col_info")
 
 
 def unbuilt(error: AutoschedError) -> NotCoveredError:
@@ -280,8 +282,13 @@ class Slow4(FamilyDropIn):
         unknown = sorted(kwargs.keys() - defaults.keys())
         if unknown:
             raise NotCoveredError(f"unknown arguments: {', '.join(unknown)}")
-        given = {**defaults, **kwargs}
-        return {name: getattr(self, name, None) if value is None else value for name, value in given.items()}
+        resolved = {**defaults, **kwargs}
+        for name, value in resolved.items():
+            if value is None and name not in _NO_ATTRIBUTES:
+                if not hasattr(self, name):
+                    raise NotCoveredError(f"the processor has no {name}")
+                resolved[name] = getattr(self, name)
+        return resolved
 
     def _autosched_structure(self, images: Any) -> Sequence[Any]:
         from transformers.image_utils import make_flat_list_of_images, make_nested_list_of_images

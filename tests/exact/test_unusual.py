@@ -51,6 +51,19 @@ def test_an_array_that_is_not_used(oracle: Oracle) -> None:
     check_outcome(processor, picture, return_tensors=tensors(oracle))
 
 
+@pytest.mark.parametrize("oracle", [o for name in CLASSES for o in oracles(name)])
+@pytest.mark.parametrize("name", ["do_resize", "do_rescale", "do_normalize", "do_convert_rgb", "size", "image_mean"])
+def test_an_attribute_that_is_gone(oracle: Oracle, name: str) -> None:
+    processor = oracle.build()
+    delattr(processor, name)
+    check_outcome(processor, picture, return_tensors=tensors(oracle))
+
+
+@pytest.mark.parametrize("oracle", oracles("CLIPImageProcessor"))
+def test_an_attribute_called_as_an_argument_of_calls(oracle: Oracle) -> None:
+    check_outcome(oracle.build(return_tensors=tensors(oracle), data_format="channels_last"), picture)
+
+
 @pytest.mark.skipif(TRANSFORMERS_5, reason="only the fast processors of 4.57 resize floats")
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 6, 9])
 def test_floats_that_are_resized_to_a_column(width: int) -> None:
