@@ -88,12 +88,14 @@ def drop_in_class(original: type) -> type[DropIn]:
 
 
 def _make_class(original: type) -> type[DropIn]:
-    mixin = find_support(original, {}).mixin
+    support = find_support(original, {})
+    mixin = support.mixin
     namespace: dict[str, Any] = {
         "__module__": original.__module__,
         "__qualname__": original.__qualname__,
         "__doc__": original.__doc__,
         "autosched_original_class": original,
+        "_autosched_replaced": frozenset((*support.replaced, *support.optional)),
     }
     for name in ("preprocess", "_preprocess_image_like_inputs", "_preprocess"):
         if hasattr(mixin, name):

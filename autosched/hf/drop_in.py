@@ -48,6 +48,8 @@ class DropIn:
 
     autosched_original_class: ClassVar[type]
     """The Hugging Face class that this class was made from."""
+    _autosched_replaced: ClassVar[frozenset[str]]
+    """The names of its methods that the kernels replace."""
 
     def autosched_explain(self) -> Explanation | None:
         """Says what computed the pixels of the latest call in this thread; None before the first."""

@@ -84,7 +84,14 @@ class FamilyDropIn(DropIn):
     def _autosched_settings(self, values: Mapping[str, Any]) -> Family:
         """What the family reads from the arguments of a call."""
         self._autosched_require_type(values.get("return_tensors"))
+        self._autosched_require_methods()
         return self._autosched_family(Arguments(values, self._autosched_reference, self, self._autosched_generation))
+
+    def _autosched_require_methods(self) -> None:
+        """Refuses a processor that was given a method of its own which the kernels replace."""
+        own = sorted(self._autosched_replaced & vars(self).keys())
+        if own:
+            raise NotCoveredError(f"the processor has its own {own[0]}")
 
     def _autosched_require_type(self, return_tensors: Any) -> None:
         """Refuses return types that the kernels do not make, and that pixel values have no type in."""

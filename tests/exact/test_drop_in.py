@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import transformers
 from PIL import Image
-from references import ORACLES, SETTINGS, TRANSFORMERS_5, Oracle, assert_same_values
+from references import ORACLES, SETTINGS, TRANSFORMERS_5, Oracle, assert_same_values, outcome
 
 from autosched.errors import ArgumentError, AutoschedWarning, CacheError, CompileError, UnsupportedProcessorError
 from autosched.hf import Explanation, accelerate
@@ -239,6 +239,28 @@ def test_subclasses_that_override_replaced_methods_are_refused(oracle: Oracle, m
     setattr(patched, method, lambda *args, **kwargs: None)
     with pytest.raises(UnsupportedProcessorError, match=f"overrides {method}"):
         accelerate(patched)
+
+
+@every_oracle
+@pytest.mark.parametrize("method", OVERRIDABLE)
+def test_methods_that_are_replaced_later_run(oracle: Oracle, method: str) -> None:
+    processor = oracle.build(**SETTINGS["small"])
+    if not hasattr(processor, method):
+        pytest.skip(f"{type(processor).__name__} has no {method}")
+    drop_in = accelerate(processor)
+    expected = dict(drop_in(image()))
+
+    def mine(*args: Any, **kwargs: Any) -> None:
+        raise ValueError("mine")
+
+    for changed in (processor, drop_in):
+        setattr(changed, method, mine)
+    for arguments in ({}, {"do_normalize": True}):
+        expected_error = outcome(lambda given=arguments: processor(image(), **given)).error
+        assert outcome(lambda given=arguments: drop_in(image(), **given)).error == expected_error
+    delattr(drop_in, method)
+    assert_same_values(dict(drop_in(image())), expected)
+    assert drop_in.autosched_explain().accelerated
 
 
 @every_oracle

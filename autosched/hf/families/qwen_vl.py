@@ -163,6 +163,7 @@ class SlowPatches4(FamilyDropIn):
         if not (kwargs.get("do_rescale") or kwargs.get("do_normalize")):
             raise NotCoveredError("neither do_rescale nor do_normalize is set, so the result is uint8")
         if recording.family is None:
+            self._autosched_require_methods()
             recording.family = self._autosched_family(Arguments(kwargs, "pil", self, 4))
         pixels = slow_pixels(images, bool(kwargs.get("do_convert_rgb")), self)
         size = recording.family.resized(pixels)

@@ -42,6 +42,7 @@ class VideoDropIn(FamilyDropIn):
     def _autosched_computed(self, videos: list[Video], kwargs: dict[str, Any]) -> Any:
         wanted = kwargs.get("return_tensors")
         self._autosched_require_type(wanted)
+        self._autosched_require_methods()
         arguments = Arguments(kwargs, "torchvision", self, 4 if "interpolation" in kwargs else 5)
         return self._autosched_feature(self._autosched_family(arguments), videos, None, wanted)
 
