@@ -129,9 +129,12 @@ def require_known_tensors(return_tensors: Any) -> None:
         raise NotCoveredError(f"return_tensors is {return_tensors!r}")
 
 
-def require_float32_default() -> None:
-    """Refuses a changed default dtype, which changes the dtype of Hugging Face's mean and std."""
+def require_torch_defaults() -> None:
+    """Refuses a changed default dtype, which changes the dtype of Hugging Face's mean and std, and another device."""
     import torch
 
     if torch.get_default_dtype() != torch.float32:
         raise NotCoveredError(f"torch's default dtype is {torch.get_default_dtype()}")
+    # A default device is a mode for torch's functions; to ask for it takes microseconds.
+    if torch._C._len_torch_function_stack() and torch.get_default_device().type != "cpu":
+        raise NotCoveredError(f"torch's default device is {torch.get_default_device()}")

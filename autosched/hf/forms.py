@@ -113,7 +113,7 @@ class FamilyDropIn(DropIn):
             raise NotCoveredError("there are no images")
         reference = self._autosched_reference
         if reference == "torchvision":
-            read.require_float32_default()
+            read.require_torch_defaults()
         state = self._autosched_state
         batch = Batch(reference, images, nesting, extra, return_tensors is not None, state.threads)
         try:
@@ -136,6 +136,8 @@ class FamilyDropIn(DropIn):
         if is_plain(image) and (is_pil(image) or values.get("input_data_format") is None):
             return as_pixels(image)
         converted = self._autosched_convert(image, values)
+        if is_tensor(converted):
+            read.require_cpu(converted.device)
         array = converted.numpy() if is_tensor(converted) else converted
         if array.ndim != 3 or array.shape[0] != CHANNELS or array.dtype != np.uint8 or 0 in array.shape:
             raise NotCoveredError(f"{describe(image)} was converted to {array.dtype} {list(array.shape)}")

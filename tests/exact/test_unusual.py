@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from families import noise, tensors
 from PIL import Image
-from references import TRANSFORMERS_5, Oracle, check_accelerated, check_fallback, check_outcome, oracles
+from references import HAS_TORCH, TRANSFORMERS_5, Oracle, check_accelerated, check_fallback, check_outcome, oracles
 
 from autosched.errors import AutoschedWarning, ScheduleError
+from autosched.hf import accelerate
 from autosched.vlm.patches import PatchAlgorithm
 
 CLASSES = ("CLIPImageProcessor", "SiglipImageProcessor", "LlavaNextImageProcessor", "Idefics3ImageProcessor")
@@ -72,6 +73,22 @@ def test_floats_that_are_resized_to_a_column(width: int) -> None:
     drop_in = check_outcome(oracle.build(size={"longest_edge": 364}), lambda: image, return_tensors="pt")
     if width == 3:
         assert drop_in.autosched_explain().reason == "floats are resized to a width of 1"
+
+
+@pytest.mark.skipif(not HAS_TORCH, reason="torch is not installed")
+@pytest.mark.parametrize("oracle", oracles("CLIPImageProcessor"))
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_default_device(oracle: Oracle, mode: str) -> None:
+    import torch
+
+    processor, image = oracle.build(), picture().convert(mode)
+    drop_in = accelerate(processor)
+    for device in ("meta", "cpu"):
+        with torch.device(device):
+            expected, actual = (p(image, return_tensors="pt")["pixel_values"] for p in (processor, drop_in))
+            assert drop_in.autosched_explain().accelerated == (device == "cpu" or oracle.backend == "pil")
+        assert actual.device == expected.device
+    assert torch.equal(actual, expected)
 
 
 SMALL: dict[str, dict[str, Any]] = {
