@@ -30,7 +30,7 @@ from autosched.hf.resolved import Resolved, is_common
 from autosched.hf.results import feature, require_type, rounded
 from autosched.imaging.byte_table import CHANNELS
 from autosched.vlm.passes import Source
-from autosched.vlm.pillow import pillow_pixels
+from autosched.vlm.pillow import is_pillows, pillow_pixels
 from autosched.vlm.preparation import Reference
 
 #: What makes a kernel impossible: all of these are mistakes of autosched's, or of the machine.
@@ -323,7 +323,8 @@ def slow_pixels(image: Any, convert: bool, processor: FamilyDropIn) -> Source:
     family = processor._autosched_family
     if is_pil(image) and convert:
         image = _converter(processor.autosched_original_class)(image)
-    if not (is_plain(image) or (is_pil(image) and image.mode == "RGB")):
+    kind: type = type(image)
+    if not (is_plain(image) or (is_pillows(kind) and image.mode == "RGB")):
         raise NotCoveredError(f"{describe(image)} is not plain RGB")
     if is_pil(image) and image.height in family.slow_channels:
         # The slow processor guesses the layout of PIL images too, and takes these rows for channels.

@@ -13,7 +13,7 @@ from autosched.errors import ArgumentError
 from autosched.hf.arguments import NotCoveredError
 from autosched.imaging.byte_table import CHANNELS
 from autosched.vlm.passes import Source
-from autosched.vlm.pillow import pillow_pixels, pillow_whole
+from autosched.vlm.pillow import is_pillows, pillow_pixels, pillow_whole
 
 
 def as_hwc(image: Any) -> npt.NDArray[np.uint8]:
@@ -52,7 +52,7 @@ def photographs(images: Any) -> list[PIL.Image.Image] | None:
     """A PIL image that `is_plain`, or a list of them, as transformers flattens it; None for anything else."""
     found = images if type(images) is list else [images]
     for image in found:  # in every call: few steps of Python
-        if not isinstance(image, PIL.Image.Image) or not _is_plain_pil(image):
+        if not _is_plain_pil(image):
             return None
     return found or None
 
@@ -66,8 +66,8 @@ def is_tensor(image: object) -> bool:
 def is_plain(image: Any) -> bool:
     """Whether every reference reads this image as it is: RGB, uint8, on the CPU, channels at an unambiguous end.
 
-    Subclasses of tensors and arrays are not plain (they may change what operations mean), nor are arrays with negative
-    strides (torch refuses them).
+    Subclasses of images, tensors and arrays are not plain (they may change what operations mean), nor are arrays with
+    negative strides (torch refuses them).
     """
     if is_pil(image):
         return _is_plain_pil(image)
@@ -92,8 +92,9 @@ def is_plain(image: Any) -> bool:
     return CHANNELS in ends and sum(end in (1, 3, 4) for end in ends) == 1
 
 
-def _is_plain_pil(image: PIL.Image.Image) -> bool:
-    return image.mode == "RGB" and 0 not in image.size and image.info.get("transparency") is None
+def _is_plain_pil(image: Any) -> bool:
+    kind: type = type(image)
+    return is_pillows(kind) and image.mode == "RGB" and 0 not in image.size and image.info.get("transparency") is None
 
 
 def describe(image: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -37,6 +38,12 @@ def pillow_pixels(image: PIL.Image.Image) -> Source:
     return pillow_whole(image) if rows is None else rows
 
 
+@lru_cache(maxsize=64)
+def is_pillows(kind: type) -> bool:
+    """Whether a type of images is Pillow's own; those of others may mean something else by what its memory has."""
+    return issubclass(kind, PIL.Image.Image) and kind.__module__.partition(".")[0] == "PIL"
+
+
 def given_pixels(image: Any) -> Source:
     """The pixels of an image of Pillow, as RGB, or of an array, uint8 ``[H, W, C]`` with C >= 3; see `pillow_pixels`.
 
@@ -50,7 +57,8 @@ def given_pixels(image: Any) -> Source:
         raise ArgumentError(f"an image is a {type(image).__name__}; give images of Pillow, or arrays uint8 [H, W, 3]")
     if 0 in image.size:
         raise ArgumentError(f"an image has {image.width}x{image.height} pixels; give one with pixels")
-    return pillow_pixels(image if image.mode == "RGB" else image.convert("RGB"))
+    kind: type = type(image)
+    return pillow_pixels(image if is_pillows(kind) and image.mode == "RGB" else image.convert("RGB"))
 
 
 def pillow_whole(image: PIL.Image.Image) -> npt.NDArray[np.uint8]:

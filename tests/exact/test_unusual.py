@@ -75,6 +75,28 @@ def test_floats_that_are_resized_to_a_column(width: int) -> None:
         assert drop_in.autosched_explain().reason == "floats are resized to a width of 1"
 
 
+def _interface(image: Image.Image) -> dict[str, Any]:
+    array = np.full((image.height, image.width, 3), 7, np.uint8)
+    return {"shape": array.shape, "typestr": "|u1", "version": 3, "data": array.tobytes()}
+
+
+#: What types of somebody else's images do otherwise.
+OTHERWISE: dict[str, Any] = {
+    "convert": lambda image, *args, **kwargs: Image.new("RGB", (40, 30), (1, 2, 3)),
+    "resize": lambda image, size, *args, **kwargs: Image.new("RGB", size, (1, 2, 3)),
+    "__array_interface__": property(_interface),
+}
+
+
+@pytest.mark.parametrize("oracle", [o for name in (*CLASSES, "Qwen2VLImageProcessor") for o in oracles(name)])
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_types_of_images_that_are_not_pillows(oracle: Oracle, name: str) -> None:
+    image = type("Other", (Image.Image,), {name: OTHERWISE[name]})()
+    vars(image).update(vars(picture()))
+    for images in (image, [picture(), image]):
+        check_outcome(oracle.build(), lambda images=images: images, return_tensors=tensors(oracle))
+
+
 @pytest.mark.skipif(not HAS_TORCH, reason="torch is not installed")
 @pytest.mark.parametrize("oracle", oracles("CLIPImageProcessor"))
 @pytest.mark.parametrize("mode", ["RGB", "L"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from PIL import Image
 
 from autosched.errors import ArgumentError
 from autosched.hf.images import as_hwc, describe, is_plain, photographs
+from autosched.runtime import Bands
+from autosched.vlm.pillow import given_pixels
 
 try:
     import torch
@@ -164,6 +167,28 @@ def test_plain_tensors() -> None:
     assert not is_plain(tensor.float())
     assert not is_plain(tensor.to_sparse())
     assert describe(tensor) == "torch.Tensor of torch.uint8 [5, 6, 3]"
+
+
+class Inverted(Image.Image):
+    """An image that is converted to something else than it has in its memory."""
+
+    def __init__(self, image: Image.Image) -> None:
+        super().__init__()
+        vars(self).update(vars(image))
+
+    def convert(self, *args: Any, **kwargs: Any) -> Image.Image:
+        return Image.eval(super().convert(*args, **kwargs), lambda value: 255 - value)
+
+
+def test_types_of_images_that_are_not_pillows(tmp_path: Path) -> None:
+    image = Image.fromarray(noise(5, 6, 3))
+    other = Inverted(image)
+    assert not is_plain(other) and photographs(other) is None and photographs([image, other]) is None
+    pixels = given_pixels(other)
+    assert np.array_equal(pixels.rows(0, 5) if isinstance(pixels, Bands) else pixels[..., :3], 255 - noise(5, 6, 3))
+    image.save(tmp_path / "image.png")
+    opened = Image.open(tmp_path / "image.png")
+    assert type(opened) is not Image.Image and photographs(opened) == [opened]
 
 
 def test_photographs_are_what_transformers_makes_of_them() -> None:
