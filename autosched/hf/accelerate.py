@@ -70,11 +70,22 @@ def accelerate(processor: Processor, *, threads: int | None = None, dtype: objec
     return rebuild(original, dict(vars(processor)), threads, kind)  # type: ignore[return-value]
 
 
+def restored(threads: int | None, dtype: Type, made: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """The drop-in of what ``made(*arguments)`` is, for pickles and copies, which give it its state afterwards."""
+    processor = made(*arguments)
+    if isinstance(processor, DropIn):
+        return processor
+    try:
+        return rebuild(type(processor), getattr(processor, "__dict__", {}), threads, dtype)
+    except UnsupportedProcessorError:
+        return processor
+
+
 def rebuild(original: type, attributes: dict[str, Any], threads: int | None, dtype: Type) -> DropIn:
-    """Makes a drop-in of a class from its attributes; unpickling calls this."""
+    """Makes a drop-in of a class from its attributes."""
     drop_in = object.__new__(drop_in_class(original))
     vars(drop_in).update(attributes)
-    drop_in._autosched_slot = State(threads, dtype)
+    object.__setattr__(drop_in, "_autosched_slot", State(threads, dtype))  # some classes refuse to set attributes
     return drop_in
 
 

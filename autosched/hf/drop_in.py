@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -66,8 +65,14 @@ class DropIn:
     def _autosched_record(self, explanation: Explanation) -> None:
         self._autosched_state.local.explanation = explanation
 
-    def __reduce__(self) -> tuple[Callable[..., DropIn], tuple[type, dict[str, Any], int | None, Type]]:
-        from autosched.hf.accelerate import rebuild
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """What pickles and copies are made of: the original's, by its class's own hooks, and `restored`."""
+        from autosched.hf.accelerate import restored
 
-        state = self._autosched_state
-        return rebuild, (self.autosched_original_class, dict(vars(self)), state.threads, state.dtype)
+        original: object = object.__new__(self.autosched_original_class)
+        object.__setattr__(original, "__dict__", vars(self))
+        reduced = original.__reduce_ex__(protocol)
+        if isinstance(reduced, str):  # the name of a global
+            return reduced
+        made, arguments, *state = reduced
+        return restored, (self._autosched_state.threads, self._autosched_state.dtype, made, arguments), *state

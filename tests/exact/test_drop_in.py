@@ -27,6 +27,12 @@ if TRANSFORMERS_5:
     OVERRIDABLE = ["_preprocess", "process_image", "resize", "patchify", "_prepare_images_structure"]
 else:
     OVERRIDABLE = ["_preprocess", "rescale", "normalize"]
+COPIES: dict[str, Any] = {
+    "pickle": lambda x: pickle.loads(pickle.dumps(x)),
+    "oldest pickle": lambda x: pickle.loads(pickle.dumps(x, 0)),
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+}
 
 
 def image(seed: int = 0, height: int = 70, width: int = 90) -> Image.Image:
@@ -105,21 +111,62 @@ def test_attributes_can_be_changed_later(oracle: Oracle) -> None:
 
 
 @every_oracle
-@pytest.mark.parametrize("how", ["pickle", "copy", "deepcopy"])
+@pytest.mark.parametrize("how", COPIES)
 def test_copies_are_drop_ins(oracle: Oracle, how: str) -> None:
     drop_in = accelerate(oracle.build(**SETTINGS["small"]), threads=2)
     drop_in(image())
-    copies = {
-        "pickle": lambda x: pickle.loads(pickle.dumps(x)),
-        "copy": copy.copy,
-        "deepcopy": copy.deepcopy,
-    }
-    made = copies[how](drop_in)
+    made = COPIES[how](drop_in)
     assert type(made) is type(drop_in)
     assert vars(made) == vars(drop_in)
     assert made.autosched_explain() is None
     assert accelerate(made, threads=2) is made
     assert_same_values(dict(made(image())), dict(drop_in(image())))
+
+
+HOOKS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "state": {
+        "__getstate__": lambda self: {name: value for name, value in vars(self).items() if name != "lock"},
+        "__setstate__": lambda self, state: vars(self).update(state, lock=threading.Lock(), hook="state"),
+    },
+    "reduce": {"__reduce__": lambda self: (_again, (type(self), 7))},
+}
+
+
+def _again(kind: type, number: int) -> Any:
+    made = kind(**SETTINGS["small"])
+    vars(made)["hook"] = number
+    return made
+
+
+@every_oracle
+@pytest.mark.parametrize("how", COPIES)
+@pytest.mark.parametrize("hooks", HOOKS)
+def test_copies_are_made_by_the_hooks_of_the_class(
+    oracle: Oracle, how: str, hooks: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = type(oracle.build())
+    kind = type(base)("Hooked", (base,), {**HOOKS[hooks], "__module__": __name__})
+    monkeypatch.setattr(sys.modules[__name__], "Hooked", kind, raising=False)
+    processor = kind(**SETTINGS["small"])
+    if hooks == "state":
+        processor.lock = threading.Lock()
+    drop_in = accelerate(processor, threads=2)
+    expected, made = (COPIES[how](one) for one in (processor, drop_in))
+    assert type(made) is type(drop_in) and made._autosched_state.threads == 2
+    assert vars(made).keys() == vars(expected).keys()
+    assert getattr(made, "hook", None) == getattr(expected, "hook", None)
+    assert_same_values(dict(made(image())), dict(processor(image())))
+    assert made.autosched_explain().accelerated
+
+
+@every_oracle
+@pytest.mark.parametrize("how", COPIES)
+def test_copies_of_a_processor_that_knows_itself(oracle: Oracle, how: str) -> None:
+    drop_in = accelerate(oracle.build(**SETTINGS["small"]))
+    drop_in.itself = drop_in
+    made = COPIES[how](drop_in)
+    assert made.itself is (drop_in if how == "copy" else made)
 
 
 @every_oracle
