@@ -43,10 +43,9 @@ def accelerate(processor: Processor, *, threads: int | None = None, dtype: objec
     Raises:
         UnsupportedProcessorError: there is no drop-in for this class, or it overrides a method that the kernels
             replace.
-        ArgumentError: ``threads`` is below 1, or ``dtype`` none of these.
+        ArgumentError: ``threads`` is no int of at least 1, or ``dtype`` none of these.
     """
-    if threads is not None and (type(threads) is not int or threads < 1):
-        raise ArgumentError(f"threads is {threads!r}; give at least 1, as an int, or None for the default.")
+    require_threads(threads)
     kind = result_type(dtype)
     inner = getattr(processor, "image_processor", None)
     if inner is not None:
@@ -68,6 +67,12 @@ def accelerate(processor: Processor, *, threads: int | None = None, dtype: objec
         original = type(processor)
         find_support(original, getattr(processor, "__dict__", {}))
     return rebuild(original, dict(vars(processor)), threads, kind)  # type: ignore[return-value]
+
+
+def require_threads(threads: object) -> None:
+    """Refuses what is no limit of threads with ArgumentError."""
+    if threads is not None and (type(threads) is not int or threads < 1):
+        raise ArgumentError(f"threads is {threads!r}; give at least 1, as an int, or None for the default.")
 
 
 def restored(threads: int | None, dtype: Type, made: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:

@@ -13,8 +13,8 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from autosched.errors import ArgumentError, UnsupportedProcessorError
-from autosched.hf.accelerate import accelerate
+from autosched.errors import UnsupportedProcessorError
+from autosched.hf.accelerate import accelerate, require_threads
 from autosched.hf.drop_in import DropIn
 from autosched.lang.types import result_type
 
@@ -40,11 +40,10 @@ def install(threads: int | None = None, dtype: object = None) -> None:
     engines call it in each of theirs through the entry points ``vllm.general_plugins`` and ``sglang.srt.plugins``.
 
     Raises:
-        ArgumentError: ``threads`` is below 1, or ``dtype`` is no type of pixel values.
+        ArgumentError: ``threads`` is no int of at least 1, or ``dtype`` is no type of pixel values.
         ImportError: transformers is not installed.
     """
-    if threads is not None and threads < 1:
-        raise ArgumentError(f"threads is {threads}; give at least 1, or None for the default.")
+    require_threads(threads)
     result_type(dtype)  # checks it
     global _installed
     with _lock:
@@ -90,11 +89,12 @@ def _wrapped(original: Any) -> Any:
     @functools.wraps(original)
     def from_dict(cls: type, *args: Any, **kwargs: Any) -> Any:
         made = original(cls, *args, **kwargs)
-        if _installed is None:  # another library wrapped this method, and it could not be put back
+        installed = _installed  # which another thread may change
+        if installed is None:  # another library wrapped this method, and it could not be put back
             return made
         if isinstance(made, tuple):  # return_unused_kwargs
-            return _accelerated(made[0], _installed), *made[1:]
-        return _accelerated(made, _installed)
+            return _accelerated(made[0], installed), *made[1:]
+        return _accelerated(made, installed)
 
     return from_dict
 

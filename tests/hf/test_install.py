@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+import re
 import subprocess
 import sys
 import tomllib
@@ -80,8 +81,13 @@ def test_installing_twice_and_threads(tmp_path: Path) -> None:
     autosched.uninstall()
     autosched.uninstall()
     assert not isinstance(load(tmp_path), DropIn)
-    with pytest.raises(ArgumentError, match="threads is 0"):
-        autosched.install(threads=0)
+
+
+@pytest.mark.parametrize("threads", [0, -1, True, 1.5, "4"])
+def test_threads_that_are_no_limit(threads: Any) -> None:
+    for give in (autosched.install, lambda threads: autosched.accelerate(build("CLIPImageProcessor"), threads=threads)):
+        with pytest.raises(ArgumentError, match=re.escape(f"threads is {threads!r}; give at least 1, as an int")):
+            give(threads=threads)
 
 
 def test_classes_without_a_drop_in_load_as_before(tmp_path: Path) -> None:
