@@ -41,8 +41,8 @@ def accelerate(processor: Processor, *, threads: int | None = None, dtype: objec
             bfloat16 needs ``return_tensors="pt"``, since numpy does not have it: other calls raise ArgumentError.
 
     Raises:
-        UnsupportedProcessorError: there is no drop-in for this class, or it overrides a method that the kernels
-            replace.
+        UnsupportedProcessorError: there is no drop-in for this class, it overrides a method that the kernels replace,
+            or it cannot have a subclass.
         ArgumentError: ``threads`` is no int of at least 1, or ``dtype`` none of these.
     """
     require_threads(threads)
@@ -90,7 +90,7 @@ def rebuild(original: type, attributes: dict[str, Any], threads: int | None, dty
     """Makes a drop-in of a class from its attributes."""
     drop_in = object.__new__(drop_in_class(original))
     vars(drop_in).update(attributes)
-    object.__setattr__(drop_in, "_autosched_slot", State(threads, dtype))  # some classes refuse to set attributes
+    object.__setattr__(drop_in, "_autosched_slot", State(threads, dtype))  # as the property does
     return drop_in
 
 
@@ -116,7 +116,12 @@ def _make_class(original: type) -> type[DropIn]:
     for name in ("preprocess", "_preprocess_image_like_inputs", "_preprocess"):
         if hasattr(mixin, name):
             namespace[name] = _with_signature_of(getattr(original, name), getattr(mixin, name))
-    return type(original)(original.__name__, (mixin, original), namespace)
+    try:
+        return type(original)(original.__name__, (mixin, original), namespace)
+    except Exception as error:  # such as of __slots__, or of its __init_subclass__
+        raise UnsupportedProcessorError(
+            f"{original.__qualname__} cannot have the subclass that a drop-in is ({error}). Use the processor as it is."
+        ) from error
 
 
 def _with_signature_of(original: Callable[..., Any], override: Callable[..., Any]) -> Callable[..., Any]:

@@ -59,8 +59,9 @@ class DropIn:
         try:
             return self._autosched_slot
         except AttributeError:  # made by the class's own constructor, as from_pretrained does
-            self._autosched_slot = State()
-            return self._autosched_slot
+            made = State()
+            object.__setattr__(self, "_autosched_slot", made)  # some classes refuse to set attributes
+            return made
 
     def _autosched_record(self, explanation: Explanation) -> None:
         self._autosched_state.local.explanation = explanation

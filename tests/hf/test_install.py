@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 import autosched
-from autosched.errors import ArgumentError
+from autosched.errors import ArgumentError, UnsupportedProcessorError
 from autosched.hf.drop_in import DropIn
 
 transformers = pytest.importorskip("transformers")
@@ -94,6 +94,38 @@ def test_classes_without_a_drop_in_load_as_before(tmp_path: Path) -> None:
     build("BlipImageProcessor").save_pretrained(tmp_path)
     autosched.install()
     assert not isinstance(load(tmp_path), DropIn)
+
+
+def _refuse(*args: Any, **kwargs: Any) -> None:
+    raise TypeError("no subclasses")
+
+
+def _freeze(self: Any, name: str, value: Any) -> None:
+    if "frozen" in vars(self):
+        raise AttributeError(f"{name} is frozen")
+    object.__setattr__(self, name, value)
+
+
+@pytest.mark.parametrize(
+    "names", [{"__slots__": ("more",)}, {"__init_subclass__": classmethod(_refuse)}], ids=["slots", "no subclasses"]
+)
+def test_classes_that_cannot_have_subclasses_load_as_before(names: dict[str, Any], tmp_path: Path) -> None:
+    base = type(build("CLIPImageProcessor"))
+    kind = type("Kind", (base,), names)
+    kind().save_pretrained(tmp_path)
+    autosched.install()
+    assert type(kind.from_pretrained(tmp_path)) is kind
+    with pytest.raises(UnsupportedProcessorError, match="Kind cannot have the subclass that a drop-in is"):
+        autosched.accelerate(kind())
+
+
+def test_processors_that_refuse_attributes() -> None:
+    kind = type("Frozen", (type(build("CLIPImageProcessor")),), {"__setattr__": _freeze})
+    processor = kind()
+    vars(processor)["frozen"] = True
+    fast = autosched.accelerate(processor)
+    assert fast(PICTURE, return_tensors="np")["pixel_values"].shape == (1, 3, 224, 224)
+    assert fast.autosched_explain().accelerated
 
 
 def test_auto_processor(tmp_path: Path) -> None:
