@@ -63,6 +63,14 @@ def is_tensor(image: object) -> bool:
     return module is not None and isinstance(image, module.Tensor)
 
 
+def is_byte_tensor(tensor: Any) -> bool:
+    """Whether this is a tensor of bytes on the CPU, of no subclass, which are what its memory has."""
+    import torch
+
+    plain = type(tensor) is torch.Tensor and tensor.dtype == torch.uint8 and tensor.device.type == "cpu"
+    return plain and not tensor.is_neg()
+
+
 def is_plain(image: Any) -> bool:
     """Whether every reference reads this image as it is: RGB, uint8, on the CPU, channels at an unambiguous end.
 
@@ -74,12 +82,7 @@ def is_plain(image: Any) -> bool:
     if is_tensor(image):
         import torch
 
-        if (
-            type(image) is not torch.Tensor
-            or image.dtype != torch.uint8
-            or image.device.type != "cpu"
-            or image.layout != torch.strided
-        ):
+        if not is_byte_tensor(image) or image.layout != torch.strided:
             return False
     elif not (type(image) in (np.ndarray, np.memmap) and image.dtype == np.uint8) or any(
         stride < 0 for stride in image.strides
@@ -116,9 +119,7 @@ def require_bytes(image: Any, do_convert_rgb: bool) -> None:
             raise NotCoveredError("an image has no pixels")
         return
     if is_tensor(image):
-        import torch
-
-        if type(image) is not torch.Tensor or image.device.type != "cpu" or image.dtype != torch.uint8:
+        if not is_byte_tensor(image):
             raise NotCoveredError(f"{describe(image)} on {image.device} is not a plain tensor of bytes on the CPU")
     elif not isinstance(image, np.ndarray) or image.dtype != np.uint8:
         raise NotCoveredError(f"{describe(image)} does not hold bytes")

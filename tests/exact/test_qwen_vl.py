@@ -366,6 +366,7 @@ def test_other_tensor_kinds_give_the_same(oracle: Oracle) -> None:
 
     processor = oracle.build(**SETTINGS["small"])
     check_outcome(processor, lambda: tv_tensors.Image(torch_of(noise(50, 64)).permute(2, 0, 1)))
+    check_outcome(processor, lambda: torch._neg_view(torch_of(noise(50, 64))))
     with torch.inference_mode():
         check_outcome(processor, lambda: torch_of(noise(50, 64)).permute(2, 0, 1))
     torch.set_default_dtype(torch.float64)

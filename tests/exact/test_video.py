@@ -108,5 +108,6 @@ def test_what_falls_back() -> None:
     processor = transformers.Qwen2VLVideoProcessor(**LIMITS)
     frames = video(rng, 4, 30)
     call = {"return_tensors": "pt", "do_sample_frames": False}
-    check_fallback(processor, lambda: [frames.float()], "not a tensor of bytes", **call)
+    check_fallback(processor, lambda: [frames.float()], "not a plain tensor of bytes", **call)
+    check_fallback(processor, lambda: [torch._neg_view(frames)], "not a plain tensor of bytes", **call)
     check_fallback(processor, lambda: [frames[:, :, :28, :28]], "do_resize is off", do_resize=False, **call)

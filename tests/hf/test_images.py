@@ -166,6 +166,7 @@ def test_plain_tensors() -> None:
     assert not is_plain(tensor.to("meta"))
     assert not is_plain(tensor.float())
     assert not is_plain(tensor.to_sparse())
+    assert not is_plain(torch._neg_view(tensor))
     assert describe(tensor) == "torch.Tensor of torch.uint8 [5, 6, 3]"
 
 

@@ -14,6 +14,7 @@ from autosched.hf.arguments import NotCoveredError
 from autosched.hf.families.qwen_vl import PatchFamily
 from autosched.hf.family import Arguments, Batch, Family
 from autosched.hf.forms import FamilyDropIn
+from autosched.hf.images import is_byte_tensor
 from autosched.hf.registry import Support
 from autosched.imaging.byte_table import CHANNELS
 from autosched.vlm.fixed import Fixed
@@ -137,10 +138,8 @@ class Qwen3Video(Qwen2Video):
 
 
 def _require_frames(video: Any) -> None:
-    import torch
-
-    if type(video) is not torch.Tensor or video.dtype != torch.uint8 or video.device.type != "cpu":
-        raise NotCoveredError(f"a video is {type(video).__name__}, not a tensor of bytes on the CPU")
+    if not is_byte_tensor(video):
+        raise NotCoveredError(f"a video is {type(video).__name__}, not a plain tensor of bytes on the CPU")
     if video.ndim != 4 or video.shape[1] != CHANNELS or 0 in video.shape:
         raise NotCoveredError(f"a video is {list(video.shape)}")
 
