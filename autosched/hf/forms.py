@@ -23,7 +23,7 @@ from autosched.hf import arguments as read
 from autosched.hf.arguments import NotCoveredError
 from autosched.hf.drop_in import DropIn
 from autosched.hf.explanation import Explanation, by_kernels
-from autosched.hf.family import Arguments, Batch, Family
+from autosched.hf.family import Arguments, Batch, Family, as_tensor
 from autosched.hf.images import as_hwc, as_pixels, describe, is_pil, is_plain, is_tensor, photographs, require_bytes
 from autosched.hf.registry import Support
 from autosched.hf.resolved import Resolved, is_common
@@ -134,6 +134,8 @@ class FamilyDropIn(DropIn):
 
     def _autosched_pixels(self, image: Any, values: Mapping[str, Any]) -> Source:
         if is_plain(image) and (is_pil(image) or values.get("input_data_format") is None):
+            if self._autosched_reference == "torchvision" and isinstance(image, np.ndarray):
+                as_tensor(image)  # warns of an array that is not writable
             return as_pixels(image)
         converted = self._autosched_convert(image, values)
         if is_tensor(converted):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -111,6 +112,31 @@ def test_a_default_device(oracle: Oracle, mode: str) -> None:
             assert drop_in.autosched_explain().accelerated == (device == "cpu" or oracle.backend == "pil")
         assert actual.device == expected.device
     assert torch.equal(actual, expected)
+
+
+@pytest.mark.skipif(not HAS_TORCH, reason="torch is not installed")
+@pytest.mark.parametrize("oracle", oracles("CLIPImageProcessor"))
+def test_an_array_that_is_not_writable(oracle: Oracle) -> None:
+    """torch warns of it, once in a process unless it is told to do so always."""
+    import torch
+
+    array = np.asarray(picture())
+    assert not array.flags.writeable
+    processor = oracle.build()
+    drop_in, always = accelerate(processor), torch.is_warn_always_enabled()
+    torch.set_warn_always(True)
+    try:
+        messages = []
+        for one in (processor, drop_in):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                one([array, array], return_tensors="pt")
+            messages.append([(warning.category, str(warning.message)) for warning in caught])
+    finally:
+        torch.set_warn_always(always)
+    assert drop_in.autosched_explain().accelerated
+    assert len(messages[0]) == (2 if oracle.backend == "torchvision" else 0)
+    assert messages[1] == messages[0]
 
 
 SMALL: dict[str, dict[str, Any]] = {
