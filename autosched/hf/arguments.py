@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any, Final
 
 import numpy as np
@@ -51,6 +52,9 @@ def byte_steps(arguments: Mapping[str, Any], stay: bool) -> dict[str, Any]:
 
     `stay`: bytes that are neither rescaled nor normalized stay bytes.
     """
+    for name in ("do_rescale", "do_normalize"):
+        if not isinstance(arguments.get(name), (int, NoneType)):
+            raise NotCoveredError(f"{name} is {arguments[name]!r}")  # torchvision's processors look it up in a cache
     do_rescale, do_normalize = bool(arguments.get("do_rescale")), bool(arguments.get("do_normalize"))
     if stay and not (do_rescale or do_normalize):
         raise NotCoveredError("neither do_rescale nor do_normalize is set, so the result is uint8")

@@ -47,6 +47,15 @@ def test_numbers_of_numpy(oracle: Oracle, name: str) -> None:
 
 
 @pytest.mark.parametrize("oracle", oracles("CLIPImageProcessor"))
+@pytest.mark.parametrize("name", ["do_rescale", "do_normalize"])
+def test_flags_of_other_types(oracle: Oracle, name: str) -> None:
+    for value in ([1], {"yes": True}, "yes", 1):
+        processor = oracle.build()
+        setattr(processor, name, value)
+        check_outcome(processor, picture, return_tensors=tensors(oracle))
+
+
+@pytest.mark.parametrize("oracle", oracles("CLIPImageProcessor"))
 def test_an_array_that_is_not_used(oracle: Oracle) -> None:
     """Some of Hugging Face's processors refuse it."""
     processor = oracle.build(do_normalize=False, image_mean=np.array([0.5, 0.5, 0.5]))
