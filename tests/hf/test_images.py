@@ -59,7 +59,7 @@ def test_pil_images_of_several_blocks_are_copied() -> None:
 
 
 def test_pil_pixels_without_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autosched.vlm.pillow._one_block", lambda image: None)
+    monkeypatch.setattr("autosched.vlm.pillow._one_block", lambda core, pixels: None)
     array = noise(50, 61, 3)
     np.testing.assert_array_equal(as_hwc(Image.fromarray(array)), array)
 
