@@ -179,7 +179,7 @@ class Kernel:
         if out is not None:
             self._check_apart(out, every)
         arguments, memories = found.fill({name: address_of(a) for name, a in every.items()})
-        keep = found.keep, every, memories
+        keep = (*found.keep, *every.values(), *memories)
         return Call(found.built, arguments, found.iterations, every[self.pipeline.output.name], keep)
 
     def prepare(
