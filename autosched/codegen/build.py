@@ -6,10 +6,11 @@ compiles anything.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import gc
-import importlib.util
+import marshal
 import sys
 import threading
 import time
@@ -18,14 +19,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import ModuleType
-from typing import IO, Any
+from types import CodeType, ModuleType
+from typing import IO, Any, cast
 
-from autosched.codegen.cache import cache_directory, environment_key, key, outlined
+from autosched.codegen.cache import cache_directory, environment_key, keep, kept, key, outlined
 from autosched.codegen.host import identifier
 from autosched.codegen.outline import Outline, outline
 from autosched.codegen.printer import print_kernel
-from autosched.errors import CompileError
+from autosched.errors import AutoschedError, AutoschedWarning, CompileError
 from autosched.files import write_whole
 from autosched.lang.func import Pipeline
 from autosched.lower.demands import Target
@@ -109,28 +110,40 @@ def target(excluded: frozenset[str] = frozenset()) -> Target:
 
 
 def _load(text: str) -> ModuleType:
-    from numba.core.errors import NumbaError
+    """The module of a kernel's source, made once; raises CompileError where it cannot be, and leaves nothing behind."""
+    from autosched.codegen.stored import KERNEL
 
-    name = f"autosched_kernel_{key(environment_key(), text)}"
+    name = f"{KERNEL}{key(environment_key(), text)}"
     if name in sys.modules:
         return sys.modules[name]
     path = cache_directory() / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        with _alone(path), _uncollected():
-            if not path.exists() or path.read_text(encoding="utf-8") != text:
-                write_whole(path, text.encode())
-            spec.loader.exec_module(module)
-    except NumbaError as error:
-        del sys.modules[name]
-        raise CompileError(f"Numba cannot compile {path}, which is a bug of autosched: {error}") from error
-    except BaseException:
-        del sys.modules[name]
-        raise
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    with _alone(path), _uncollected():
+        sys.modules[name] = module  # where unpickled functions look for it
+        try:
+            exec(_bytecode(text, path), module.__dict__)
+        except BaseException as error:
+            del sys.modules[name]
+            if not isinstance(error, Exception) or isinstance(error, (AutoschedError, AutoschedWarning, MemoryError)):
+                raise
+            raise CompileError(
+                f"Numba cannot compile {path}, which is a bug of autosched: {type(error).__name__}: {error}"
+            ) from error
     return module
+
+
+def _bytecode(text: str, path: Path) -> CodeType:
+    """The source compiled for Python, which takes longer than to load it; the text itself is kept for readers."""
+    place = path.with_suffix(".bytecode")
+    body = kept(place)
+    if body is not None:
+        return cast("CodeType", marshal.loads(body))
+    made = compile(text, str(path), "exec")
+    with contextlib.suppress(OSError):  # said by what follows
+        write_whole(path, text.encode())
+    keep(place, marshal.dumps(made))
+    return made
 
 
 @contextmanager
@@ -139,10 +152,12 @@ def _alone(path: Path) -> Iterator[None]:
 
     The lock is a file beside the kernel's, which itself is replaced where somebody else has written it.
     """
-    with path.with_suffix(".lock").open("w") as file:
-        end = time.monotonic() + _LONGEST_WAIT
-        while not _locked(file) and time.monotonic() < end:
-            time.sleep(0.02)
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # a directory that cannot be written has no locks, and needs none
+            file = stack.enter_context(path.with_suffix(".lock").open("w"))
+            end = time.monotonic() + _LONGEST_WAIT
+            while not _locked(file) and time.monotonic() < end:
+                time.sleep(0.02)
         yield  # closing the file gives the lock up
 
 

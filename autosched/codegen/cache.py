@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import stat
 import sys
-import tempfile
-import threading
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
@@ -29,12 +26,18 @@ _PACKAGE = Path(__file__).parents[1]
 _COMPILER = ("lang", "schedule", "lower", "codegen")
 
 
+#: Where no file is, or can be made.
+_NOWHERE = Path(os.devnull) / "kernels"
+#: Directories that the user knows to be unwritable.
+_told: set[Path] = set()
+
+
 @cache
 def cache_directory() -> Path:
     """The private directory of compiled kernels: AUTOSCHED_CACHE_DIR, or the user's cache directory.
 
-    Raises CacheError where another user could write to it, since loading a kernel runs its code. Where it cannot be
-    written, warns and uses a directory of this process only.
+    It is read where it cannot be written, too. Raises CacheError where another user could write to it, since loading a
+    kernel runs its code. Where there is none and none can be made, warns and gives a place where nothing is.
     """
     import platformdirs
 
@@ -43,25 +46,58 @@ def cache_directory() -> Path:
     path = path / "kernels"
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        probe = path / f".probe-{os.getpid()}-{threading.get_ident()}"
-        probe.touch()
-        probe.unlink()
+        info = path.stat()
     except OSError as error:
-        made = Path(tempfile.mkdtemp(prefix="autosched-"))
-        warnings.warn(
-            f"the cache directory {path} cannot be written ({error.strerror}): every process compiles kernels anew; "
-            "set AUTOSCHED_CACHE_DIR to a directory that you can write to",
-            AutoschedWarning,
-            stacklevel=2,
-        )
-        return made
-    info = path.stat()
-    if hasattr(os, "geteuid") and (info.st_uid != os.geteuid() or info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
-        raise CacheError(
-            f"the cache directory {path} can be written by other users, who could run code as you; "
-            f"run `chmod 700 {path}` as its owner, or set AUTOSCHED_CACHE_DIR to a directory of your own"
-        )
-    return path
+        _warn(path, str(error.strerror))
+        return _NOWHERE
+    if not hasattr(os, "geteuid"):
+        return path
+    if info.st_uid in (os.geteuid(), 0) and not info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return path
+    if not os.access(path, os.W_OK):
+        _warn(path, "it is another user's")
+        return _NOWHERE
+    raise CacheError(
+        f"the cache directory {path} can be written by other users, who could run code as you; "
+        f"run `chmod 700 {path}` as its owner, or set AUTOSCHED_CACHE_DIR to a directory of your own"
+    )
+
+
+def keep(path: Path, body: bytes) -> None:
+    """Write a file of the cache, with a digest; warns, once, where that cannot be."""
+    try:
+        write_whole(path, hashlib.sha256(body).digest() + body)
+    except OSError as error:
+        _warn(path.parent, str(error.strerror))
+
+
+def kept(path: Path) -> bytes | None:
+    """What `keep` has written; None where that is not there, or not whole."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    size = hashlib.sha256().digest_size
+    body = data[size:]
+    return body if hashlib.sha256(body).digest() == data[:size] else None
+
+
+def _warn(directory: Path, reason: str) -> None:
+    """Say once that kernels are not kept, at the line outside of this package that has called it."""
+    if directory == _NOWHERE or directory in _told:
+        return
+    _told.add(directory)
+    frame, level, found = sys._getframe(1), 2, 2
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(f"{_PACKAGE}{os.sep}"):
+            found = level
+        frame, level = frame.f_back, level + 1  # type: ignore[assignment]
+    warnings.warn(
+        f"the cache directory {directory} cannot be written ({reason}): every process compiles kernels anew; "
+        "free space there, or set AUTOSCHED_CACHE_DIR to a directory that you can write to",
+        AutoschedWarning,
+        stacklevel=found + 1,
+    )
 
 
 @cache
@@ -96,13 +132,12 @@ def _digest(words: Iterable[str], files: Iterable[Path]) -> str:
 def outlined(pipeline: Pipeline, schedule: Schedule, layout: Layout, make: Callable[[], Outline]) -> Outline:
     """The outline of a kernel that an earlier process kept, or what `make` makes, which is kept from now on."""
     path = cache_directory() / f"autosched_outline_{_outline_key(pipeline, schedule, layout)}.json"
-    try:
-        return Outline.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):  # not there, or not whole
-        made = make()
-        with contextlib.suppress(OSError):  # a full disk: the next process lowers too
-            write_whole(path, made.to_json().encode())
-        return made
+    body = kept(path)
+    if body is not None:
+        return Outline.from_json(body.decode())
+    made = make()
+    keep(path, made.to_json().encode())
+    return made
 
 
 def _outline_key(pipeline: Pipeline, schedule: Schedule, layout: Layout) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from numba import cfunc
 
+import autosched.codegen.stored  # noqa: F401  (what cache=True means)
 from autosched.codegen.simd.ops import call_stage
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from numba import njit
 
+import autosched.codegen.stored  # noqa: F401  (what cache=True means)
 from autosched.codegen.simd.ops import (
     acquire,
     atomic_add,

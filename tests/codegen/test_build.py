@@ -1,11 +1,23 @@
-"""Processes that need the same kernel at the same time compile it once."""
+"""Kernels are compiled once, kept whole or not at all, and the disk is never needed."""
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autosched.codegen import build, cache, stored
+from autosched.errors import AutoschedWarning, CompileError
+from autosched.lang import Func, Input, Pipeline, i32, variables
+from autosched.runtime import Kernel
+from autosched.schedule import Schedule
 
 CODE = """
 import sys, time
@@ -42,3 +54,102 @@ def test_a_kernel_is_compiled_once(tmp_path: Path) -> None:
         process.stdin.flush()
     said = sorted(process.communicate()[0].split() for process in processes)
     assert said == [["0", "1"], ["1", "0"]]
+
+
+IMAGE = np.arange(60, dtype=np.int32).reshape(3, 20)
+
+
+def tripled() -> Kernel:
+    """A kernel that begins as in another process: nothing is in memory of it."""
+    y, x = variables("y x")
+    source, out = Input("source", i32, 2), Func("out")
+    out[y, x] = source[y, x] * 3
+    for name in [name for name in sys.modules if name.startswith(stored.KERNEL)]:
+        del sys.modules[name]
+    return Kernel(Pipeline(out, "tripled"), Schedule().vectorize("out", "x", 8))
+
+
+def compilations(kernel: Kernel) -> int:
+    """How many stages had to be compiled; the results are checked."""
+    assert np.array_equal(kernel(shape=IMAGE.shape, source=IMAGE), IMAGE * 3)
+    return sum(sum(s.stats.cache_misses.values()) for b in kernel._variants.values() for s in b.stages)
+
+
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty cache of kernels."""
+    monkeypatch.setenv("AUTOSCHED_CACHE_DIR", str(tmp_path))
+    cache.cache_directory.cache_clear()
+    yield tmp_path / "kernels"
+    monkeypatch.undo()
+    cache.cache_directory.cache_clear()
+
+
+def flipped(data: bytes) -> bytes:
+    """One bit in the middle is another one."""
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 4]) + data[middle + 1 :]
+
+
+BROKEN: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda data: b"",
+    "cut": lambda data: data[: len(data) // 2],
+    "another": lambda data: b"\xff\xfe" * 200,
+    "flipped": flipped,
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+@pytest.mark.parametrize("kind", ["py", "bytecode", "code", "json"])
+def test_a_broken_cache_is_made_anew(directory: Path, kind: str, how: str) -> None:
+    assert compilations(tripled()) == 1
+    files = list(directory.glob(f"*.{kind}"))
+    assert files
+    for file in files:
+        file.write_bytes(BROKEN[how](file.read_bytes()))
+    assert compilations(tripled()) == (kind == "code")
+    assert compilations(tripled()) == 0
+
+
+def test_a_full_disk_costs_only_time(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for module in (build, cache):
+        monkeypatch.setattr(module, "write_whole", full)
+    with pytest.warns(AutoschedWarning, match=r"kernels cannot be written \(No space left.*free space") as seen:
+        assert compilations(tripled()) == 1
+    assert [Path(w.filename).name for w in seen] == ["test_build.py"]
+    assert compilations(tripled()) == 1  # and nothing is said again
+
+
+def test_a_directory_that_cannot_be_written_is_read(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert compilations(tripled()) == 1
+    usual = Path.open
+
+    def read_only(path: Path, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        if "w" in mode:
+            raise OSError(errno.EROFS, "Read-only file system")
+        return usual(path, mode, *args, **kwargs)
+
+    def refused(path: Path, data: bytes) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    cache.cache_directory.cache_clear()
+    monkeypatch.setattr(Path, "open", read_only)
+    for module in (build, cache):
+        monkeypatch.setattr(module, "write_whole", refused)
+    assert compilations(tripled()) == 0
+
+
+def test_what_cannot_be_compiled_leaves_nothing(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: Any) -> None:
+        raise RuntimeError("generator raised StopIteration")
+
+    monkeypatch.setattr(stored.Stored, "load_overload", broken)
+    kernel = tripled()
+    with pytest.raises(CompileError, match=r"Numba cannot compile .*RuntimeError: generator raised"):
+        compilations(kernel)
+    assert not [name for name in sys.modules if name.startswith(stored.KERNEL)]
+    monkeypatch.undo()
+    assert compilations(kernel) == 1

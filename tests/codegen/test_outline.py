@@ -11,6 +11,7 @@ import pytest
 
 from autosched.codegen import build, cache
 from autosched.codegen.outline import Outline, outline
+from autosched.errors import AutoschedWarning
 from autosched.lang import Expr, Func, Input, Pipeline, clamp, f32, variables
 from autosched.lower import Layout, lower
 from autosched.lower.demands import Target
@@ -105,12 +106,12 @@ def test_another_kernel_is_lowered(lowerings: list[str]) -> None:
 def test_what_is_broken_is_made_anew(lowerings: list[str], tmp_path: Path) -> None:
     made = build.draft(blur(), ROWS, LAYOUT).outline
     (path,) = tmp_path.glob("kernels/*.json")
-    odd = made.to_json().replace('"statuses":[', '"windows":[1],"statuses":[')
-    for text in ("", made.to_json()[:-9], "[]", "{}", '{"source": 1}', odd):
-        path.write_text(text)
+    whole = path.read_bytes()
+    for broken in (b"", whole[:-9], whole.replace(b"outlined", b"outlives"), made.to_json().encode(), b"\xff" * 40):
+        path.write_bytes(broken)
         lowerings.clear()
         assert build.draft(blur(), ROWS, LAYOUT).outline == made
-        assert lowerings == ["outlined"] and path.read_text() == made.to_json()
+        assert lowerings == ["outlined"] and path.read_bytes() == whole
 
 
 def test_a_full_disk_costs_only_time(lowerings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,9 +119,10 @@ def test_a_full_disk_costs_only_time(lowerings: list[str], tmp_path: Path, monke
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    for number in (1, 2):
+    with pytest.warns(AutoschedWarning, match=r"cannot be written \(No space left on device\)"):
         build.draft(blur(), ROWS, LAYOUT)
-        assert len(lowerings) == number
+    build.draft(blur(), ROWS, LAYOUT)
+    assert len(lowerings) == 2
     assert list((tmp_path / "kernels").iterdir()) == []
 
 
