@@ -1,8 +1,11 @@
-"""The signals with which batch systems tell a process that its time is over, some time before they kill it."""
+"""Signals: those with which batch systems end a process, some time before they kill it, and when handlers may run."""
 
 from __future__ import annotations
 
 import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 #: SIGTERM of Slurm before a job is preempted or cancelled; the others before a time limit, as `sbatch --signal` says.
 ENDINGS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
@@ -13,3 +16,25 @@ def like_ctrl_c() -> None:
     for number in ENDINGS:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """No handler in Python runs in between: those of signals that come run at the end.
+
+    What a KeyboardInterrupt leaves half-made in Numba stays so in this process. Only the main thread runs handlers.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    handlers = {number: handler for number in signal.valid_signals() if callable(handler := signal.getsignal(number))}
+    try:
+        for number in handlers:
+            signal.signal(number, lambda one, frame: came.append(one))
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for one in came:
+            signal.raise_signal(one)

@@ -32,6 +32,7 @@ from autosched.lang.func import Pipeline
 from autosched.lower.demands import Target
 from autosched.lower.lower import Layout, lower, verifying
 from autosched.schedule.schedule import Schedule
+from autosched.signals import held_back
 
 _LOCK = threading.RLock()
 #: Seconds that a process waits for another one to compile a kernel.
@@ -119,7 +120,7 @@ def _load(text: str) -> ModuleType:
     path = cache_directory() / f"{name}.py"
     module = ModuleType(name)
     module.__file__ = str(path)
-    with _alone(path), _uncollected():
+    with _alone(path), held_back(), _uncollected():
         sys.modules[name] = module  # where unpickled functions look for it
         try:
             exec(_bytecode(text, path), module.__dict__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -153,3 +154,22 @@ def test_what_cannot_be_compiled_leaves_nothing(directory: Path, monkeypatch: py
     assert not [name for name in sys.modules if name.startswith(stored.KERNEL)]
     monkeypatch.undo()
     assert compilations(kernel) == 1
+
+
+def test_an_interrupt_waits_for_a_kernel(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numba does not bear one: what it leaves half-made breaks later kernels."""
+    usual = stored.Stored.save_overload
+    done = []
+
+    def interrupted(self: stored.Stored, *args: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+        usual(self, *args)
+        done.append(1)
+
+    monkeypatch.setattr(stored.Stored, "save_overload", interrupted)
+    kernel = tripled()
+    with pytest.raises(KeyboardInterrupt):
+        compilations(kernel)
+    assert done == [1]
+    monkeypatch.undo()
+    assert compilations(kernel) == 1 and signal.getsignal(signal.SIGINT) is signal.default_int_handler
