@@ -11,13 +11,13 @@ import errno
 import fcntl
 import gc
 import marshal
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import IO, Any, cast
@@ -50,15 +50,11 @@ class Draft:
 
 @dataclass(frozen=True)
 class Built(Draft):
-    """A kernel in memory: `stages` in order."""
+    """A kernel in memory: `stages` in order, and where the compiled code of each begins, for `codegen.team`."""
 
     stages: tuple[Callable[..., int], ...]
     path: Path
-
-    @cached_property
-    def addresses(self) -> tuple[int, ...]:
-        """Where the compiled code of each stage begins, for `codegen.team`."""
-        return tuple(map(stage_address, self.stages))
+    addresses: tuple[int, ...]
 
 
 def draft(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) -> Draft:
@@ -84,9 +80,10 @@ def finish(drafted: Draft) -> Built:
     """Compile or load from the cache."""
     with _LOCK:
         module = _load(drafted.outline.source)
-    stages = tuple(getattr(module, f"stage_{identifier(s.func)}") for s in drafted.outline.stages)
+        stages = tuple(getattr(module, f"stage_{identifier(s.func)}") for s in drafted.outline.stages)
+        addresses = tuple(map(stage_address, stages))
     assert module.__file__ is not None
-    return Built(drafted.pipeline, drafted.outline, drafted.plan, stages, Path(module.__file__))
+    return Built(drafted.pipeline, drafted.outline, drafted.plan, stages, Path(module.__file__), addresses)
 
 
 def stage_address(stage: Any) -> int:
@@ -120,7 +117,7 @@ def _load(text: str) -> ModuleType:
     path = cache_directory() / f"{name}.py"
     module = ModuleType(name)
     module.__file__ = str(path)
-    with _alone(path), held_back(), _uncollected():
+    with _alone(path), compiling():
         sys.modules[name] = module  # where unpickled functions look for it
         try:
             exec(_bytecode(text, path), module.__dict__)
@@ -172,6 +169,13 @@ def _locked(file: IO[str]) -> bool:
 
 
 @contextmanager
+def compiling() -> Iterator[None]:
+    """What is compiled inside is compiled whole, before a signal's handler runs and before the process forks."""
+    with _LOCK, held_back(), _uncollected():
+        yield
+
+
+@contextmanager
 def _uncollected() -> Iterator[None]:
     """Compiling makes millions of objects, and each collection would look through all that a large process has."""
     collecting = gc.isenabled()
@@ -197,3 +201,26 @@ def show(pipeline: Pipeline, schedule: Schedule, level: str) -> str:
         texts = dispatcher.inspect_llvm() if level == "llvm" else dispatcher.inspect_asm()
         parts += texts.values()
     return "\n".join(parts)
+
+
+_held: list[Any] = []
+
+
+def _hold() -> None:
+    """Before a fork: no other thread is in the middle of compiling, for in the child it would never get to the end."""
+    locks: list[Any] = [_LOCK]
+    if "numba" in sys.modules:
+        from llvmlite.binding import ffi
+        from numba.core.compiler_lock import global_compiler_lock
+
+        locks += [global_compiler_lock._lock, ffi.lib._lock._lock]
+    _held.extend(lock for lock in locks if lock.acquire(timeout=_LONGEST_WAIT))
+
+
+def _let_go() -> None:
+    while _held:
+        _held.pop().release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_hold, after_in_parent=_let_go, after_in_child=_let_go)

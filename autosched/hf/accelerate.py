@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
+import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +21,16 @@ Processor = TypeVar("Processor")
 
 _classes: dict[type, type[DropIn]] = {}
 _classes_lock = threading.Lock()
+
+
+def _renew_lock() -> None:
+    """A thread that held it is not in a forked child."""
+    global _classes_lock
+    _classes_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def accelerate(processor: Processor, *, threads: int | None = None, dtype: object = None) -> Processor:

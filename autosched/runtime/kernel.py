@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from ctypes import Array as Words
@@ -11,6 +12,7 @@ from functools import partial
 from numbers import Integral
 from types import NoneType
 from typing import Any, ClassVar, NoReturn
+from weakref import WeakSet
 
 import numpy as np
 
@@ -157,6 +159,7 @@ class Kernel:
         self._frames: dict[Any, Frame] = {}
         self._decisive: frozenset[str] = frozenset()
         self._lock = threading.Lock()
+        _kernels.add(self)
 
     def __repr__(self) -> str:
         return f"Kernel({self.pipeline.name!r}, {len(self._variants)} variants compiled)"
@@ -328,6 +331,19 @@ class Kernel:
                 if found is None:
                     found = self._variants[key] = finish(drafted)
         return found
+
+
+_kernels: WeakSet[Kernel] = WeakSet()
+
+
+def _renew_locks() -> None:
+    """A thread that held one is not in a forked child."""
+    for kernel in _kernels:
+        kernel._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
 
 
 def _variant_key(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +15,6 @@ Array = np.ndarray[Any, Any]
 #: Bytes of a cache line.
 _LINE = 64
 
-_lock = threading.Lock()
 _kept: dict[tuple[int, Any], tuple[weakref.ref[Array], Any]] = {}
 
 
@@ -37,13 +35,11 @@ def _memo(table: Array, key: Any, make: Callable[[], Any]) -> Any:
     if not constant(table):
         return make()
     place = (id(table), key)
-    with _lock:
-        found = _kept.get(place)
+    found = _kept.get(place)
     if found is not None and found[0]() is table:
         return found[1]
     value = make()
-    with _lock:
-        _kept[place] = (weakref.ref(table, lambda _: _kept.pop(place, None)), value)
+    _kept[place] = (weakref.ref(table, lambda _: _kept.pop(place, None)), value)
     return value
 
 

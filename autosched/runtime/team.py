@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
+from autosched.codegen.build import compiling
 from autosched.runtime.binding import address_of
 
 #: Helpers there may be; more threads than these are not used.
@@ -26,7 +27,8 @@ class _Team:
     """The helpers of this process, each in a line of words."""
 
     def __init__(self) -> None:
-        from autosched.codegen import team
+        with compiling():
+            from autosched.codegen import team
 
         self.code = team
         self.lock = threading.Lock()

@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import numpy as np
 import pytest
 
 from autosched.codegen import build, cache, stored
+from autosched.codegen.compiler import KernelCompiler as Compiler
 from autosched.errors import AutoschedWarning, CompileError
 from autosched.lang import Func, Input, Pipeline, i32, variables
 from autosched.runtime import Kernel
@@ -173,3 +176,27 @@ def test_an_interrupt_waits_for_a_kernel(directory: Path, monkeypatch: pytest.Mo
     assert done == [1]
     monkeypatch.undo()
     assert compilations(kernel) == 1 and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_child_of_a_process_that_compiles(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has all that it needs to compile, another kernel and the same one."""
+    kernel, begun, usual = tripled(), threading.Event(), Compiler.define_pipelines
+
+    def slow(self: Compiler) -> Any:
+        begun.set()
+        time.sleep(0.3)  # holding the locks of this package, and Numba's
+        return usual(self)
+
+    monkeypatch.setattr(Compiler, "define_pipelines", slow)
+    thread = threading.Thread(target=compilations, args=(kernel,))
+    thread.start()
+    assert begun.wait(60)
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(60)
+        os._exit(compilations(kernel) + compilations(tripled()) - 1)
+    thread.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
