@@ -89,8 +89,6 @@ def duration(text: str, option: str) -> float:
 
 def thread_count(threads: int | None) -> int:
     """The number of threads that was asked for, or that this process may use. Raises ArgumentError."""
-    from autosched.runtime import default_threads
+    from autosched.runtime.threads import checked
 
-    if threads is not None and threads < 1:
-        raise ArgumentError(f"--threads is {threads}; it must be at least 1")
-    return default_threads() if threads is None else threads
+    return checked(threads, "--threads")

@@ -37,7 +37,7 @@ from autosched.runtime.binding import (
 from autosched.runtime.packing import constant
 from autosched.runtime.pool import empty
 from autosched.runtime.team import run_ranges
-from autosched.runtime.threads import RANGES_PER_THREAD, default_threads, run_tasks
+from autosched.runtime.threads import RANGES_PER_THREAD, checked, run_tasks
 from autosched.schedule.directives import Specialize, SpecializeRanges
 from autosched.schedule.schedule import Schedule
 
@@ -99,9 +99,7 @@ class Call:
 
 def run_calls(calls: Sequence[Call], threads: int | None = None) -> None:
     """Run bound calls as one list of ranges, on at most `threads` threads (default: `default_threads()`)."""
-    workers = default_threads() if threads is None else threads
-    if not isinstance(workers, int) or workers < 1:
-        raise BindError(f"threads is {threads!r}; it must be at least 1")
+    workers = threads if type(threads) is int and threads > 0 else checked(threads, error=BindError)
     if workers == 1 and len(calls) == 1:
         for stage, n in enumerate(calls[0].iterations):
             if n > 0:

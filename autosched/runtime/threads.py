@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from autosched.errors import BindError
+from autosched.errors import ArgumentError, AutoschedError, BindError
 
 #: Ranges a thread gets on average, so that an unlucky one does not keep the others waiting.
 RANGES_PER_THREAD = 4
@@ -25,12 +25,21 @@ def default_threads() -> int:
     """AUTOSCHED_NUM_THREADS, or the number of CPUs that this process may use."""
     given = os.environ.get("AUTOSCHED_NUM_THREADS")
     if given is not None:
-        if not given.isdigit() or int(given) < 1:
-            raise BindError(f"AUTOSCHED_NUM_THREADS is {given!r}; it must be a number of threads, at least 1")
-        return int(given)
+        return checked(int(given) if given.isdecimal() else given, "AUTOSCHED_NUM_THREADS", BindError)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def checked(threads: object, what: str = "threads", error: type[AutoschedError] = ArgumentError) -> int:
+    """A number of threads that was asked for, None for the default; raises `error`, which calls it `what`."""
+    if threads is None:
+        return default_threads()
+    if not isinstance(threads, int) or isinstance(threads, bool):
+        raise error(f"{what} is {threads!r}; it must be a whole number, at least 1")
+    if threads < 1:
+        raise error(f"{what} is {threads}; it must be at least 1")
+    return threads
 
 
 def _executor(helpers: int) -> ThreadPoolExecutor:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from autosched.errors import TuneError
 from autosched.records import Machine, Record, Search, Times, key_here, origin_here
 from autosched.records.model import Interval
-from autosched.runtime import default_threads
+from autosched.runtime.threads import checked
 from autosched.schedule import Schedule
 from autosched.tune.bench import Bench, Job, Ready
 from autosched.tune.candidate import CandidateError
@@ -98,9 +98,7 @@ def tune(
 
     Raises TuneError, and Interrupted on Ctrl-C.
     """
-    count = default_threads() if threads is None else threads
-    if count < 1:
-        raise TuneError(f"threads is {threads}; it must be at least 1")
+    count = checked(threads, error=TuneError)
     return _Run(task, budget, method, count, report, directory, bench or IsolatedBench, storage).run()
 
 

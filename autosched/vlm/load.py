@@ -13,7 +13,8 @@ from autosched.errors import ArgumentError
 from autosched.lang import Pipeline
 from autosched.lang.types import result_type
 from autosched.records import Answer
-from autosched.runtime import Kernel, default_threads, run_calls
+from autosched.runtime import Kernel, run_calls
+from autosched.runtime.threads import checked
 from autosched.runtime import compile as compile_kernel
 from autosched.schedule import Schedule
 from autosched.vlm.lookup import tuned
@@ -100,10 +101,7 @@ def load(name: str, *, bucket: str | None = None, threads: int | None = None, dt
         if bucket not in known:
             raise ArgumentError(f"{name} has no bucket {bucket!r}; it has {', '.join(known)}")
         chosen = known[bucket]
-    count = default_threads() if threads is None else threads
-    if count < 1:
-        raise ArgumentError(f"threads is {threads}; it must be at least 1")
-    return _found(family, family.pipeline(), chosen, count)
+    return _found(family, family.pipeline(), chosen, checked(threads))
 
 
 def _found(family: KernelFamily, pipeline: Pipeline, bucket: Bucket, threads: int) -> Tuned:

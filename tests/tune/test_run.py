@@ -162,8 +162,9 @@ def test_what_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     ):
         with pytest.raises(TuneError, match=message):
             Budget(**bad)  # type: ignore[arg-type]
-    with pytest.raises(TuneError, match="threads is 0"):
-        tune(task(), FAST, threads=0, directory=tmp_path)
+    for threads in (0, 2.5):
+        with pytest.raises(TuneError, match=f"threads is {threads}"):
+            tune(task(), FAST, threads=threads, directory=tmp_path)  # type: ignore[arg-type]
     with pytest.raises(TuneError, match="needs a schedule called 'default'"):
         tune(task(schedules={}), FAST, threads=1, directory=tmp_path)
     with pytest.raises(TuneError, match="workload w has no calls"):

@@ -116,8 +116,9 @@ def test_an_illegal_record_is_passed_over(only_blur: Path) -> None:
 def test_bad_arguments(only_blur: Path) -> None:
     with pytest.raises(ArgumentError, match="no bucket 'huge'; it has small, large"):
         load("blur-test", bucket="huge")
-    with pytest.raises(ArgumentError, match="threads is 0"):
-        load("blur-test", threads=0)
+    for threads in (0, 1.5, "2", True):
+        with pytest.raises(ArgumentError, match=f"threads is {threads!r}; it must be .*at least 1"):
+            load("blur-test", threads=threads)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="did you mean"):
         load("blur-tset")
 
