@@ -98,7 +98,9 @@ class _Loan(np.ndarray):
             back.append(self.block)
 
 
-_lock = threading.Lock()
+_lock = threading.RLock()
+#: A signal's handler may come in the middle of a change of what waits, and must not see that.
+_changing = False
 _waiting: list[_Block] = []  # the latest last
 
 
@@ -117,16 +119,23 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
 
 def placed(shape: tuple[int, ...], kind: np.dtype[Any]) -> tuple[npt.NDArray[Any], int]:
     """`empty`, and its address, which is known here and takes long to find out."""
+    global _changing
     nbytes = math.prod(shape) * kind.itemsize
     limit = pool_limit()
     if nbytes < HUGE_PAGE or not limit or not _PRIVATE or kind.kind not in _NUMBERS:
         made = np.empty(shape, kind)
         return made, made.ctypes.data
     size = -(-nbytes // HUGE_PAGE) * HUGE_PAGE
+    block = None
     with _lock:
-        _collect(limit)
-        block = _fitting(size)
-        _rest()
+        if not _changing:
+            try:
+                _changing = True
+                _collect(limit)
+                block = _fitting(size)
+                _rest()
+            finally:
+                _changing = False
     if block is None:
         try:
             block = _Block(size)
@@ -165,17 +174,24 @@ def _default_limit() -> int:
 
 def waiting_bytes() -> int:
     """Bytes that wait in the pool."""
+    global _changing
     with _lock:
-        _collect(pool_limit())
-        _rest()
+        if not _changing:
+            try:
+                _changing = True
+                _collect(pool_limit())
+                _rest()
+            finally:
+                _changing = False
         return sum(b.size for b in _waiting)
 
 
 def clear() -> None:
     """Give all memory that waits back to the system."""
     with _lock:
-        _returned.clear()
-        _waiting.clear()
+        if not _changing:
+            _returned.clear()
+            _waiting.clear()
 
 
 def _collect(limit: int) -> None:
@@ -212,8 +228,8 @@ def _fitting(size: int) -> _Block | None:
 
 def _forget() -> None:
     """A forked child starts with an empty pool: its parent's memory would be copied page by page."""
-    global _lock
-    _lock = threading.Lock()
+    global _lock, _changing
+    _lock, _changing = threading.RLock(), False
     _returned.clear()
     _waiting.clear()
 

@@ -155,3 +155,23 @@ def test_what_waits_is_marked_as_free_and_what_is_used_again_at_once_is_not(monk
     assert freed.count(10 * LARGE[0] * 4) == 1
     pool.waiting_bytes()
     assert len(freed) <= 2  # each once
+
+
+def test_a_handler_of_a_signal_needs_memory_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes in the middle of a change of what waits, has memory of its own, and changes nothing there."""
+    a = pool.empty(LARGE, np.float32)
+    del a
+    usual, made = pool._fitting, []
+
+    def interrupted(size: int) -> pool._Block | None:
+        if not made:
+            made.append(pool.empty(LARGE, np.float32))
+            pool.clear()
+            assert pool.waiting_bytes() == size
+        return usual(size)
+
+    monkeypatch.setattr(pool, "_fitting", interrupted)
+    thread = threading.Thread(target=lambda: made.append(pool.empty(LARGE, np.float32)), daemon=True)
+    thread.start()
+    thread.join(60)
+    assert len(made) == 2 and not np.shares_memory(*made)
