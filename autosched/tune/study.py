@@ -300,16 +300,17 @@ class Study:
 
     def add(self, name: str, schedule: Schedule, outcome: Outcome) -> Trial:
         """Record a schedule that came with the pipeline and is no point of the space."""
-        made = Trial(len(self._study.get_trials(deepcopy=False)), schedule, outcome, name)
-        self._study.add_trial(
-            create_trial(
-                state=TrialState.COMPLETE,
-                values=self._values(outcome),
-                user_attrs=_attributes(made),
-                constraints=_violations(outcome),
-            )
+        made = Trial(0, schedule, outcome, name)
+        finished = create_trial(
+            state=TrialState.COMPLETE,
+            values=self._values(outcome),
+            user_attrs=_attributes(made),
+            constraints=_violations(outcome),
         )
-        return self._remember(made)
+        # `add_trial` does not say which number it has; other tuners may add theirs in between
+        storage = self._study._storage
+        added = storage.create_new_trial(self._study._study_id, template_trial=finished)
+        return self._remember(replace(made, number=storage.get_trial_number_from_id(added)))
 
     def _values(self, outcome: Outcome) -> list[float]:
         time = FAILED if outcome.ratio is None else math.log2(outcome.ratio)

@@ -13,7 +13,7 @@ import pytest
 
 from autosched.errors import TuneError
 from autosched.schedule import Schedule
-from autosched.tune import place
+from autosched.tune import place, study
 from autosched.tune.candidate import Kind
 from autosched.tune.constraints import Condition
 from autosched.tune.place import networked, open_place, state_directory
@@ -120,6 +120,21 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
         opened(tmp_path)
     with opened(tmp_path), opened(tmp_path, name="other"):
         pass
+
+
+def test_a_schedule_of_its_own_beside_another_tuner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one finishes a trial in between: each has a number of its own, and is known once."""
+    usual = study.create_trial
+
+    def late(**given: object) -> optuna.trial.FrozenTrial:
+        made._study.tell(made._study.ask(), 0.0)
+        return usual(**given)  # type: ignore[arg-type]
+
+    with opened(tmp_path) as made:
+        monkeypatch.setattr(study, "create_trial", late)
+        assert made.add("default", Schedule(), Outcome("ok", 1.0)).number == 1
+        made.refresh()
+        assert [(t.number, t.name) for t in made.trials] == [(1, "default")]
 
 
 def test_killed_in_the_middle(tmp_path: Path) -> None:
