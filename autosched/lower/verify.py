@@ -95,6 +95,8 @@ def _condition(e: Expr) -> None:
 
 def _expr(expr: Expr, scope: dict[str, int], vectorized: bool) -> None:
     for e in walk(expr):
+        if not vectorized and e.lanes != 1:
+            raise CompileError(f"{e.lanes} lanes before vectorization: {e}")
         match e:
             case Name() if e.name not in scope:
                 raise CompileError(f"{e.name} is used before it is bound, in {expr}")
@@ -126,7 +128,7 @@ def _expr(expr: Expr, scope: dict[str, int], vectorized: bool) -> None:
                 raise CompileError(f"an Access of {e.source} is left after vectorization")
             case Concat(parts=parts) if len({(p.elem, p.lanes) for p in parts}) != 1 or len(parts) & (len(parts) - 1):
                 raise CompileError(f"{' and '.join(f'{p.elem}x{p.lanes}' for p in parts)} end to end")
-            case Group(parts=parts) if len({(p.elem, p.lanes) for p in parts}) != 1 and any(
+            case Group(parts=parts) if len({(p.elem, p.lanes) for p in parts}) != 1 or any(
                 p.elem.bits > 16 for p in parts
             ):
                 raise CompileError(f"a group of {', '.join(f'{p.elem}x{p.lanes}' for p in parts)}")
