@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from autosched.cli.job import TuneJob
 from autosched.errors import ArgumentError
+from autosched.files import write_whole
 from autosched.slurm import Cluster, Submitted, Target
 from autosched.slurm.requeue import mark
 from autosched.slurm.submission import log_file
@@ -88,9 +89,8 @@ class Request:
 
     def remember(self, jobs: Mapping[str, Submitted]) -> None:
         """Keep which jobs there are."""
-        new = self.folder / "jobs.json.new"
-        new.write_text(json.dumps({label: job.id for label, job in jobs.items()}), encoding="utf-8")
-        new.replace(self.folder / "jobs.json")
+        text = json.dumps({label: job.id for label, job in jobs.items()})
+        write_whole(self.folder / "jobs.json", text.encode(), durable=True)
 
 
 def root() -> Path:

@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from autosched.codegen.simd.target import resolve
+from autosched.files import write_whole
 
 #: Features that decide which instructions are selected, by the architecture, the most telling first. The first one that
 #: a CPU has names its instruction set; a schedule tuned on one instruction set is the next best guess for another CPU.
@@ -178,7 +179,7 @@ def _asked_once() -> tuple[Facts, dict[str, int]]:
         info = cpuinfo.get_cpu_info()
         try:
             kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_text(json.dumps(info), encoding="utf-8")
+            write_whole(kept, json.dumps(info).encode())
         except OSError:
             pass  # slower next time, nothing else
     return from_cpuinfo(info, platform.machine(), os.cpu_count() or 1)

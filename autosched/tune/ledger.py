@@ -7,7 +7,6 @@ a job that is killed and requeued every hour ends after its time budget, not aft
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from autosched.errors import RecordError, ScheduleError
+from autosched.files import write_whole
 from autosched.records import Record
 from autosched.schedule import Schedule
 
@@ -68,12 +68,8 @@ class Ledger:
         if self.path is None:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        new = self.path.with_name(self.path.name + ".new")
-        with new.open("w", encoding="utf-8") as file:
-            json.dump({name: _data(entry) for name, entry in self.entries.items()}, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self.path)
+        text = json.dumps({name: _data(entry) for name, entry in self.entries.items()}, indent=1)
+        write_whole(self.path, text.encode(), durable=True)
         self._written = time.monotonic()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from autosched.errors import TuneError
+from autosched.files import write_whole
 from autosched.records import Key
 from autosched.schedule import Schedule
 from autosched.shipped import file_name
@@ -81,9 +81,7 @@ def keep(matrix: Matrix, found: Cover, pipeline: str, key: Key, conditions: str)
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        writing = path.with_name(f".{path.name}.{os.getpid()}")
-        writing.write_text(made.model_dump_json(by_alias=True, indent=1) + "\n", encoding="utf-8")
-        writing.replace(path)
+        write_whole(path, f"{made.model_dump_json(by_alias=True, indent=1)}\n".encode(), durable=True)
     except OSError as error:
         raise TuneError(
             f"{path} cannot be written: {error.strerror or error}; set {VARIABLE} to a directory that you can write to"

@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from autosched.files import write_whole
+
 T = TypeVar("T")
 
 #: Frames and bytes of stack for expressions that are nested deeply.
@@ -26,9 +28,7 @@ _DEPTH, _STACK = 200_000, 512 << 20
 
 def save(value: object, path: Path) -> None:
     """Write `value` to `path`, which appears whole or not at all."""
-    whole = path.with_name(path.name + ".writing")
-    whole.write_bytes(packed(value))
-    whole.replace(path)
+    write_whole(path, packed(value))
 
 
 def load(path: Path) -> Any:
