@@ -51,9 +51,30 @@ def sample(family: KernelFamily, spec: WorkloadSpec, images: Path | None) -> Sam
         given, name = family.specimens(spec.samples), spec.name
     else:
         given, name = load_images(images), f"images-{images.resolve().name}"
-    workload = replace(family.workload(given, settings), name=name)
+    try:
+        workload = replace(family.workload(given, settings), name=name)
+    except ValueError:
+        if images is not None:
+            _blame(family, settings, images, given)
+        raise
     bucket = nearest(workload.measures, family.buckets) or family.buckets[0]
     return Sampled(workload, bucket, given, settings)
+
+
+def _blame(family: KernelFamily, settings: dict[str, Any], directory: Path, images: Sequence[Any]) -> None:
+    """Raises ArgumentError, with the name of the first image that the family cannot take."""
+    for path, image in zip(_files(directory), images, strict=True):
+        try:
+            family.workload([image], settings)
+        except ValueError as error:
+            raise ArgumentError(f"{path} cannot be used: {error}; take it away") from None
+
+
+def _files(directory: Path) -> list[Path]:
+    from PIL import Image
+
+    known = Image.registered_extensions()
+    return sorted(p for p in directory.iterdir() if p.suffix.lower() in known and p.is_file())[:MOST_IMAGES]
 
 
 def load_images(directory: Path) -> list[Any]:
@@ -66,8 +87,7 @@ def load_images(directory: Path) -> list[Any]:
     if not directory.is_dir():
         what = "is not a directory" if directory.exists() else "does not exist"
         raise ArgumentError(f"--images {directory} {what}; name a directory with images")
-    known = Image.registered_extensions()
-    files = sorted(p for p in directory.iterdir() if p.suffix.lower() in known and p.is_file())[:MOST_IMAGES]
+    files = _files(directory)
     if not files:
         raise ArgumentError(f"--images {directory} has no images; put some there (JPEG, PNG, ...) or name another")
     made: list[Any] = []
