@@ -49,6 +49,8 @@ def ablate(
 
     seconds = duration(time_budget, "--time-budget")
     count = thread_count(threads)
+    if out_dir.exists() and not out_dir.is_dir():
+        raise ArgumentError(f"--out {out_dir} is not a directory; name another one")
     family = get(name)
     file = space_of(family)
     known = {k.name for k in file.space.knobs}

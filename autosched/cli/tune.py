@@ -126,6 +126,7 @@ def tune(
     from autosched.tune import tune as search
     from autosched.tune.covering import finalists
     from autosched.tune.ledger import Found, Ledger
+    from autosched.tune.place import checked
     from autosched.vlm.lookup import neighbours
     from autosched.vlm.registry import get
 
@@ -134,6 +135,8 @@ def tune(
         raise ArgumentError(f"--trials is {trials}; it must be at least 1")
     if trials is None and seconds is None:
         seconds = PRESETS[preset.value].seconds
+    if storage not in (None, "memory:"):
+        checked(str(storage))
     method = Method(sampler, regime, PRESETS[preset.value], seed)
     count = thread_count(threads)
     if not slurm:

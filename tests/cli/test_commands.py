@@ -208,6 +208,8 @@ BAD: list[tuple[str, list[str], str]] = [
     ("negative budget", ["tune", NAME, "--time-budget=-5s"], "is not a duration"),
     ("zero threads", ["tune", NAME, "--threads", "0"], "--threads is 0; it must be at least 1"),
     ("workload", ["tune", NAME, "--workload", "smal"], "has no workload 'smal'; did you mean small?"),
+    ("storage", ["tune", NAME, "--storage", "foo"], "storage 'foo' is not a URL"),
+    ("out of ablate", ["ablate", NAME, "--out", "{}/search_spaces/blur-test.toml"], "is not a directory; name another"),
     ("no directory", ["tune", NAME, "--images", "{}/none"], "none does not exist; name a directory with images"),
     ("a file", ["tune", NAME, "--images", "{}/search_spaces/blur-test.toml"], "is not a directory"),
     ("no images", ["bench", NAME, "--images", "{}/search_spaces"], "has no images; put some there"),
