@@ -65,6 +65,10 @@ class Result:
     items: int
     machine: State
 
+    def __str__(self) -> str:
+        speedup = self.record.times.speedup.median
+        return f"{self.final.winner.label} of {len(self.trials)} trials, {speedup:.2f} times as fast as the default"
+
     @property
     def schedule(self) -> Schedule:
         return self.record.schedule

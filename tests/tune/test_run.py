@@ -62,6 +62,7 @@ def test_a_run_finds_a_right_and_recorded_schedule(tmp_path: Path) -> None:
     assert result.trials[4].point == {"rows": "at", "block": 8, "lanes": 32}
     assert result.resumed == 0 and not result.exhausted
     assert len(counted(result)) == 6
+    assert str(result).startswith(f"{result.final.winner.label} of {len(result.trials)} trials, ")
     stages = [p.stage for p in seen]
     assert stages[0] == "check" and list(dict.fromkeys(stages))[1:] == ["search", "final", "simplify"]
     assert all(p.best_speedup >= 1.0 for p in seen)
