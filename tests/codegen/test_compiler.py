@@ -26,7 +26,8 @@ def compiled(name: str) -> Any:
 
 @pytest.fixture(autouse=True)
 def _empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    monkeypatch.setattr("autosched.codegen.build.cache_directory", lambda: tmp_path)
+    for module in ("build", "stored"):
+        monkeypatch.setattr(f"autosched.codegen.{module}.cache_directory", lambda: tmp_path)
 
 
 def test_passes() -> None:
