@@ -12,10 +12,11 @@ from contextlib import suppress
 from types import FunctionType
 from typing import Any, TypeVar
 
-from autosched.errors import ArgumentError, UnsupportedProcessorError
+from autosched.errors import UnsupportedProcessorError
 from autosched.hf.drop_in import DropIn, State
 from autosched.hf.registry import find_support
 from autosched.lang.types import Type, result_type
+from autosched.runtime.threads import checked
 
 Processor = TypeVar("Processor")
 
@@ -56,7 +57,8 @@ def accelerate(processor: Processor, *, threads: int | None = None, dtype: objec
             or it cannot have a subclass.
         ArgumentError: ``threads`` is no int of at least 1, or ``dtype`` none of these.
     """
-    require_threads(threads)
+    if threads is not None:
+        checked(threads)
     kind = result_type(dtype)
     inner = getattr(processor, "image_processor", None)
     if inner is not None:
@@ -78,12 +80,6 @@ def accelerate(processor: Processor, *, threads: int | None = None, dtype: objec
         original = type(processor)
         find_support(original, getattr(processor, "__dict__", {}))
     return rebuild(original, dict(vars(processor)), threads, kind)  # type: ignore[return-value]
-
-
-def require_threads(threads: object) -> None:
-    """Refuses what is no limit of threads with ArgumentError."""
-    if threads is not None and (type(threads) is not int or threads < 1):
-        raise ArgumentError(f"threads is {threads!r}; give at least 1, as an int, or None for the default.")
 
 
 def restored(threads: int | None, dtype: Type, made: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from autosched.errors import UnsupportedProcessorError
-from autosched.hf.accelerate import accelerate, require_threads
+from autosched.hf.accelerate import accelerate
 from autosched.hf.drop_in import DropIn
 from autosched.lang.types import result_type
+from autosched.runtime.threads import checked
 
 
 @dataclass
@@ -43,7 +44,8 @@ def install(threads: int | None = None, dtype: object = None) -> None:
         ArgumentError: ``threads`` is no int of at least 1, or ``dtype`` is no type of pixel values.
         ImportError: transformers is not installed.
     """
-    require_threads(threads)
+    if threads is not None:
+        checked(threads)
     result_type(dtype)  # checks it
     global _installed
     with _lock:
