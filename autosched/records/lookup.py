@@ -2,6 +2,7 @@
 
 Exact key; the same class of CPU and the nearest bucket; the same instruction set; the built-in default. A bucket that
 is too far away does not count as near: its schedule was tuned for something else, and the default is the better guess.
+Where the built-in default is one for the bucket, no other bucket is near.
 Pure: records come in, an Answer with its explanation comes out. Nothing is ever searched for or timed here.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -76,11 +78,16 @@ class Answer:
         return "\n".join(lines)
 
 
-def lookup(key: Key, records: Sequence[Located], legal: Callable[[Schedule], str | None] = lambda _: None) -> Answer:
+def lookup(
+    key: Key,
+    records: Sequence[Located],
+    legal: Callable[[Schedule], str | None] = lambda _: None,
+    by_bucket: bool = False,
+) -> Answer:
     """The answer of the first rung that has one.
 
     `legal` says what is wrong with a schedule for the pipeline at hand, None where nothing is; illegal ones are passed
-    over.
+    over. `by_bucket`: the built-in default is one for the bucket of `key`.
     """
     steps: list[Step] = []
     illegal: list[str] = []
@@ -90,7 +97,8 @@ def lookup(key: Key, records: Sequence[Located], legal: Callable[[Schedule], str
             illegal.append(f"a schedule in {located.path} is not legal for this pipeline: {wrong}")
         else:
             usable.append((located, differences(key, located.record.key)))
-    for rung, may_differ in _RUNGS:
+    for rung, fields in _RUNGS:
+        may_differ = partial(_but_bucket, fields) if by_bucket else fields
         fitting = [(x, d) for x, d in usable if not _blocking(d, may_differ)]
         if fitting:
             best, found = min(fitting, key=lambda f: preference(key, f[0]))
@@ -106,6 +114,10 @@ def lookup(key: Key, records: Sequence[Located], legal: Callable[[Schedule], str
         steps.append(Step(rung, False, (*why, *illegal)))
     steps.append(Step("built-in default", True, ()))
     return Answer("built-in default", None, tuple(steps))
+
+
+def _but_bucket(may_differ: Callable[[str], bool], field: str) -> bool:
+    return field != "bucket" and may_differ(field)
 
 
 def _in_class(field: str) -> bool:

@@ -203,8 +203,9 @@ def find(
     pipeline: str,
     legal: Callable[[Schedule], str | None] = lambda _: None,
     directories: Iterable[Path] | None = None,
+    by_bucket: bool = False,
 ) -> Answer:
-    """The answer of the ladder from the files of `directories` (default: `tuned_directories()`).
+    """The answer of the ladder, see `lookup`, from the files of `directories` (default: `tuned_directories()`).
 
     Other classes of CPUs are only read where this one's folder has no answer.
     """
@@ -212,11 +213,11 @@ def find(
     own = key.cpu.fingerprint().cpu_class
     name = file_name(pipeline)
     here = _located((place, d / own / name) for place, d in enumerate(places))
-    answer = lookup(key, here, legal)
+    answer = lookup(key, here, legal, by_bucket)
     if answer.located is not None:
         return answer
     others = ((place, path) for place, d in enumerate(places) for path in sorted(d.glob(f"*/{name}")))
-    return lookup(key, _located(others), legal)
+    return lookup(key, _located(others), legal, by_bucket)
 
 
 def nearest(key: Key, pipeline: str, directories: Iterable[Path] | None = None) -> list[Located]:

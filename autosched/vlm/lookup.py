@@ -23,7 +23,8 @@ def tuned(pipeline: Pipeline, bucket: Bucket, threads: int) -> Answer:
     """What the tuned records say; `schedule` is None where the built-in default is all there is."""
     from autosched.records import find, key_here  # pydantic, which only a lookup needs
 
-    return find(key_here(pipeline, bucket, threads), pipeline.name, partial(illegal, pipeline))
+    key = key_here(pipeline, bucket, threads)
+    return find(key, pipeline.name, partial(illegal, pipeline), by_bucket=True)
 
 
 def tuned_schedule(pipeline: Pipeline, bucket: Bucket, threads: int) -> Schedule | None:

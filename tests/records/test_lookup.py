@@ -85,6 +85,17 @@ def test_all_fields_are_tested() -> None:
     assert tested == ({*Key.model_fields, *CpuKey.model_fields, *BucketKey.model_fields} - {"cpu", "bucket"})
 
 
+def test_no_other_bucket_is_near_where_the_default_is_one_for_the_bucket(make: Make) -> None:
+    near = make(key__bucket={"name": "x", "measures": {"pixels": 1.5e6, "scale": 1.0}})
+    wanted = make(key__bucket={"name": "w", "measures": {"pixels": 1.4e6, "scale": 1.0}}, key__threads=1)
+    answer = lookup(wanted.key, located(near), by_bucket=True)
+    assert answer.rung == "built-in default" and "nearest record: bucket is x, wanted w" in answer.explain()
+    assert lookup(wanted.key, located(near)).rung == "same CPU class"
+    threads = make(key__bucket={"name": "w", "measures": {"pixels": 1.4e6, "scale": 1.0}}, key__threads=4)
+    found = lookup(wanted.key, located(near, threads), by_bucket=True).located
+    assert found is not None and found.record == threads
+
+
 def test_nearest_bucket_then_threads(make: Make) -> None:
     near = make(key__bucket={"name": "x", "measures": {"pixels": 1.5e6, "scale": 1.0}}, key__threads=1)
     less = make(key__bucket={"name": "y", "measures": {"pixels": 2.7e6, "scale": 1.0}})
