@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from autosched.lang import Pipeline
-from autosched.lang.func import Func, sources
+from autosched.lang.expr import Binary, Const, Expr, Extent, Read, Var, walk
+from autosched.lang.func import Func, Input, sources
 from autosched.tune.constraints import ALWAYS, Condition, Constraint, Forbid, Point, Value
 from autosched.tune.space import Knob, Ref, Space, Template
 
@@ -61,7 +62,10 @@ class Enclosed:
 
 
 def derive(pipeline: Pipeline) -> Space:
-    """The space of a pipeline. Every point is a legal schedule."""
+    """The space of a pipeline. Every point is a legal schedule.
+
+    None computes more of what is read of Inputs than they have, unless the pipeline itself does.
+    """
     knobs: list[Knob] = []
     constraints: list[Constraint] = []
     templates: list[Template] = []
@@ -222,10 +226,13 @@ def _lanes(
 ) -> None:
     """Lanes of the innermost loop, which is one of `loops`; blocks of lanes that are written out; the last block."""
     lanes, tail, unroll = f"{prefix}lanes", f"{prefix}tail", f"{prefix}unroll"
-    tails = ("guard", "round_up") if prefix else ("guard", "shift_inwards")
+    other = "round_up" if prefix else "shift_inwards"
     some = _is(**{lanes: _some(LANES)})
     knobs.append(Knob(lanes, LANES, 16, when, f"elements of {func.name} that are computed at once; 0 is one by one"))
-    knobs.append(Knob(tail, tails, "guard", some, f"the last lanes of {func.name}: one by one, or beyond or before"))
+    last: Any = "guard"
+    if other != "round_up" or _guarded(func):
+        last, summary = Ref(tail), f"the last lanes of {func.name}: one by one, or beyond or before"
+        knobs.append(Knob(tail, ("guard", other), "guard", some, summary))
     knobs.append(Knob(unroll, UNROLLS, 1, some, f"blocks of lanes of {func.name} that are written out"))
 
     def add(op: str, condition: Condition, **arguments: Any) -> None:
@@ -234,7 +241,32 @@ def _lanes(
     for var, chosen in loops:
         add(
             "split", _both(some, chosen),
-            var=var, outer=names.block, inner=names.lane, factor=Ref(lanes), tail=Ref(tail),
+            var=var, outer=names.block, inner=names.lane, factor=Ref(lanes), tail=last,
         )  # fmt: skip
     add("vectorize", some, var=names.lane, lanes=Ref(lanes))
     add("unroll", _is(**{unroll: _some(UNROLLS)}), var=names.block, factor=Ref(unroll))
+
+
+def _guarded(func: Func) -> bool:
+    """Whether more of `func` can be computed than is needed, because nothing is read beside an Input for that."""
+    assert func.value is not None
+    reads = [node for node in walk(func.value) if isinstance(node, Read) and isinstance(node.source, Input)]
+    inside = all(_clamped(index, read.source, dim) for read in reads for dim, index in enumerate(read.index))
+    return inside and all(_guarded(source) for source in sources(func) if isinstance(source, Func))
+
+
+def _clamped(index: Expr, source: object, dim: int) -> bool:
+    """Whether an index of an Input is at most its last, whatever the coordinates are."""
+    if not any(isinstance(node, Var) for node in walk(index)):
+        return True
+    if isinstance(index, Binary) and index.op == "max":
+        return all(_clamped(e, source, dim) for e in (index.a, index.b))
+    if isinstance(index, Binary) and index.op == "min":
+        return any(_clamped(e, source, dim) or _is_last(e, source, dim) for e in (index.a, index.b))
+    return False
+
+
+def _is_last(e: Expr, source: object, dim: int) -> bool:
+    if not (isinstance(e, Binary) and e.op == "sub" and isinstance(e.a, Extent) and isinstance(e.b, Const)):
+        return False
+    return e.a.source is source and e.a.dim == dim and e.b.value >= 1

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 
 from autosched.errors import ScheduleError
-from autosched.lang import Func, Input, Pipeline, u8, variables
+from autosched.lang import Func, Input, Pipeline, cast, clamp, i32, u8, variables
 from autosched.runtime import compile as compile_kernel
 from autosched.schedule import Schedule
 from autosched.schedule.directives import Directive, PrefetchStores, Stream
@@ -60,6 +60,24 @@ def test_points_of_random_programs_are_legal(program: Program) -> None:
             schedule.check(pipeline)
         except ScheduleError as error:
             pytest.fail(f"{program.text}\n{schedule.to_json()}\n{error}")
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_no_point_reads_beside_an_input(guarded: bool) -> None:
+    """Lanes of what reads an Input as it is are not rounded up: there may be nothing behind its last element."""
+    y, x = variables("y x")
+    source, rows, blur = Input("source", u8, 2), Func("rows"), Func("blur")
+    at = [clamp(x + i, 0, source.extent(1) - 1) if guarded else x + i for i in range(3)]
+    where = clamp(y, 0, source.extent(0) - 1) if guarded else y
+    rows[y, x] = cast(i32, source[where, at[0]]) + cast(i32, source[where, at[1]]) + cast(i32, source[where, at[2]])
+    blur[y, x] = cast(u8, (rows[y, x] + rows[y + 1, x] + rows[y + 2, x]) // 9)
+    pipeline = Pipeline(blur, "blur")
+    space = derive(pipeline)
+    assert ("rows_tail" in [knob.name for knob in space.knobs]) == guarded
+    rng = random.Random(1)
+    image = np.zeros((40, 67), np.uint8)
+    for _ in range(8):
+        compile_kernel(pipeline, space.schedule(space.sample(rng))).bind(shape=(38, 65), source=image)
 
 
 def test_points_compute_the_same_bits() -> None:
