@@ -89,6 +89,6 @@ def duration(text: str, option: str) -> float:
 
 def thread_count(threads: int | None) -> int:
     """The number of threads that was asked for, or that this process may use. Raises ArgumentError."""
-    from autosched.runtime.threads import checked
+    from autosched.threads import checked
 
     return checked(threads, "--threads")

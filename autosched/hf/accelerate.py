@@ -16,7 +16,7 @@ from autosched.errors import UnsupportedProcessorError
 from autosched.hf.drop_in import DropIn, State
 from autosched.hf.registry import find_support
 from autosched.lang.types import Type, result_type
-from autosched.runtime.threads import checked
+from autosched.threads import checked
 
 Processor = TypeVar("Processor")
 

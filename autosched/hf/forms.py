@@ -114,13 +114,12 @@ class FamilyDropIn(DropIn):
         reference = self._autosched_reference
         if reference == "torchvision":
             read.require_torch_defaults()
-        state = self._autosched_state
-        batch = Batch(reference, images, nesting, extra, return_tensors is not None, state.threads)
+        batch = Batch(reference, images, nesting, extra, return_tensors is not None, self._autosched_state.threads)
         try:
             data = family.outputs(batch)
         except UNBUILT as error:
             raise unbuilt(error) from error
-        state.local.explanation = by_kernels(family.summary, reference, len(images))
+        self._autosched_record(by_kernels(family.summary, reference, len(images)))
         return family.finish(feature(data, return_tensors, self.autosched_original_class), batch)
 
     def _autosched_flat(self, images: Any) -> list[Any] | None:

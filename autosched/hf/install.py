@@ -17,7 +17,7 @@ from autosched.errors import UnsupportedProcessorError
 from autosched.hf.accelerate import accelerate
 from autosched.hf.drop_in import DropIn
 from autosched.lang.types import result_type
-from autosched.runtime.threads import checked
+from autosched.threads import checked
 
 
 @dataclass

@@ -9,8 +9,8 @@ from autosched.runtime.binding import address_of
 from autosched.runtime.kernel import Call, Kernel, run_calls
 from autosched.runtime.pool import empty, placed, scratch
 from autosched.runtime.template import Missing, Template, template
-from autosched.runtime.threads import default_threads
 from autosched.schedule.schedule import Schedule
+from autosched.threads import default_threads
 
 
 def compile(pipeline: Pipeline, schedule: Schedule | None = None) -> Kernel:  # noqa: A001  (what users call it)

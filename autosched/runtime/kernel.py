@@ -37,9 +37,10 @@ from autosched.runtime.binding import (
 from autosched.runtime.packing import constant
 from autosched.runtime.pool import empty
 from autosched.runtime.team import run_ranges
-from autosched.runtime.threads import RANGES_PER_THREAD, checked, run_tasks
+from autosched.runtime.threads import RANGES_PER_THREAD, run_tasks
 from autosched.schedule.directives import Specialize, SpecializeRanges
 from autosched.schedule.schedule import Schedule
+from autosched.threads import checked
 
 Array = np.ndarray[Any, Any]
 

@@ -1,4 +1,4 @@
-"""How many threads, and a pool of them for tasks in Python: ranges before which rows have to be fetched.
+"""A pool of threads for tasks in Python: ranges before which rows have to be fetched.
 
 Ranges that need nothing of Python go to the helpers of `runtime.team`.
 """
@@ -12,35 +12,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
-from autosched.errors import ArgumentError, AutoschedError, BindError
-
 #: Ranges a thread gets on average, so that an unlucky one does not keep the others waiting.
 RANGES_PER_THREAD = 4
 
 _lock = threading.RLock()  # a signal's handler may compute too
 _pool: ThreadPoolExecutor | None = None
 _size = 0
-
-
-def default_threads() -> int:
-    """AUTOSCHED_NUM_THREADS, or the number of CPUs that this process may use."""
-    given = os.environ.get("AUTOSCHED_NUM_THREADS")
-    if given is not None:
-        return checked(int(given) if given.isdecimal() else given, "AUTOSCHED_NUM_THREADS", BindError)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def checked(threads: object, what: str = "threads", error: type[AutoschedError] = ArgumentError) -> int:
-    """A number of threads that was asked for, None for the default; raises `error`, which calls it `what`."""
-    if threads is None:
-        return default_threads()
-    if not isinstance(threads, int) or isinstance(threads, bool):
-        raise error(f"{what} is {threads!r}; it must be a whole number, at least 1")
-    if threads < 1:
-        raise error(f"{what} is {threads}; it must be at least 1")
-    return threads
 
 
 def _executor(helpers: int) -> ThreadPoolExecutor:

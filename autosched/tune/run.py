@@ -14,8 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from autosched.errors import TuneError
 from autosched.records import Machine, Record, Search, Times, key_here, origin_here
 from autosched.records.model import Interval
-from autosched.runtime.threads import checked
 from autosched.schedule import Schedule
+from autosched.threads import checked
 from autosched.tune.bench import Bench, Job, Ready
 from autosched.tune.candidate import CandidateError
 from autosched.tune.finals import Contender, Final, play

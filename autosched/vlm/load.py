@@ -15,8 +15,8 @@ from autosched.lang.types import result_type
 from autosched.records import Answer
 from autosched.runtime import Kernel, run_calls
 from autosched.runtime import compile as compile_kernel
-from autosched.runtime.threads import checked
 from autosched.schedule import Schedule
+from autosched.threads import checked
 from autosched.vlm.lookup import tuned
 from autosched.vlm.registry import KernelFamily, get, in_type
 from autosched.workload import Bucket, nearest

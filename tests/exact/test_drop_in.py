@@ -201,7 +201,7 @@ def test_accelerating_twice_changes_nothing(oracle: Oracle) -> None:
     limited = accelerate(drop_in, threads=1)
     assert limited is not drop_in
     assert type(limited) is type(drop_in)
-    with pytest.raises(ArgumentError, match="threads is 0; give at least 1"):
+    with pytest.raises(ArgumentError, match="threads is 0; it must be at least 1"):
         accelerate(drop_in, threads=0)
 
 

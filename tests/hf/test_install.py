@@ -86,7 +86,7 @@ def test_installing_twice_and_threads(tmp_path: Path) -> None:
 @pytest.mark.parametrize("threads", [0, -1, True, 1.5, "4"])
 def test_threads_that_are_no_limit(threads: Any) -> None:
     for give in (autosched.install, lambda threads: autosched.accelerate(build("CLIPImageProcessor"), threads=threads)):
-        with pytest.raises(ArgumentError, match=re.escape(f"threads is {threads!r}; give at least 1, as an int")):
+        with pytest.raises(ArgumentError, match=re.escape(f"threads is {threads!r}; it must be")):
             give(threads=threads)
 
 
