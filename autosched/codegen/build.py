@@ -50,11 +50,12 @@ class Draft:
 
 @dataclass(frozen=True)
 class Built(Draft):
-    """A kernel in memory: `stages` in order, and where the compiled code of each begins, for `codegen.team`."""
+    """A kernel in memory: `stages` in order, where the compiled code of each begins, and what `enter`s that."""
 
     stages: tuple[Callable[..., int], ...]
     path: Path
     addresses: tuple[int, ...]
+    enter: Callable[[int, int, int, int], int]
 
 
 def draft(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) -> Draft:
@@ -80,10 +81,12 @@ def finish(drafted: Draft) -> Built:
     """Compile or load from the cache."""
     with _LOCK:
         module = _load(drafted.outline.source)
+        with compiling():
+            from autosched.codegen.entry import run_stage  # compiled or loaded: not before it is needed
         stages = tuple(getattr(module, f"stage_{identifier(s.func)}") for s in drafted.outline.stages)
         addresses = tuple(map(stage_address, stages))
     assert module.__file__ is not None
-    return Built(drafted.pipeline, drafted.outline, drafted.plan, stages, Path(module.__file__), addresses)
+    return Built(drafted.pipeline, drafted.outline, drafted.plan, stages, Path(module.__file__), addresses, run_stage)
 
 
 def stage_address(stage: Any) -> int:

@@ -17,7 +17,6 @@ from weakref import WeakSet
 import numpy as np
 
 from autosched.codegen.build import Built, Draft, draft, finish, target
-from autosched.codegen.entry import run_stage
 from autosched.codegen.printer import NO_MEMORY
 from autosched.errors import BindError, ScheduleError
 from autosched.lang.func import Pipeline
@@ -78,7 +77,7 @@ class Call:
 
     def run_with(self, arguments: Words[c_int64], stage: int, first: int, last: int) -> None:
         """`run_range` with other arguments."""
-        status = run_stage(self.built.addresses[stage], addressof(arguments), first, last)
+        status = self.built.enter(self.built.addresses[stage], addressof(arguments), first, last)
         if status:
             self.fail(stage, status)
 
