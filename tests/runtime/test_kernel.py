@@ -36,7 +36,7 @@ from autosched.lang import (
     u16,
     variables,
 )  # fmt: skip
-from autosched.runtime import Kernel, threads
+from autosched.runtime import Kernel, default_threads, threads
 from autosched.schedule import Schedule
 
 SOURCE = np.random.default_rng(1).integers(0, 256, (9, 23), dtype=np.uint8)
@@ -203,10 +203,10 @@ def test_threads_must_be_positive(kernel: Kernel, given: Any) -> None:
 @pytest.mark.parametrize("given", ["0", "-2", "many", "", "²"])
 def test_the_environment_says_how_many_threads(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTOSCHED_NUM_THREADS", "3")
-    assert threads.default_threads() == 3
+    assert default_threads() == 3
     monkeypatch.setenv("AUTOSCHED_NUM_THREADS", given)
     with pytest.raises(BindError, match="AUTOSCHED_NUM_THREADS"):
-        threads.default_threads()
+        default_threads()
 
 
 FORK = """
