@@ -55,8 +55,8 @@ class Pack:
     """A table in groups: integers `group` at a time along dimension `dim` make one i32, for `plane` of `planes`.
 
     Behind the end of the reduction's domain, which is number `domain` of those that read the table, are zeros, up to a
-    multiple of `multiple` integers. Pairs hold 16-bit integers. Quads hold signed
-    bytes; plane p of a wider integer is its byte p, such that the integer is the sum of its planes times 256^p.
+    multiple of `multiple` integers. Pairs hold 16-bit integers. Quads hold signed bytes; plane p of a wider integer is
+    its byte p, such that the integer is the sum of its planes times 256^p.
     """
 
     source: str

@@ -7,7 +7,7 @@ stage is still scalar here, reads are Accesses and writes are Puts; vectorized l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import astuple, replace
+from dataclasses import replace
 from itertools import product
 from typing import Final
 
@@ -205,24 +205,25 @@ class LoopNestBuilder:
         """Names for the box of `g` that this iteration needs, and for the part that is not there yet."""
         out: list[Stmt] = []
         box: list[Interval] = []
-        for arg, (lo, hi) in zip(g.func.args, self.regions.region(g.name, level), strict=True):
+        region = self.regions.region(g.name, level)
+        for arg, (lo, hi) in zip(g.func.args, region, strict=True):
             long = algebra.difference(hi, lo)
             first = self._named(f"{g.name}.{arg.name}.lo", lo, out)
             last = self._named(f"{g.name}.{arg.name}.hi", hi, out) if long is None else add(first, const(long))
             box.append((first, last))
         self.boxes[g.name] = tuple(box)
         fold = self.storages[g.name].fold if g.folds else None
-        if fold is not None and isinstance(fold.turn, Name):
+        if fold is not None and fold.turn is not None:
             lo, _ = box[fold.dim]
             turned = algebra.mod(sub(lo, self.storages[g.name].origin[fold.dim]), fold.factor)
             out.append(Let(fold.turn.name, sub(lo, turned)))
         fresh = list(box)
-        self.slides[g.name] = slide = self._slide(g, level)
+        self.slides[g.name] = slide = self._slide(g, level, region)
         if slide is not None:
             lo, hi = box[slide]
             start = Name(f"{g.name}.{g.func.args[slide].name}.from")
             done = Name(f"{g.name}:done")
-            if not self.bounds.nondecreasing(self.regions.region(g.name, level)[slide][0], loop_name(*astuple(level))):
+            if not self.bounds.nondecreasing(region[slide][0], loop_name(level.func, level.var)):
                 # where it goes back, what is there is of no use
                 before = Name(f"{g.name}:before")
                 out.append(Assign(done.name, Select(Binary("lt", lo, before), _NOTHING, done)))
@@ -243,12 +244,11 @@ class LoopNestBuilder:
         out.append(Let(name, value))
         return Name(name)
 
-    def _slide(self, g: FuncNest, level: Level) -> int | None:
-        """The coordinate along which iterations of `level` can leave out what earlier ones computed."""
+    def _slide(self, g: FuncNest, level: Level, region: Box) -> int | None:
+        """The coordinate along which iterations of `level`, which need `region`, can leave out what was made before."""
         if g.store == g.compute or not self._directly_inside(g):
             return None
         loop = loop_name(level.func, level.var)
-        region = self.regions.region(g.name, level)
         moving = [i for i, (lo, hi) in enumerate(region) if loop in (names(lo) | names(hi))]
         if len(moving) > 1:
             return None

@@ -8,7 +8,7 @@ from autosched.lang.types import Type
 from autosched.lower import algebra
 from autosched.lower.algebra import sub
 from autosched.lower.bounds import Interval
-from autosched.lower.ir import Binary, Block, Expr
+from autosched.lower.ir import Binary, Block, Expr, Name
 
 #: The coordinates of a Func that are computed or stored: an interval each.
 Box = tuple[Interval, ...]
@@ -27,7 +27,7 @@ class Fold:
 
     dim: int
     factor: Expr
-    turn: Expr | None = None
+    turn: Name | None = None
 
     def place(self, index: Expr, origin: Expr) -> Expr:
         """Where among `factor` elements an index is."""

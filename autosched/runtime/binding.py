@@ -189,11 +189,6 @@ def _length(a: Array) -> int:
     return length
 
 
-def _words_of(name: str, a: Array) -> tuple[tuple[str, int], tuple[str, int]]:
-    """The arguments that say where an array is, with their distances from its address: its own, and that of its end."""
-    return (name, 0), (end_name(name), _length(a))
-
-
 def misfits(built: Draft, plan: Mapping[str, int], arrays: Mapping[str, Array]) -> frozenset[str]:
     """What a kernel for these arrays must do without; see `Target.excluded`."""
     found = set()
@@ -237,8 +232,12 @@ def frame(
         keep.append(groups)
         values[pack.name] = groups.ctypes.data
         values.update({f"{pack.name}_s{d}": s for d, s in enumerate(groups.strides)})
-    offsets = [(name, word, offset) for name, a in arrays.items() for word, offset in _words_of(name, a)]
-    places = tuple(Place(name, outline.slots[word], o) for name, word, o in offsets if word in outline.slots)
+    places = tuple(
+        Place(name, outline.slots[word], offset)
+        for name, a in arrays.items()
+        for word, offset in ((name, 0), (end_name(name), _length(a)))
+        if word in outline.slots
+    )
     later = {place.slot for place in places} | {r.slot for r in roots}
     arguments = np.zeros(len(outline.slots) + 1, np.int64)
     for name, slot in outline.slots.items():

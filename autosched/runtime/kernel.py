@@ -62,7 +62,7 @@ class Call:
     arguments: Words[c_int64]
     iterations: tuple[int, ...]
     out: Array
-    keep: Any  # what the addresses in `arguments` point into
+    keep: tuple[Any, ...]  # what the addresses in `arguments` point into
 
     plain: ClassVar[bool] = True
     """Whether all that `run_range` does is to call a stage."""

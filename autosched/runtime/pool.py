@@ -119,23 +119,13 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
 
 def placed(shape: tuple[int, ...], kind: np.dtype[Any]) -> tuple[npt.NDArray[Any], int]:
     """`empty`, and its address, which is known here and takes long to find out."""
-    global _changing
     nbytes = math.prod(shape) * kind.itemsize
     limit = pool_limit()
     if nbytes < HUGE_PAGE or not limit or not _PRIVATE or kind.kind not in _NUMBERS:
         made = np.empty(shape, kind)
         return made, made.ctypes.data
     size = -(-nbytes // HUGE_PAGE) * HUGE_PAGE
-    block = None
-    with _lock:
-        if not _changing:
-            try:
-                _changing = True
-                _collect(limit)
-                block = _fitting(size)
-                _rest()
-            finally:
-                _changing = False
+    block = _taken(size, limit)
     if block is None:
         try:
             block = _Block(size)
@@ -174,15 +164,8 @@ def _default_limit() -> int:
 
 def waiting_bytes() -> int:
     """Bytes that wait in the pool."""
-    global _changing
     with _lock:
-        if not _changing:
-            try:
-                _changing = True
-                _collect(pool_limit())
-                _rest()
-            finally:
-                _changing = False
+        _taken(0, pool_limit())
         return sum(b.size for b in _waiting)
 
 
@@ -192,6 +175,22 @@ def clear() -> None:
         if not _changing:
             _returned.clear()
             _waiting.clear()
+
+
+def _taken(size: int, limit: int) -> _Block | None:
+    """A block that has waited, for `size` bytes if there are any; what came back waits from now on, and rests."""
+    global _changing
+    with _lock:
+        if _changing:
+            return None
+        try:
+            _changing = True
+            _collect(limit)
+            block = _fitting(size) if size else None
+            _rest()
+            return block
+        finally:
+            _changing = False
 
 
 def _collect(limit: int) -> None:

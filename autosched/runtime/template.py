@@ -81,7 +81,7 @@ class Template:
                 addresses[name] = address_of(whole)
         frame = self.frame
         arguments, memories = frame.fill(addresses)
-        keep = frame.keep, inputs, memories
+        keep = (*frame.keep, *inputs.values(), *memories)
         if banded is None:
             return Call(frame.built, arguments, frame.iterations, out, keep)
         bands, reads = inputs[banded], self._reads(banded)

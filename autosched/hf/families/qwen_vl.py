@@ -47,7 +47,7 @@ class PatchFamily(Family):
 
     def resized(self, image: Source) -> tuple[int, int]:
         """The size that an image is resized to; `NotCoveredError` where the size rule has none, so that HF raises."""
-        return self._sizes(*image.shape[:2], *self.limits)
+        return self.within(image, *self.limits)
 
     def within(self, image: Source, least: int, most: int) -> tuple[int, int]:
         """The same with other limits of pixels."""
