@@ -361,11 +361,12 @@ def _check_reduction(b: _Builder, x: d.Vectorize, node: Reduce) -> None:
     if node.op not in ("sum", "product", "min", "max") or not node.type.is_int:
         raise b.fail(x, f"the order of a {node.op} of {node.type} is part of its value; only integer sums, products, "
                      "minima and maxima can be vectorized")  # fmt: skip
-    if node.domain.vars[-1].name != x.var and not _commutes(node):
+    if node.domain.vars[-1].name != x.var and not commutes(node):
         raise b.fail(x, "only the last coordinate of a reduction can be vectorized")
 
 
-def _commutes(node: Reduce) -> bool:
+def commutes(node: Reduce) -> bool:
+    """Whether the order of a reduction's terms does not change its value."""
     return node.op in ("sum", "product", "min", "max") and node.type.is_int
 
 
@@ -374,7 +375,7 @@ def _reduction_order(b: _Builder, x: d.Reorder) -> dict[str, int]:
     if len(nodes) > 1:
         raise b.fail(x, "these coordinates belong to different reductions")
     node = next(iter(nodes.values()))
-    if not _commutes(node):
+    if not commutes(node):
         raise b.fail(x, f"the order of a {node.op} of {node.type} is part of its value")
     if len(x.vars) != len(node.domain.vars):
         raise b.fail(x, f"name all of {', '.join(v.name for v in node.domain)}")

@@ -4,6 +4,10 @@ The output is cut into strips that threads share, and those into tiles; every ot
 root, in a strip, in a tile, or in a row, stored there or slid along the rows. Each has lanes, a tail, an unroll factor
 and, with three coordinates or more, a choice of the innermost one. The output goes through the caches, where the lines
 of its next row are fetched early, or past them.
+
+Where a Func reduces, rows and blocks of lanes share the loops of its reductions, so that what is read once serves them
+all. These loops are written out where they are short, or a few turns at a time. Where the order of terms does not
+change the value, it is a choice, and so is how many terms are taken at once.
 """
 
 from __future__ import annotations
@@ -14,9 +18,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from autosched.lang import Pipeline
-from autosched.lang.expr import Binary, Const, Expr, Extent, Read, Var, walk
+from autosched.lang.expr import Binary, Const, Expr, Extent, Read, Reduce, RVar, Var, walk
 from autosched.lang.func import Func, Input, sources
-from autosched.tune.constraints import ALWAYS, Condition, Constraint, Forbid, Point, Value
+from autosched.schedule.nest import commutes
+from autosched.tune.constraints import ALWAYS, AtMost, Condition, Constraint, Forbid, Point, Value
 from autosched.tune.space import Knob, Ref, Space, Template
 
 #: Where a Func is computed, from the outside in; what is inlined is computed where its consumers are.
@@ -29,6 +34,16 @@ STRIPS = (1, 4, 8, 16, 32, 64)
 TILES = (0, 32, 64, 128, 256)
 LANES = (0, 4, 8, 16, 32)
 UNROLLS = (1, 2, 4)
+
+#: Rows that share the loops of a reduction, and blocks of lanes; together at most as many as there are registers.
+ROWS = (1, 2, 4, 6, 8, 12)
+_ACCUMULATORS = 24
+#: Turns of a reduction's loop that are written out, where its length is not known.
+TURNS = (1, 2, 4)
+#: Up to this length it may be written out whole.
+_SHORT = 16
+#: Terms of a reduction that are taken at once, where their order is free: in dot products, or in lanes of their own.
+TERMS = (0, 2, 4, 16, 32)
 
 
 @dataclass(frozen=True)
@@ -66,22 +81,19 @@ def derive(pipeline: Pipeline) -> Space:
 
     None computes more of what is read of Inputs than they have, unless the pipeline itself does.
     """
-    knobs: list[Knob] = []
-    constraints: list[Constraint] = []
-    templates: list[Template] = []
     output = pipeline.output
-    names = _Names(pipeline)
-    _output(output, names, knobs, constraints, templates)
+    parts = _Parts(_Names(pipeline))
+    _output(output, parts)
     readers = {f.name: tuple(g.name for g in pipeline.funcs if f in sources(g)) for f in pipeline.funcs}
     for func in reversed(pipeline.funcs[:-1]):
         places = [p for p in PLACES if _possible(p, len(output.args), len(pipeline.funcs))]
         default = "root" if func.reduces else "inline"
-        knobs.append(Knob(_at(func.name), tuple(places), default, summary=f"where {func.name} is computed"))
-        constraints.append(Enclosed(func.name, tuple(_downstream(func.name, readers)), output.name))
+        parts.knob(_at(func.name), tuple(places), default, summary=f"where {func.name} is computed")
+        parts.constraints.append(Enclosed(func.name, tuple(_downstream(func.name, readers)), output.name))
         if "tile" in places:
-            constraints.append(Forbid(Condition(((_at(func.name), ("tile",)), ("tile", (0,))))))
-        _producer(func, output, names, places, knobs, templates)
-    return Space(pipeline.name, tuple(knobs), tuple(constraints), tuple(templates))
+            parts.forbid(**{_at(func.name): "tile", "tile": 0})
+        _producer(func, output, places, parts)
+    return Space(pipeline.name, tuple(parts.knobs), tuple(parts.constraints), tuple(parts.templates))
 
 
 class _Names:
@@ -89,11 +101,40 @@ class _Names:
 
     def __init__(self, pipeline: Pipeline) -> None:
         taken = {a.name for f in pipeline.funcs for a in f.args}
-        made = {n: n for n in ("strip", "row", "tile", "col", "block", "lane")}
+        taken |= {v.name for f in pipeline.funcs for node in _reduced(f) for v in node.domain}
+        made = {n: n for n in ("strip", "rows", "row", "shared", "tile", "col", "block", "lane")}
         for name in made:
             while made[name] in taken:
                 made[name] += "x"
-        self.strip, self.row, self.tile, self.col, self.block, self.lane = made.values()
+        self.strip, self.rows, self.row, self.shared, self.tile, self.col, self.block, self.lane = made.values()
+
+
+class _Parts:
+    """What a space is put together from."""
+
+    def __init__(self, names: _Names) -> None:
+        self.names = names
+        self.knobs: list[Knob] = []
+        self.constraints: list[Constraint] = []
+        self.templates: list[Template] = []
+
+    def knob(
+        self, name: str, choices: tuple[Value, ...], default: Value, when: Condition = ALWAYS, summary: str = ""
+    ) -> None:
+        self.knobs.append(Knob(name, choices, default, when, summary))
+
+    def forbid(self, **terms: Any) -> None:
+        self.constraints.append(Forbid(_is(**terms)))
+
+    def add(self, func: Func, op: str, when: Condition, /, **arguments: Any) -> None:
+        """A directive of `func`."""
+        self.templates.append(Template(func.name, op, tuple(arguments.items()), when))
+
+
+def _reduced(func: Func) -> list[Reduce]:
+    """The reductions of a definition itself."""
+    assert func.value is not None
+    return [node for node in walk(func.value) if isinstance(node, Reduce)]
 
 
 def _at(func: str) -> str:
@@ -132,119 +173,173 @@ def _some(choices: tuple[int, ...]) -> tuple[Value, ...]:
     return tuple(c for c in choices if c > 1)
 
 
-def _output(
-    func: Func, names: _Names, knobs: list[Knob], constraints: list[Constraint], templates: list[Template]
-) -> None:
-    args = [a.name for a in func.args]
-    if not args:
-        return
-
-    def add(op: str, when: Condition, **arguments: Any) -> None:
-        templates.append(Template(func.name, op, tuple(arguments.items()), when))
-
+def _output(func: Func, parts: _Parts) -> None:
+    args, names = [a.name for a in func.args], parts.names
+    reduces = bool(_reduced(func))
     inner = tuple(args[:-3:-1]) if len(args) > 2 else (args[-1],)
     axes = tuple(args[:-1]) if len(args) == 2 else tuple(args)
-    knobs.append(Knob("strips", STRIPS, 16, summary="rows that a thread takes at a time"))
+    parts.knob("strips", STRIPS, 16, summary="rows that a thread takes at a time")
     if len(args) == 1:
-        add("split", ALWAYS, var=args[0], outer=names.strip, inner=names.row, factor=Ref("strips"))
-        _lanes(func, names, ((names.row, ALWAYS),), ALWAYS, knobs, templates, prefix="")
+        parts.add(func, "split", ALWAYS, var=args[0], outer=names.strip, inner=names.row, factor=Ref("strips"))
+        _lanes(func, ((names.row, ALWAYS),), ALWAYS, parts, prefix="")
     else:
-        knobs.append(Knob("axis", axes, axes[0], summary="coordinate that is cut into strips"))
-        knobs.append(Knob("inner", inner, inner[0], summary="innermost coordinate, which has the lanes"))
-        knobs.append(Knob("tile", TILES, 0, summary="columns of a tile; 0 makes none"))
-        knobs.append(Knob("order", ("rows", "rest"), "rows", summary="outside within a tile: its rows, or the rest"))
-        both = [name for name in axes if name in inner]
-        constraints += [Forbid(_is(axis=name, inner=name)) for name in both]
+        parts.knob("axis", axes, axes[0], summary="coordinate that is cut into strips")
+        parts.knob("inner", inner, inner[0], summary="innermost coordinate, which has the lanes")
+        parts.knob("tile", TILES, 0, summary="columns of a tile; 0 makes none")
+        parts.knob("order", ("rows", "rest"), "rows", summary="outside within a tile: its rows, or the rest")
+        for name in axes:
+            if name in inner:
+                parts.forbid(axis=name, inner=name)
+        rows = names.rows if reduces else names.row
         for axis in axes:
-            add("split", _is(axis=axis), var=axis, outer=names.strip, inner=names.row, factor=Ref("strips"))
+            parts.add(func, "split", _is(axis=axis), var=axis, outer=names.strip, inner=rows, factor=Ref("strips"))
         for last in inner:
             when = _is(inner=last, tile=_some(TILES))
-            add("split", when, var=last, outer=names.tile, inner=names.col, factor=Ref("tile"))
+            parts.add(func, "split", when, var=last, outer=names.tile, inner=names.col, factor=Ref("tile"))
         for axis in axes:
             for last in inner:
                 if axis == last:
                     continue
                 rest = [a for a in args if a not in (axis, last)]
                 for order in ("rows", "rest"):
-                    middle = [names.row, *rest] if order == "rows" else [*rest, names.row]
+                    middle = [rows, *rest] if order == "rows" else [*rest, rows]
                     chosen = _is(axis=axis, inner=last, order=order)
-                    add("reorder", _both(chosen, _is(tile=0)), vars=(names.strip, *middle, last))
+                    parts.add(func, "reorder", _both(chosen, _is(tile=0)), vars=(names.strip, *middle, last))
                     tiled = (names.strip, names.tile, *middle, names.col)
-                    add("reorder", _both(chosen, _is(tile=_some(TILES))), vars=tiled)
+                    parts.add(func, "reorder", _both(chosen, _is(tile=_some(TILES))), vars=tiled)
+        if reduces:
+            _shared_rows(func, ((rows, ALWAYS),), ALWAYS, parts, prefix="")
         loops = [(names.col, _is(tile=_some(TILES))), *((last, _is(tile=0, inner=last)) for last in inner)]
-        _lanes(func, names, tuple(loops), ALWAYS, knobs, templates, prefix="")
-    knobs.append(Knob("parallel", ("strips", "none"), "strips", summary="what is dealt to threads"))
-    add("parallel", _is(parallel="strips"), var=names.strip)
+        _lanes(func, tuple(loops), ALWAYS, parts, prefix="")
+    _reductions(func, "", parts)
+    parts.knob("parallel", ("strips", "none"), "strips", summary="what is dealt to threads")
+    parts.add(func, "parallel", _is(parallel="strips"), var=names.strip)
     vectors = _is(lanes=_some(LANES))
     stores = ("cached", "fetched", "streamed")
-    knobs.append(
-        Knob("stores", stores, "cached", vectors, "through the caches, where lines are fetched early, or past")
-    )
-    add("stream", _is(stores="streamed"))
-    add("prefetch_stores", _is(stores="fetched"), loop=names.strip if len(args) == 1 else names.row)
+    parts.knob("stores", stores, "cached", vectors, "through the caches, where lines are fetched early, or past")
+    parts.add(func, "stream", _is(stores="streamed"))
+    around = names.strip if len(args) == 1 else names.row
+    parts.add(func, "prefetch_stores", _is(stores="fetched"), loop=around)
 
 
-def _producer(
-    func: Func, output: Func, names: _Names, places: list[str], knobs: list[Knob], templates: list[Template]
-) -> None:
-    def add(op: str, when: Condition, **arguments: Any) -> None:
-        templates.append(Template(func.name, op, tuple(arguments.items()), when))
-
-    at = _at(func.name)
-    add("inline", _is(**{at: "inline"}))
-    add("compute_root", _is(**{at: "root"}))
+def _producer(func: Func, output: Func, places: list[str], parts: _Parts) -> None:
+    names, at = parts.names, _at(func.name)
+    parts.add(func, "inline", _is(**{at: "inline"}))
+    parts.add(func, "compute_root", _is(**{at: "root"}))
     for place, loops in (("strip", names.strip), ("tile", names.tile), ("row", names.row), ("sliding", names.row)):
         if place in places:
-            add("compute_at", _is(**{at: place}), func=output.name, var=loops)
+            parts.add(func, "compute_at", _is(**{at: place}), func=output.name, var=loops)
     if "sliding" in places:
-        add("store_at", _is(**{at: "sliding", "tile": 0}), func=output.name, var=names.strip)
-        add("store_at", _is(**{at: "sliding", "tile": _some(TILES)}), func=output.name, var=names.tile)
-    args = [a.name for a in func.args]
-    if not args:
-        return
+        parts.add(func, "store_at", _is(**{at: "sliding", "tile": 0}), func=output.name, var=names.strip)
+        parts.add(func, "store_at", _is(**{at: "sliding", "tile": _some(TILES)}), func=output.name, var=names.tile)
+    args, prefix = [a.name for a in func.args], f"{func.name}_"
     computed = _is(**{at: tuple(p for p in places if p != "inline")})
     loops_of: list[tuple[str, Condition]] = [(args[-1], ALWAYS)]
+    above: list[tuple[str, Condition]] = [(name, ALWAYS) for name in args[-2:-1]]
     if len(args) > 2:
         inner, outer = args[-1], args[-2]
-        knob = f"{func.name}_inner"
-        knobs.append(Knob(knob, (inner, outer), inner, computed, f"innermost coordinate of {func.name}"))
-        add("reorder", _is(**{knob: outer}), vars=(inner, outer))
+        knob = f"{prefix}inner"
+        parts.knob(knob, (inner, outer), inner, computed, f"innermost coordinate of {func.name}")
+        parts.add(func, "reorder", _is(**{knob: outer}), vars=(inner, outer))
         loops_of = [(name, _is(**{knob: name})) for name in (inner, outer)]
-    _lanes(func, names, tuple(loops_of), computed, knobs, templates, prefix=f"{func.name}_")
+        above = [(outer, _is(**{knob: inner})), (inner, _is(**{knob: outer}))]
+    shares = bool(above) and bool(_reduced(func))
+    if shares:
+        _shared_rows(func, tuple(above), computed, parts, prefix)
+    _lanes(func, tuple(loops_of), computed, parts, prefix)
     if len(args) > 1:
-        add("parallel", _is(**{at: "root"}), var=args[0])
+        outermost = names.row if shares and len(args) == 2 else args[0]
+        parts.add(func, "parallel", _is(**{at: "root"}), var=outermost)
+    _reductions(func, prefix, parts, computed)
 
 
-def _lanes(
-    func: Func,
-    names: _Names,
-    loops: tuple[tuple[str, Condition], ...],
-    when: Condition,
-    knobs: list[Knob],
-    templates: list[Template],
-    prefix: str,
+def _shared_rows(
+    func: Func, loops: tuple[tuple[str, Condition], ...], when: Condition, parts: _Parts, prefix: str
 ) -> None:
-    """Lanes of the innermost loop, which is one of `loops`; blocks of lanes that are written out; the last block."""
-    lanes, tail, unroll = f"{prefix}lanes", f"{prefix}tail", f"{prefix}unroll"
-    other = "round_up" if prefix else "shift_inwards"
-    some = _is(**{lanes: _some(LANES)})
-    knobs.append(Knob(lanes, LANES, 16, when, f"elements of {func.name} that are computed at once; 0 is one by one"))
-    last: Any = "guard"
-    if other != "round_up" or _guarded(func):
-        last, summary = Ref(tail), f"the last lanes of {func.name}: one by one, or beyond or before"
-        knobs.append(Knob(tail, ("guard", other), "guard", some, summary))
-    knobs.append(Knob(unroll, UNROLLS, 1, some, f"blocks of lanes of {func.name} that are written out"))
-
-    def add(op: str, condition: Condition, **arguments: Any) -> None:
-        templates.append(Template(func.name, op, tuple(arguments.items()), condition))
-
+    """Rows of a Func that share the loops of its reductions, from the loop around the innermost one."""
+    knob, names = f"{prefix}rows", parts.names
+    parts.knob(knob, ROWS, 4, when, f"rows of {func.name} that share the loops of its reductions")
     for var, chosen in loops:
-        add(
-            "split", _both(some, chosen),
+        parts.add(
+            func, "split", _both(when, chosen),
+            var=var, outer=names.row, inner=names.shared, factor=Ref(knob),
+        )  # fmt: skip
+    parts.add(func, "unroll", when, var=names.shared, factor=Ref(knob))
+
+
+def _lanes(func: Func, loops: tuple[tuple[str, Condition], ...], when: Condition, parts: _Parts, prefix: str) -> None:
+    """Lanes of the innermost loop, which is one of `loops`; blocks of lanes that are written out; the last block.
+
+    Where the Func reduces, the blocks that are written out are innermost: one loop of the reduction is for all.
+    """
+    lanes, tail, unroll, names = f"{prefix}lanes", f"{prefix}tail", f"{prefix}unroll", parts.names
+    reduces, shares = bool(_reduced(func)), f"{prefix}rows" in {knob.name for knob in parts.knobs}
+    some = _is(**{lanes: _some(LANES)})
+    parts.knob(lanes, LANES, 16, when, f"elements of {func.name} that are computed at once; 0 is one by one")
+    other = "round_up" if prefix and _guarded(func) else "shift_inwards" if not prefix or reduces else None
+    last: Any = "guard"
+    if other:
+        last, summary = Ref(tail), f"the last lanes of {func.name}: one by one, or beyond or before"
+        parts.knob(tail, ("guard", other), other if reduces else "guard", some, summary)
+    parts.knob(unroll, UNROLLS, 1, some, f"blocks of lanes of {func.name} that are written out")
+    for var, chosen in loops:
+        parts.add(
+            func, "split", _both(some, chosen),
             var=var, outer=names.block, inner=names.lane, factor=Ref(lanes), tail=last,
         )  # fmt: skip
-    add("vectorize", some, var=names.lane, lanes=Ref(lanes))
-    add("unroll", _is(**{unroll: _some(UNROLLS)}), var=names.block, factor=Ref(unroll))
+    parts.add(func, "vectorize", some, var=names.lane, lanes=Ref(lanes))
+    many = _is(**{unroll: _some(UNROLLS)})
+    if not reduces:
+        parts.add(func, "unroll", many, var=names.block, factor=Ref(unroll))
+        return
+    # lanes that depend on the block, as those of a block cut short do, cannot be outside of it
+    parts.forbid(**{unroll: _some(UNROLLS), tail: "guard"})
+    around, written = f"{names.block}o", f"{names.block}i"
+    parts.add(func, "split", many, var=names.block, outer=around, inner=written, factor=Ref(unroll))
+    parts.add(func, "unroll", many, var=written, factor=Ref(unroll))
+    if not shares:
+        parts.add(func, "reorder", many, vars=(names.lane, written))
+        return
+    parts.constraints.append(AtMost((f"{prefix}rows", unroll), _ACCUMULATORS))
+    parts.add(func, "reorder", many, vars=(around, names.lane, names.shared, written))
+    parts.add(func, "reorder", _both(some, _is(**{unroll: 1})), vars=(names.block, names.lane, names.shared))
+    for var, chosen in loops:
+        parts.add(func, "reorder", _both(_is(**{lanes: 0}), chosen), vars=(var, names.shared))
+
+
+def _reductions(func: Func, prefix: str, parts: _Parts, when: Condition = ALWAYS) -> None:
+    """The loops of a Func's reductions: their order, terms that are taken at once, turns that are written out."""
+    seen: set[str] = set()
+    for node in _reduced(func):
+        coords = [v.name for v in node.domain]
+        if seen & set(coords):
+            continue
+        seen |= set(coords)
+        last = coords[-1]
+        if commutes(node):
+            if len(coords) > 1:
+                knob = f"{prefix}{last}_inner"
+                choices = tuple(reversed(coords))
+                parts.knob(knob, choices, last, when, f"innermost coordinate of the reduction over {', '.join(coords)}")
+                for name in choices[1:]:
+                    order = (*(c for c in coords if c != name), name)
+                    parts.add(func, "reorder", _is(**{knob: name}), vars=order)
+            knob = f"{prefix}{last}_terms"
+            parts.knob(knob, TERMS, 0, when, f"terms along {last} that are taken at once; 0 is one by one")
+            parts.add(func, "vectorize", _is(**{knob: _some(TERMS)}), var=last, lanes=Ref(knob))
+        for var in node.domain:
+            turns = _turns(var, var.name == last)
+            if len(turns) > 1:
+                knob = f"{prefix}{var.name}_unroll"
+                parts.knob(knob, turns, 1, when, f"turns of the loop over {var.name} that are written out")
+                parts.add(func, "unroll", _is(**{knob: turns[1:]}), var=var.name, factor=Ref(knob))
+
+
+def _turns(var: RVar, innermost: bool) -> tuple[int, ...]:
+    """How many turns of the loop over `var` may be written out."""
+    if isinstance(var.extent, Const):
+        return (1, int(var.extent.value)) if 1 < var.extent.value <= _SHORT else (1,)
+    return TURNS if innermost else (1,)
 
 
 def _guarded(func: Func) -> bool:

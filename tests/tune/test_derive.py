@@ -12,7 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 
 from autosched.errors import ScheduleError
-from autosched.lang import Func, Input, Pipeline, cast, clamp, i32, u8, variables
+from autosched.lang import Func, Input, Pipeline, RDom, cast, clamp, f32, i8, i32, max_over, sum_over, u8, variables
+from autosched.lang.interpret import interpret
+from autosched.lower.lower import lower
 from autosched.runtime import compile as compile_kernel
 from autosched.schedule import Schedule
 from autosched.schedule.directives import Directive, PrefetchStores, Stream
@@ -26,10 +28,40 @@ sys.path += [str(TESTS / "apps"), str(TESTS / "property")]
 from classics import APPS  # noqa: E402
 from programs import Program, programs  # noqa: E402
 
+
+def _matmul() -> Pipeline:
+    y, x = variables("y x")
+    a, b, product = Input("a", f32, 2), Input("b", f32, 2), Func("product")
+    r = RDom(k=a.extent(1))
+    product[y, x] = sum_over(r, a[y, r.k] * b[r.k, x])
+    return Pipeline(product, "matmul")
+
+
+def _convolution() -> Pipeline:
+    """Integers, whose sums have no order: along k, then the largest of three rows; three coordinates."""
+    c, y, x = variables("c y x")
+    image, weights, conv, largest = Input("image", u8, 2), Input("weights", i8, 2), Func("conv"), Func("largest")
+    r, rows = RDom(j=3, k=weights.extent(1)), RDom(dy=3)
+    conv[c, y, x] = sum_over(r, cast(i32, image[y + r.j, x + r.k]) * cast(i32, weights[c, r.k]))
+    largest[c, y, x] = max_over(rows, conv[c, y + rows.dy, x])
+    return Pipeline(largest, "convolution")
+
+
+def _rows() -> Pipeline:
+    """One coordinate is left."""
+    (y,) = variables("y")
+    image, total = Input("image", u8, 2), Func("total")
+    r = RDom(x=image.extent(1))
+    total[y] = sum_over(r, cast(i32, image[y, r.x]))
+    return Pipeline(total, "rows")
+
+
+REDUCING = {"matmul": _matmul(), "convolution": _convolution(), "rows": _rows()}
 PIPELINES = {
     **{name: make().pipeline for name, make in APPS.items()},
     "qwen2.5-vl": get("qwen2.5-vl").pipeline(),
     "blur-test": blur_family.pipeline(),
+    **REDUCING,
 }
 
 
@@ -38,13 +70,14 @@ def test_every_point_is_legal(name: str) -> None:
     """Constraints construct the space: nothing that is drawn is illegal."""
     pipeline = PIPELINES[name]
     space = derive(pipeline)
-    assert space.count() > 10_000
+    assert space.count() > 5_000
     rng = random.Random(0)
     for _ in range(200):
         point = space.sample(rng)
         assert space.contains(point)
         space.schedule(point).check(pipeline)
-    space.schedule(space.default()).check(pipeline)
+    for point in (space.default(), *(space.sample(rng) for _ in range(20))):
+        lower(pipeline, space.schedule(point))
 
 
 @seed(0)
@@ -57,7 +90,7 @@ def test_points_of_random_programs_are_legal(program: Program) -> None:
     for _ in range(10):
         schedule = space.schedule(space.sample(rng))
         try:
-            schedule.check(pipeline)
+            lower(pipeline, schedule)
         except ScheduleError as error:
             pytest.fail(f"{program.text}\n{schedule.to_json()}\n{error}")
 
@@ -90,6 +123,37 @@ def test_points_compute_the_same_bits() -> None:
         assert point["rows_at"] == place
         kernel = compile_kernel(pipeline, space.schedule(point))
         assert np.array_equal(kernel(shape=call.shape, threads=2, **call.given), expected), place
+
+
+def _given(name: str) -> tuple[tuple[int, ...], dict[str, np.ndarray]]:
+    """Inputs of a reducing pipeline, and the shape of its output: no block divides them."""
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (31, 60), np.uint8)
+    if name == "matmul":
+        return (37, 45), {"a": rng.random((37, 29), np.float32), "b": rng.random((29, 45), np.float32)}
+    if name == "convolution":
+        return (5, 27, 54), {"image": image, "weights": rng.integers(-128, 128, (5, 7)).astype(np.int8)}
+    return (31,), {"image": image}
+
+
+@pytest.mark.parametrize("name", REDUCING)
+def test_points_of_reductions_compute_the_same_bits(name: str) -> None:
+    pipeline, (shape, given) = REDUCING[name], _given(name)
+    expected = interpret(pipeline, shape, given)
+    space, rng = derive(pipeline), random.Random(2)
+    for point in (space.default(), *(space.sample(rng) for _ in range(4))):
+        kernel = compile_kernel(pipeline, space.schedule(point))
+        assert np.array_equal(kernel(shape=shape, threads=2, **given), expected), point
+
+
+def test_rows_and_blocks_share_the_loop_of_a_reduction() -> None:
+    """What a person would write for a matrix product: 8 rows of 2 vectors are summed in one loop."""
+    space = derive(REDUCING["matmul"])
+    point = space.nearest({**space.default(), "rows": 8, "lanes": 16, "tail": "shift_inwards", "unroll": 2})
+    nest = resolve(REDUCING["matmul"], space.schedule(point)).funcs["product"]
+    assert [(x.name, x.kind, x.lanes) for x in nest.loops[-3:]] == [
+        ("lane", "vectorized", 16), ("shared", "unrolled", 8), ("blocki", "unrolled", 2),
+    ]  # fmt: skip
 
 
 def test_what_a_person_would_write_is_there() -> None:
