@@ -21,6 +21,7 @@ _COLOURS: Final = {
     "halide-manual": style.COLOURS["hf-pil"],
     "numba": style.COLOURS["autosched-v1"],
     "opencv": style.COLOURS["hf-processors-rs"],
+    "torch": style.COLOURS["kornia-rs"],
 }
 
 

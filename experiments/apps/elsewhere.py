@@ -1,4 +1,4 @@
-"""The same programs as plain loops that Numba compiles, and with OpenCV's functions."""
+"""The same programs as plain loops that Numba compiles, and by functions of OpenCV, NumPy and torch."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from experiments.apps.programs import GAUSS, GREY, SIGMA, SLOPE, TRACE, App
 from experiments.implementation import NotAvailableError
 
 Array = npt.NDArray[Any]
+Inputs = dict[str, Array]
 Job = Callable[[], Array]
 
 _RED, _GREEN, _BLUE = (np.float32(weight) for weight in GREY)
@@ -21,14 +22,14 @@ _G0, _G1, _G2, _G3 = (np.float32(weight) for weight in GAUSS)
 _ONE, _TWO, _TRACE = np.float32(SLOPE), np.float32(2 * SLOPE), np.float32(TRACE)
 
 
-def in_numba(app: App, image: Array, threads: int) -> Job:
+def in_numba(app: App, inputs: Inputs, threads: int) -> Job:
     """Every stage a loop over all rows, on `threads` threads."""
     set_num_threads(threads)
-    made = np.empty(app.shape, image.dtype)
-    kernel = {"blur": _blur, "unsharp": _unsharp, "harris": _harris}[app.name]
+    made = np.empty(app.shape, app.pipeline().output.type.dtype)
+    kernel = {"blur": _blur, "unsharp": _unsharp, "harris": _harris, "matmul": _matmul, "conv": _conv}[app.name]
 
     def run() -> Array:
-        kernel(image, made)
+        kernel(*inputs.values(), made)
         return made
 
     return run
@@ -100,7 +101,35 @@ def _harris(image, out):  # type: ignore[no-untyped-def]
             out[y, x] = xx * yy - xy * xy - (xx + yy) * (xx + yy) * _TRACE
 
 
-def in_opencv(app: App, image: Array, threads: int) -> Job:
+@njit(parallel=True, cache=True)
+def _matmul(a, b, out):  # type: ignore[no-untyped-def]
+    height, terms = a.shape
+    for y in prange(height):
+        out[y] = 0
+        for k in range(terms):
+            factor = a[y, k]
+            for x in range(out.shape[1]):
+                out[y, x] += factor * b[k, x]
+
+
+@njit(parallel=True, cache=True)
+def _conv(images, weights, bias, out):  # type: ignore[no-untyped-def]
+    count, height, width, channels = out.shape
+    for row in prange(count * height):
+        n, y = row // height, row % height
+        for x in range(width):
+            out[n, y, x] = 0
+            for j in range(3):
+                for i in range(3):
+                    for k in range(images.shape[3]):
+                        factor = images[n, y + j, x + i, k]
+                        for c in range(channels):
+                            out[n, y, x, c] += factor * weights[j, i, k, c]
+            for c in range(channels):
+                out[n, y, x, c] = max(out[n, y, x, c] + bias[c], np.float32(0))
+
+
+def in_opencv(app: App, inputs: Inputs, threads: int) -> Job:
     """OpenCV's nearest functions; their rounding, and for Harris their scale, are their own."""
     try:
         cv2 = import_module("cv2")
@@ -109,17 +138,49 @@ def in_opencv(app: App, image: Array, threads: int) -> Job:
     cv2.setNumThreads(threads)
 
     def blur() -> Array:
-        return np.asarray(cv2.blur(image, (3, 3)))
+        return np.asarray(cv2.blur(inputs["image"], (3, 3)))
 
     def grey() -> Any:
-        return cv2.transform(cv2.merge(list(image)), np.array([GREY], np.float32))
+        return cv2.transform(cv2.merge(list(inputs["image"])), np.array([GREY], np.float32))
 
     def unsharp() -> Array:
         plain = grey()
         ratio = cv2.divide(cv2.addWeighted(plain, 2, cv2.GaussianBlur(plain, (7, 7), SIGMA), -1, 0), plain)
-        return np.stack([cv2.multiply(ratio, plane) for plane in image])
+        return np.stack([cv2.multiply(ratio, plane) for plane in inputs["image"]])
 
     def harris() -> Array:
         return np.asarray(cv2.cornerHarris(grey(), 3, 3, TRACE))
 
-    return {"blur": blur, "unsharp": unsharp, "harris": harris}[app.name]
+    def matmul() -> Array:
+        return np.asarray(cv2.gemm(inputs["a"], inputs["b"], 1, None, 0))
+
+    found = {"blur": blur, "unsharp": unsharp, "harris": harris, "matmul": matmul}.get(app.name)
+    if found is None:
+        raise NotAvailableError("OpenCV has no such function")
+    return found
+
+
+def in_torch(app: App, inputs: Inputs, threads: int) -> Job:
+    """What torch calls for a matrix product (MKL) and for convolutions (oneDNN), on tensors of the same memory."""
+    try:
+        torch = import_module("torch")
+    except ImportError as error:
+        raise NotAvailableError("torch is not installed") from error
+    torch.set_num_threads(threads)
+    tensors = {name: torch.from_numpy(array) for name, array in inputs.items()}
+
+    def matmul() -> Array:
+        return np.asarray(torch.mm(tensors["a"], tensors["b"]))
+
+    def conv() -> Array:
+        # the same memory, where torch expects channels before rows
+        images = tensors["images"].permute(0, 3, 1, 2)
+        layer = torch.nn.functional.conv2d(images, weights, tensors["bias"]).relu_()
+        return np.asarray(layer.permute(0, 2, 3, 1))
+
+    if app.name == "matmul":
+        return matmul
+    if app.name == "conv":
+        weights = tensors["weights"].permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
+        return conv
+    raise NotAvailableError("torch has no such function")

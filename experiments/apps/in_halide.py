@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from experiments.apps.programs import GAUSS, GREY, SLOPE, TRACE, App
+from experiments.apps.programs import CHANNELS, GAUSS, GREY, SLOPE, TERMS, TRACE, App
 from experiments.implementation import NotAvailableError
 
 Job = Callable[[], npt.NDArray[Any]]
 
 
-def job(app: App, image: npt.NDArray[Any], schedule: str, threads: int) -> Job:
-    """Runs `app` on `image`; `schedule` is "adams2019" or "manual".
+def job(app: App, inputs: Mapping[str, npt.NDArray[Any]], schedule: str, threads: int) -> Job:
+    """Runs `app` on `inputs`; `schedule` is "adams2019" or "manual".
 
     Halide reads its number of threads once a process, before the first program.
     """
@@ -27,9 +27,12 @@ def job(app: App, image: npt.NDArray[Any], schedule: str, threads: int) -> Job:
         hl = import_module("halide")
     except ImportError as error:
         raise NotAvailableError("halide is not installed; pip install halide") from error
-    source = hl.ImageParam({2: hl.UInt(16), 4: hl.Float(32)}[image.dtype.itemsize], image.ndim)
-    source.set(hl.Buffer(image))
-    output, by_hand = _PROGRAMS[app.name](hl, source)
+    sources = []
+    for array in inputs.values():
+        source = hl.ImageParam({2: hl.UInt(16), 4: hl.Float(32)}[array.dtype.itemsize], array.ndim)
+        source.set(hl.Buffer(array))
+        sources.append(source)
+    output, by_hand = _PROGRAMS[app.name](hl, *sources)
     target = hl.get_jit_target_from_environment()
     pipeline = hl.Pipeline(output)
     if schedule == "manual":
@@ -37,10 +40,11 @@ def job(app: App, image: npt.NDArray[Any], schedule: str, threads: int) -> Job:
     else:
         _load_adams(hl)
         output.set_estimates([hl.Range(0, n) for n in reversed(app.shape)])
-        source.set_estimates([hl.Range(0, n) for n in reversed(image.shape)])
+        for source, array in zip(sources, inputs.values(), strict=True):
+            source.set_estimates([hl.Range(0, n) for n in reversed(array.shape)])
         pipeline.apply_autoscheduler(target, hl.AutoschedulerParams("Adams2019", {"parallelism": str(threads)}))
     pipeline.compile_jit(target)
-    made = np.empty(app.shape, image.dtype)
+    made = np.empty(app.shape, app.pipeline().output.type.dtype)
     buffer = hl.Buffer(made)
 
     def run() -> npt.NDArray[Any]:
@@ -136,8 +140,45 @@ def _harris(hl: Any, image: Any) -> tuple[Any, Callable[[int], None]]:
     return corners, by_hand
 
 
-_PROGRAMS: dict[str, Callable[[Any, Any], tuple[Any, Callable[[int], None]]]] = {
+def _matmul(hl: Any, a: Any, b: Any) -> tuple[Any, Callable[[int], None]]:
+    x, y, xy, xi, yi, xj, yj = (hl.Var(name) for name in ("x", "y", "xy", "xi", "yi", "xj", "yj"))
+    r = hl.RDom([(0, TERMS)])
+    total, product = hl.Func("total"), hl.Func("product")
+    total[x, y] = hl.f32(0)
+    total[x, y] += a[r.x, y] * b[x, r.x]
+    product[x, y] = total[x, y]
+
+    def by_hand(lanes: int) -> None:
+        product.tile(x, y, xi, yi, 4 * lanes, 64).fuse(x, y, xy).parallel(xy)
+        product.tile(xi, yi, xj, yj, 4 * lanes, 4).vectorize(xj, lanes).unroll(xj).unroll(yj)
+        total.compute_at(product, xi).vectorize(x, lanes).unroll(x).unroll(y)
+        total.update(0).reorder(x, y, r.x).vectorize(x, lanes).unroll(x).unroll(y)
+
+    return product, by_hand
+
+
+def _conv(hl: Any, images: Any, weights: Any, bias: Any) -> tuple[Any, Callable[[int], None]]:
+    c, x, y, n, co, ci, xo, xi = (hl.Var(name) for name in ("c", "x", "y", "n", "co", "ci", "xo", "xi"))
+    r = hl.RDom([(0, CHANNELS), (0, 3), (0, 3)])
+    total, layer = hl.Func("total"), hl.Func("layer")
+    total[c, x, y, n] = hl.f32(0)
+    total[c, x, y, n] += images[r.x, x + r.y, y + r.z, n] * weights[c, r.x, r.y, r.z]
+    layer[c, x, y, n] = hl.max(total[c, x, y, n] + bias[c], hl.f32(0))
+
+    def by_hand(lanes: int) -> None:
+        layer.split(c, co, ci, 2 * lanes).split(x, xo, xi, 8).reorder(ci, xi, xo, y, n, co)
+        layer.vectorize(ci, lanes).unroll(ci).unroll(xi).parallel(y).parallel(n).parallel(co)
+        total.compute_at(layer, xo).vectorize(c, lanes).unroll(c).unroll(x).unroll(y)
+        update = total.update(0).reorder(c, x, y, r.x, r.y, r.z)
+        update.vectorize(c, lanes).unroll(c).unroll(x).unroll(y).unroll(r.x, 2)
+
+    return layer, by_hand
+
+
+_PROGRAMS: dict[str, Callable[..., tuple[Any, Callable[[int], None]]]] = {
     "blur": _blur,
     "unsharp": _unsharp,
     "harris": _harris,
+    "matmul": _matmul,
+    "conv": _conv,
 }

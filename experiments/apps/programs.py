@@ -1,4 +1,4 @@
-"""Blur 3x3, unsharp mask and Harris corners, as Halide's own apps have them, on inputs that are wide enough.
+"""Blur 3x3, unsharp mask, Harris corners, a matrix product and a layer of convolutions, as Halide's own apps have them.
 
 Inputs are larger than outputs by what the filters reach, on all sides, in every implementation: how an edge is
 continued is not what is compared.
@@ -15,7 +15,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from autosched.lang import Expr, Func, Input, Pipeline, f32, u16, variables
+from autosched.lang import Expr, Func, Input, Pipeline, RDom, f32, maximum, sum_over, u16, variables
+from autosched.tune import Space, derive, load_space
+
+Array = npt.NDArray[Any]
 
 SPACES: Final = Path(__file__).parent / "spaces"
 
@@ -26,6 +29,9 @@ SIGMA: Final = 1.5
 GAUSS: Final = tuple(
     float(np.float32(math.exp(-(k * k) / (2 * SIGMA * SIGMA)) / (math.sqrt(2 * math.pi) * SIGMA))) for k in range(4)
 )
+#: Terms of an element of the matrix product; channels that the convolutions read.
+TERMS: Final = 1024
+CHANNELS: Final = 64
 #: The scale of Harris' derivatives, and the weight of the squared trace.
 SLOPE: Final = 1 / 12
 TRACE: Final = 0.04
@@ -33,27 +39,27 @@ TRACE: Final = 0.04
 
 @dataclass(frozen=True)
 class App:
-    """A program, and an input of a size that its users have.
+    """A program, and inputs of a size that its users have.
 
     Attributes:
         name, title: as on the command line, and in tables.
-        pipeline: makes the algorithm; its input is called `image`.
-        image: makes the input, planes [c, y, x] or one plane [y, x].
+        pipeline: makes the algorithm.
+        inputs: makes its inputs, by name, for an output of a shape.
         shape: of the output.
-        exact: whether arithmetic is of integers, so that all implementations of it have one result.
+        small: the shape of an output that the interpreter can compute.
     """
 
     name: str
     title: str
     pipeline: Callable[[], Pipeline]
-    image: Callable[[], npt.NDArray[Any]]
+    inputs: Callable[[tuple[int, ...]], dict[str, Array]]
     shape: tuple[int, ...]
-    exact: bool = False
+    small: tuple[int, ...]
 
-    @property
-    def space(self) -> Path:
-        """What the tuner may choose."""
-        return SPACES / f"{self.name}.toml"
+    def space(self) -> Space:
+        """What the tuner may choose: as a file says, or what follows from the algorithm."""
+        path = SPACES / f"{self.name}.toml"
+        return load_space(path).space if path.exists() else derive(self.pipeline())
 
 
 def blur() -> Pipeline:
@@ -120,21 +126,68 @@ def harris() -> Pipeline:
     return Pipeline(corners, "app-harris")
 
 
+def matmul() -> Pipeline:
+    """The product of two matrices."""
+    y, x = variables("y x")
+    a, b, product = Input("a", f32, 2), Input("b", f32, 2), Func("product")
+    r = RDom(k=a.extent(1))
+    product[y, x] = sum_over(r, a[y, r.k] * b[r.k, x])
+    return Pipeline(product, "app-matmul")
+
+
+def conv() -> Pipeline:
+    """Convolutions of 3x3 pixels and all channels, biased and rectified; channels are innermost."""
+    n, y, x, c = variables("n y x c")
+    images, weights, bias = Input("images", f32, 4), Input("weights", f32, 4), Input("bias", f32, 1)
+    layer = Func("layer")
+    r = RDom(ky=3, kx=3, k=images.extent(3))
+    total = sum_over(r, images[n, y + r.ky, x + r.kx, r.k] * weights[r.ky, r.kx, r.k, c])
+    layer[n, y, x, c] = maximum(total + bias[c], 0.0)
+    return Pipeline(layer, "app-conv")
+
+
 def _bytes(*shape: int) -> npt.NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
 
-def _planes(height: int, width: int) -> npt.NDArray[np.float32]:
-    """Colours above zero, because unsharp divides by grey."""
-    return (_bytes(3, height, width).astype(np.float32) + 1) / np.float32(256)
+def _floats(*shape: int) -> npt.NDArray[np.float32]:
+    """Above zero: unsharp divides by grey."""
+    return (_bytes(*shape).astype(np.float32) + 1) / np.float32(256)
+
+
+def _blur_inputs(shape: tuple[int, ...]) -> dict[str, Array]:
+    return {"image": _bytes(shape[0] + 2, shape[1] + 2).astype(np.uint16)}
+
+
+def _unsharp_inputs(shape: tuple[int, ...]) -> dict[str, Array]:
+    return {"image": _floats(3, shape[1] + 6, shape[2] + 6)}
+
+
+def _harris_inputs(shape: tuple[int, ...]) -> dict[str, Array]:
+    return {"image": _floats(3, shape[0] + 4, shape[1] + 4)}
+
+
+def _matmul_inputs(shape: tuple[int, ...]) -> dict[str, Array]:
+    return {"a": _floats(shape[0], TERMS), "b": _floats(TERMS, shape[1])}
+
+
+def _conv_inputs(shape: tuple[int, ...]) -> dict[str, Array]:
+    count, height, width, channels = shape
+    return {
+        "images": _floats(count, height + 2, width + 2, CHANNELS),
+        "weights": _floats(3, 3, CHANNELS, channels) - np.float32(0.5),
+        "bias": _floats(channels),
+    }
 
 
 APPS: Final = {
     app.name: app
     for app in (
-        App("blur", "blur 3x3, u16, 2560x1600", blur, lambda: _bytes(1602, 2562).astype(np.uint16), (1600, 2560), True),
-        App("unsharp", "unsharp mask, f32, 1536x2560", unsharp, lambda: _planes(2566, 1542), (3, 2560, 1536)),
-        App("harris", "Harris corners, f32, 1536x2560", harris, lambda: _planes(2564, 1540), (2560, 1536)),
+        App("blur", "blur 3x3, u16, 2560x1600", blur, _blur_inputs, (1600, 2560), (68, 88)),
+        App("unsharp", "unsharp mask, f32, 1536x2560", unsharp, _unsharp_inputs, (3, 2560, 1536), (3, 64, 84)),
+        App("harris", "Harris corners, f32, 1536x2560", harris, _harris_inputs, (2560, 1536), (66, 86)),
+        App("matmul", "matrix product, f32, 1024x1024x1024", matmul, _matmul_inputs, (1024, 1024), (37, 84)),
+        App("conv", "convolutions 3x3, f32, 4x56x56x64", conv, _conv_inputs, (4, 56, 56, 64), (2, 7, 9, 40)),
     )
 }
 

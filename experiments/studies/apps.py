@@ -1,4 +1,4 @@
-"""Blur, unsharp mask and Harris corners: tuned here, in Halide, in plain Numba and with OpenCV, in the same rounds.
+"""Halide's apps: tuned here, in Halide, in plain Numba and by functions of libraries, in the same rounds.
 
 Every implementation is compared with the result of the untuned program, which the interpreter has checked.
 """
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from autosched.runtime import Kernel
 from autosched.schedule import Schedule
-from autosched.tune import Budget, Task, load_space, tune
+from autosched.tune import Budget, Task, tune
 from autosched.workload import Binding, Workload
 from experiments.apps import elsewhere, in_halide
 from experiments.apps.programs import APPS, App
@@ -26,13 +26,14 @@ from experiments.runner import left_out
 from experiments.timing import interleave
 
 _OURS, _BASELINE = "autosched", "halide-adams2019"
-_SUBJECTS: Final = (_OURS, _BASELINE, "halide-manual", "numba", "opencv")
+_SUBJECTS: Final = (_OURS, _BASELINE, "halide-manual", "numba", "opencv", "torch")
 _SECONDS = 10.0
 #: Schedules that are tried for each app and number of threads.
 _TRIALS, _QUICK_TRIALS = 40, 2
 #: Relative to the largest value of the output: implementations that round differently are called so, others wrong.
 _NEAR = 1e-3
 
+Inputs = dict[str, npt.NDArray[Any]]
 Job = Callable[[], npt.NDArray[Any]]
 
 
@@ -46,16 +47,17 @@ def cases(selection: Selection) -> Iterator[Case]:
 
 
 def _measure(app: App, threads: int, effort: Effort) -> Iterator[Number]:
-    image = app.image()
+    inputs = app.inputs(app.shape)
     effort.say("tuning")
-    schedule = _tuned(app, image, threads, _QUICK_TRIALS if effort.quick else _TRIALS)
-    expected = Kernel(app.pipeline())(shape=app.shape, image=image)
+    schedule = _tuned(app, inputs, threads, _QUICK_TRIALS if effort.quick else _TRIALS)
+    expected = Kernel(app.pipeline())(shape=app.shape, **inputs)
     made: dict[str, Callable[[], Job]] = {
-        _OURS: partial(_ours, app, image, schedule, threads),
-        _BASELINE: partial(in_halide.job, app, image, "adams2019", threads),
-        "halide-manual": partial(in_halide.job, app, image, "manual", threads),
-        "numba": partial(elsewhere.in_numba, app, image, threads),
-        "opencv": partial(elsewhere.in_opencv, app, image, threads),
+        _OURS: partial(_ours, app, inputs, schedule, threads),
+        _BASELINE: partial(in_halide.job, app, inputs, "adams2019", threads),
+        "halide-manual": partial(in_halide.job, app, inputs, "manual", threads),
+        "numba": partial(elsewhere.in_numba, app, inputs, threads),
+        "opencv": partial(elsewhere.in_opencv, app, inputs, threads),
+        "torch": partial(elsewhere.in_torch, app, inputs, threads),
     }
     jobs: dict[str, Job] = {}
     notes: dict[str, str] = {}
@@ -81,24 +83,18 @@ def _measure(app: App, threads: int, effort: Effort) -> Iterator[Number]:
             yield Number(name, "speedup", ratio, "x", against=_BASELINE, **about)
 
 
-def _tuned(app: App, image: npt.NDArray[Any], threads: int, trials: int) -> Schedule:
+def _tuned(app: App, inputs: Inputs, threads: int, trials: int) -> Schedule:
     """The best schedule of the app's space; the search goes on where an earlier one ended."""
-    workload = Workload(app.name, (Binding({"image": image}, app.shape),), checks=lambda: (_small(app, image),))
-    space = load_space(app.space).space
+    small = Binding(app.inputs(app.small), app.small)
+    workload = Workload(app.name, (Binding(inputs, app.shape),), checks=lambda: (small,))
+    space = app.space()
     task = Task(app.pipeline(), space, workload, {"default": space.schedule(space.default())})
     return tune(task, Budget(trials=trials, seconds=None), threads=threads).schedule
 
 
-def _small(app: App, image: npt.NDArray[Any]) -> Binding:
-    """A call on a corner of the image, for the interpreter."""
-    height, width = 70, 90
-    reach = [whole - part for whole, part in zip(image.shape[-2:], app.shape[-2:], strict=True)]
-    corner = np.ascontiguousarray(image[..., :height, :width])
-    return Binding({"image": corner}, (*app.shape[:-2], height - reach[0], width - reach[1]))
-
-
-def _ours(app: App, image: npt.NDArray[Any], schedule: Schedule, threads: int) -> Job:
-    call = Kernel(app.pipeline(), schedule).bind(out=np.empty(app.shape, image.dtype), image=image)
+def _ours(app: App, inputs: Inputs, schedule: Schedule, threads: int) -> Job:
+    pipeline = app.pipeline()
+    call = Kernel(pipeline, schedule).bind(out=np.empty(app.shape, pipeline.output.type.dtype), **inputs)
     return lambda: call.run(threads)
 
 
@@ -116,8 +112,8 @@ EXPERIMENTS.add(
     Experiment(
         "apps",
         "Halide's apps",
-        "Is the compiler a general one: how do blur, unsharp mask and Harris corners compare with Halide, Numba and "
-        "OpenCV?",
+        "Is the compiler a general one: how do filters, a matrix product and convolutions compare with Halide, Numba, "
+        "OpenCV and torch?",
         cases,
         ("apps",),
     )
