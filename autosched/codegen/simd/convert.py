@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.core.errors import NumbaTypeError
@@ -18,6 +19,7 @@ from autosched.codegen.simd.definition import (
     same_argument,
     value_argument,
 )
+from autosched.codegen.simd.target import saturates
 from autosched.codegen.simd.types import ValueType
 
 Builder: TypeAlias = ir.IRBuilder
@@ -37,6 +39,8 @@ def convert(b: Builder, source: ValueType, target: ValueType, x: Value) -> Value
     if source.is_float:
         if target.is_float:
             return b.fptrunc(x, kind) if target.element.bits < source.element.bits else b.fpext(x, kind)
+        if source.lanes > 1 and not saturates():
+            return _truncated(b, source, target, x)
         name = "fptosi" if target.is_signed else "fptoui"
         return emit.call(b, f"llvm.{name}.sat.{target.suffix}.{source.suffix}", kind, x)
     if target.is_float:
@@ -46,6 +50,32 @@ def convert(b: Builder, source: ValueType, target: ValueType, x: Value) -> Value
     if target.element.bits < source.element.bits:
         return b.trunc(x, kind)
     return b.sext(x, kind) if source.is_signed else b.zext(x, kind)
+
+
+def _truncated(b: Builder, source: ValueType, target: ValueType, x: Value) -> Value:
+    """Floats as integers, saturated; NaN becomes 0. LLVM's own `fptosi.sat` goes lane by lane on x86-64.
+
+    Before the conversion values go to the nearest one that converts. Where the greatest integer is no float, that is
+    the float before the first beyond; what was beyond is put right afterwards.
+    """
+    element, dtype = target.element, source.element.dtype.type
+    beyond = dtype(element.maximum + 1)
+    greatest = dtype(element.maximum)
+    whole = greatest < beyond
+    if not whole:
+        greatest = np.nextafter(beyond, dtype(0))
+    inside = maximum(b, source, emit.constant(source, float(element.minimum)), x)  # NaN becomes the least
+    inside = minimum(b, source, inside, emit.constant(source, float(greatest)))
+    wide = target if element.bits >= 32 else target.of("i32")
+    signed = wide.is_signed
+    made = b.fptosi(inside, wide.llvm) if signed else b.fptoui(inside, wide.llvm)
+    made = convert(b, wide, target, made)
+    if not whole:
+        above = b.fcmp_ordered(">=", x, emit.constant(source, float(beyond)))
+        made = b.select(above, emit.constant(target, element.maximum), made)
+    if element.minimum < 0:
+        made = b.select(b.fcmp_ordered("ord", x, x), made, emit.constant(target, 0))
+    return made
 
 
 def saturate(b: Builder, source: ValueType, target: ValueType, x: Value) -> Value:

@@ -124,6 +124,11 @@ def has_fma() -> bool:
     return platform.machine() not in ("x86_64", "AMD64") or not features().isdisjoint(("fma", "avx512f"))
 
 
+def saturates() -> bool:
+    """Whether floats are converted to the nearest integer that there is in one instruction."""
+    return platform.machine() not in ("x86_64", "AMD64")
+
+
 def has_half() -> bool:
     """Whether f32 is rounded to f16 in one instruction."""
     return platform.machine() not in ("x86_64", "AMD64") or "f16c" in features()
