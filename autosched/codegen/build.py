@@ -15,7 +15,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from autosched.codegen.cache import cache_directory, environment_key, keep, kept
 from autosched.codegen.host import identifier
 from autosched.codegen.outline import Outline, outline
 from autosched.codegen.printer import print_kernel
-from autosched.errors import AutoschedError, AutoschedWarning, CompileError
+from autosched.errors import AutoschedError, AutoschedWarning, CompileError, ScheduleError
 from autosched.files import write_whole
 from autosched.lang.func import Pipeline
 from autosched.lower.demands import Target
@@ -35,6 +35,8 @@ from autosched.schedule.schedule import Schedule
 from autosched.signals import held_back
 
 _LOCK = threading.RLock()
+#: Levels below the loop nest that a kernel can be shown at.
+LEVELS = ("source", "llvm", "asm")
 #: Seconds that a process waits for another one to compile a kernel.
 _LONGEST_WAIT = 60.0
 
@@ -191,19 +193,40 @@ def _uncollected() -> Iterator[None]:
 
 
 def show(pipeline: Pipeline, schedule: Schedule, level: str) -> str:
-    """The generated source, LLVM IR or assembly of a kernel for arrays of any strides."""
-    lowered = lower(pipeline, schedule, Layout({}, {}, target()))
+    """The generated source, LLVM IR or assembly of the kernel for C-contiguous arrays."""
+    lowered = lower(pipeline, schedule, Layout(_contiguous(pipeline), {}, target()))
+    return shown(print_kernel(lowered), [stage.func for stage in lowered.stages], level)
+
+
+def shown(source: str, stages: Sequence[str], level: str) -> str:
+    """A generated source, or the LLVM IR or assembly of its stages, which are called after their Funcs."""
+    if level not in LEVELS:
+        raise ScheduleError(f"show level {level!r} is not one of {', '.join(LEVELS)}")
     if level == "source":
-        return print_kernel(lowered)
+        return source
     # compiled anew: what Numba loads from its cache has no LLVM code to look at
     module: dict[str, Any] = {}
-    exec(compile(print_kernel(lowered).replace("cache=True", "cache=False"), "<kernel>", "exec"), module)
+    exec(compile(source.replace("cache=True", "cache=False"), "<kernel>", "exec"), module)
     parts: list[str] = []
-    for stage in lowered.stages:
-        dispatcher = module[f"stage_{identifier(stage.func)}"]
+    for func in stages:
+        dispatcher = module[f"stage_{identifier(func)}"]
         texts = dispatcher.inspect_llvm() if level == "llvm" else dispatcher.inspect_asm()
         parts += texts.values()
     return "\n".join(parts)
+
+
+def _contiguous(pipeline: Pipeline) -> dict[str, dict[int, int]]:
+    """The byte strides of C-contiguous arrays, as far as types and promised extents say."""
+    strides = {name: {source.ndim - 1: source.type.bytes} for name, source in pipeline.inputs.items()}
+    output, step = pipeline.output, pipeline.output.type.bytes
+    strides[output.name] = {}
+    for dim in reversed(range(output.ndim)):
+        strides[output.name][dim] = step
+        promised = output.bounds.get(output.args[dim].name)
+        if promised is None:
+            break
+        step *= promised
+    return strides
 
 
 _held: list[Any] = []

@@ -16,7 +16,7 @@ from weakref import WeakSet
 
 import numpy as np
 
-from autosched.codegen.build import Built, Draft, draft, finish, target
+from autosched.codegen.build import Built, Draft, draft, finish, shown, target
 from autosched.codegen.printer import NO_MEMORY
 from autosched.errors import BindError, ScheduleError
 from autosched.lang.func import Pipeline
@@ -95,6 +95,10 @@ class Call:
         """Compute the output; returns it."""
         run_calls([self], threads)
         return self.out
+
+    def show(self, level: str = "source") -> str:
+        """What runs: the generated source ("source"), its LLVM IR ("llvm") or assembly ("asm")."""
+        return shown(self.built.outline.source, [stage.func for stage in self.built.outline.stages], level)
 
 
 def run_calls(calls: Sequence[Call], threads: int | None = None) -> None:

@@ -160,7 +160,10 @@ class Schedule:
         resolve(pipeline, self)
 
     def show(self, pipeline: Pipeline, level: str = "loops") -> str:
-        """The loop nest ("loops"), the generated source ("source"), LLVM IR ("llvm") or assembly ("asm")."""
+        """The loop nest ("loops"), the generated source ("source"), LLVM IR ("llvm") or assembly ("asm").
+
+        Below the loops it is the kernel for C-contiguous arrays; `kernel.bind(...).show(...)` has that of others.
+        """
         if level == "loops":
             from autosched.schedule.show import show
 

@@ -365,3 +365,20 @@ def test_what_show_can_show() -> None:
     assert ".globl" in S.show(P, "asm")
     with pytest.raises(ScheduleError, match="'nothing' is not one of loops, source, llvm, asm"):
         S.show(P, "nothing")
+
+
+def test_what_is_shown_is_what_runs() -> None:
+    """The kernel for C-contiguous arrays; that of others is shown by a call that is bound to them."""
+    y, x = variables("y x")
+    source, out = Input("source", f32, 2), Func("out")
+    out[y, x] = cast(i32, source[y, x])
+    pipeline, schedule = Pipeline(out), S.vectorize("out", "x", 8)
+    wide = np.zeros((4, 32), np.float32)
+    dense = Kernel(pipeline, schedule).bind(shape=(4, 16), source=np.ascontiguousarray(wide[:, :16]))
+    other = Kernel(pipeline, schedule).bind(shape=(4, 16), source=np.repeat(wide, 8, axis=1)[:, ::8])
+    assert dense.show() == schedule.show(pipeline, "source") != other.show()
+    assert "pick_f32x8(" not in dense.show() and "pick_f32x8(" in other.show()
+    assert ".globl" in other.show("asm")
+    with pytest.raises(ScheduleError, match="'loops' is not one of source, llvm, asm"):
+        dense.show("loops")
+    assert "cvttss2si" not in dense.show("asm"), "floats become integers lane by lane"
