@@ -32,7 +32,8 @@ _MANY = 6
 
 STRIPS = (1, 4, 8, 16, 32, 64)
 TILES = (0, 32, 64, 128, 256)
-LANES = (0, 4, 8, 16, 32)
+#: The most are for elements of one or two bytes.
+LANES = (0, 4, 8, 16, 32, 64)
 UNROLLS = (1, 2, 4)
 
 #: Rows that share the loops of a reduction, and blocks of lanes; together at most as many as there are registers.
@@ -42,6 +43,8 @@ _ACCUMULATORS = 24
 TURNS = (1, 2, 4)
 #: Up to this length it may be written out whole.
 _SHORT = 16
+#: How what does not lie next to each other is read.
+LOADS = ("pick", "gather", "permute64", "permute128")
 #: Terms of a reduction that are taken at once, where their order is free: in dot products, or in lanes of their own.
 TERMS = (0, 2, 4, 16, 32)
 
@@ -93,6 +96,7 @@ def derive(pipeline: Pipeline) -> Space:
         if "tile" in places:
             parts.forbid(**{_at(func.name): "tile", "tile": 0})
         _producer(func, output, places, parts)
+    _loads(pipeline, parts)
     return Space(pipeline.name, tuple(parts.knobs), tuple(parts.constraints), tuple(parts.templates))
 
 
@@ -275,7 +279,8 @@ def _lanes(func: Func, loops: tuple[tuple[str, Condition], ...], when: Condition
     lanes, tail, unroll, names = f"{prefix}lanes", f"{prefix}tail", f"{prefix}unroll", parts.names
     reduces, shares = bool(_reduced(func)), f"{prefix}rows" in {knob.name for knob in parts.knobs}
     some = _is(**{lanes: _some(LANES)})
-    parts.knob(lanes, LANES, 16, when, f"elements of {func.name} that are computed at once; 0 is one by one")
+    choices = LANES if func.type.bytes <= 2 else LANES[:-1]
+    parts.knob(lanes, choices, 16, when, f"elements of {func.name} that are computed at once; 0 is one by one")
     other = "round_up" if prefix and _guarded(func) else "shift_inwards" if not prefix or reduces else None
     last: Any = "guard"
     if other:
@@ -333,6 +338,42 @@ def _reductions(func: Func, prefix: str, parts: _Parts, when: Condition = ALWAYS
                 knob = f"{prefix}{var.name}_unroll"
                 parts.knob(knob, turns, 1, when, f"turns of the loop over {var.name} that are written out")
                 parts.add(func, "unroll", _is(**{knob: turns[1:]}), var=var.name, factor=Ref(knob))
+
+
+def _loads(pipeline: Pipeline, parts: _Parts) -> None:
+    """How Inputs are read whose elements do not lie next to each other where neighbours read them."""
+    reads = [(func, read) for func in pipeline.funcs for read in _reads(func) if isinstance(read.source, Input)]
+    for name in dict.fromkeys(read.source.name for func, read in reads if _scattered(read, func.args[-1])):
+        knob = f"{name}_loads"
+        parts.knob(knob, LOADS, "pick", summary=f"how scattered elements of {name} are read into lanes")
+        for func in pipeline.funcs:  # those that are inlined are read by others
+            if func is pipeline.output:
+                computed = ALWAYS
+            else:
+                computed = _is(**{_at(func.name): tuple(place for place in PLACES if place != "inline")})
+            parts.add(func, "loads", _both(computed, _is(**{knob: LOADS[1:]})), source=name, strategy=Ref(knob))
+
+
+def _reads(func: Func) -> list[Read]:
+    assert func.value is not None
+    return [node for node in walk(func.value) if isinstance(node, Read)]
+
+
+def _scattered(read: Read, last: Var) -> bool:
+    """Whether neighbours along `last` read what does not lie next to each other, as far as the algorithm says."""
+    moving = [any(node is last for node in walk(index)) for index in read.index]
+    return any(moving[:-1]) or (moving[-1] and not _next_to(read.index[-1], last))
+
+
+def _next_to(index: Expr, last: Var) -> bool:
+    """Whether an index is `last` and something that is the same for all neighbours."""
+    if index is last:
+        return True
+    if not (isinstance(index, Binary) and index.op in ("add", "sub")):
+        return False
+    if any(node is last for node in walk(index.b)):
+        return index.op == "add" and not any(node is last for node in walk(index.a)) and _next_to(index.b, last)
+    return _next_to(index.a, last)
 
 
 def _turns(var: RVar, innermost: bool) -> tuple[int, ...]:

@@ -76,7 +76,7 @@ def test_every_point_is_legal(name: str) -> None:
         point = space.sample(rng)
         assert space.contains(point)
         space.schedule(point).check(pipeline)
-    for point in (space.default(), *(space.sample(rng) for _ in range(20))):
+    for point in (space.default(), *(space.sample(rng) for _ in range(4))):
         lower(pipeline, space.schedule(point))
 
 
@@ -87,10 +87,12 @@ def test_points_of_random_programs_are_legal(program: Program) -> None:
     pipeline = program.pipeline()
     space = derive(pipeline)
     rng = random.Random(program.seed)
-    for _ in range(10):
+    for n in range(10):
         schedule = space.schedule(space.sample(rng))
         try:
-            lower(pipeline, schedule)
+            schedule.check(pipeline)
+            if n == 0:
+                lower(pipeline, schedule)
         except ScheduleError as error:
             pytest.fail(f"{program.text}\n{schedule.to_json()}\n{error}")
 
