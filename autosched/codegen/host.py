@@ -7,16 +7,26 @@ import keyword
 from collections.abc import Callable
 from typing import Any
 
-from autosched.errors import CompileError
+from autosched.errors import BindError, CompileError
 from autosched.lang.types import i64
 from autosched.lower.demands import domain_name
 from autosched.lower.ir import Access, Binary, Cast, Const, Expr, Name, Select, Unary, names
 from autosched.lower.lower import Lowered
 from autosched.lower.stages import Stage
+from autosched.lower.wrapping import may_wrap
 
 _GLOBALS = frozenset({"njit", "KernelCompiler", "reserve", "give_back", "folded", "INFINITY"})
 _TAKEN = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | _GLOBALS
-_SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "and": "&", "or": "|", "xor": "^", "shr": ">>", "shl": "<<"}
+_SYMBOLS = {
+    "add": "+", "sub": "-", "mul": "*", "floordiv": "//", "mod": "%",
+    "and": "&", "or": "|", "xor": "^", "shr": ">>", "shl": "<<",
+}  # fmt: skip
+_RING = frozenset({"add", "sub", "mul"})
+_BITS = frozenset({"and", "or", "xor"})
+#: Operations of whose first operand interval analysis finds no bounds that the result depends on.
+_MODULAR = _BITS | {"mod", "shl", "shr"}
+#: The bits of an i64's shift amount that count.
+_AMOUNT = 63
 _PREFIXES = (
     "load_", "read_", "pairs_", "quads_", "dot_",
     "store_", "stream_", "gather_", "pick_", "scatter_", "permute_",
@@ -83,7 +93,8 @@ def _definitions(lowered: Lowered) -> list[tuple[str, Expr]]:
 def host_plan(lowered: Lowered) -> str:
     """The function `plan`: from sizes to regions, iterations of stages and what is read of inputs.
 
-    `_table(name, index)` reads an element of a table, or raises where there is none.
+    `_table(name, index)` reads an element of a table, or raises where there is none; `_coordinate` and `_wrapped` are
+    the functions below.
     """
     parameters = ["_table", *(identifier(n) for n in plan_inputs(lowered))]
     lines = [f"def plan({', '.join(parameters)}):"]
@@ -109,40 +120,82 @@ def host_reads(stage: Stage, source: str) -> str:
 
 def function(text: str, name: str, of: str) -> Callable[..., Any]:
     """The function `name` that was printed as `text`; `of` is for tracebacks."""
-    made: dict[str, Any] = {}
+    made: dict[str, Any] = {"_coordinate": coordinate, "_wrapped": wrapped}
     exec(compile(text, f"<{name} of {of}>", "exec"), made)
     found: Callable[..., Any] = made[name]
     return found
 
 
-def host(e: Expr) -> str:
-    """A coordinate as Python."""
+def host(e: Expr, modular: bool = False) -> str:
+    """A coordinate as Python, whose integers do not wrap around as those of kernels do.
+
+    Bounds are right only where nothing wraps: the last value of a region that does may be less than the first, as if
+    there were nothing to check. So one that is no i64 is refused. Interval analysis finds no bounds of what is
+    `modular`, a dividend, bits, or what is compared: where that is in a coordinate, it is one value, the kernel's.
+    """
     match e:
         case Const():
             return repr(int(e.value)) if e.value >= 0 else f"({int(e.value)})"
         case Name():
             return identifier(e.name)
         case Access(source=source, index=index):
-            return f"_table({source!r}, {', '.join(host(i) for i in index)})"
+            return f"_table({source!r}, {', '.join(host(i, modular) for i in index)})"
         case Cast(to=to, a=a) if a.elem.is_int and to.is_int:
             if to.min <= a.elem.min and a.elem.max <= to.max:
-                return host(a)
+                return host(a, modular)
             if e.saturating:
-                return f"min(max({host(a)}, {to.min}), {to.max})"
-        case Binary(op=op, a=a, b=b) if e.elem == i64 or op in ("min", "max"):
-            if op in ("min", "max"):
-                return f"{op}({host(a)}, {host(b)})"
-            if op in ("floordiv", "mod"):
-                symbol = "//" if op == "floordiv" else "%"
-                if isinstance(b, Const):
-                    return f"({host(a)} {symbol} {host(b)})" if b.value else "0"
-                return f"({host(a)} {symbol} {host(b)} if {host(b)} else 0)"
-            if op in _SYMBOLS:
-                return f"({host(a)} {_SYMBOLS[op]} {host(b)})"
+                return f"min(max({host(a, modular)}, {to.min}), {to.max})"
+        case Binary(op="min" | "max" as op, a=a, b=b):
+            return f"{op}({host(a, modular)}, {host(b, modular)})"
+        case Binary(elem=elem) if elem == i64:
+            return _fitting(_arithmetic(e, modular), e, modular)
         case Binary(op="eq" | "ne" | "lt" | "le" as op, a=a, b=b):
-            return f"({host(a)} { {'eq': '==', 'ne': '!=', 'lt': '<', 'le': '<='}[op] } {host(b)})"
+            symbol = {"eq": "==", "ne": "!=", "lt": "<", "le": "<="}[op]
+            return f"({host(a, True)} {symbol} {host(b, True)})"
         case Select(condition=c, a=a, b=b):
-            return f"({host(a)} if {host(c)} else {host(b)})"
+            return f"({host(a, modular)} if {host(c)} else {host(b, modular)})"
         case Unary(op="neg", a=a) if e.elem == i64:
-            return f"(-{host(a)})"
-    raise CompileError(f"the size of a region depends on a value that is not known before the kernel runs: {e}")
+            return _fitting(f"(-{_term(a, modular)})", e, modular)
+    raise _unknown(e)
+
+
+def _arithmetic(e: Binary, modular: bool) -> str:
+    """An operation on two i64 as Python's integers have it; the amounts of shifts are those of the processor."""
+    if e.op not in _SYMBOLS:
+        raise _unknown(e)
+    symbol, n = _SYMBOLS[e.op], int(e.b.value) if isinstance(e.b, Const) else None
+    if e.op in _RING:
+        return f"({_term(e.a, modular)} {symbol} {_term(e.b, modular)})"
+    a = host(e.a, modular or e.op in _MODULAR)
+    if e.op in ("shl", "shr"):
+        return f"({a} {symbol} {f'({host(e.b, True)} & {_AMOUNT})' if n is None else n & _AMOUNT})"
+    b = host(e.b, modular or e.op in _BITS)
+    if e.op not in ("floordiv", "mod") or n:
+        return f"({a} {symbol} {b})"
+    return f"({a} {symbol} {b} if {b} else 0)" if n is None else "0"
+
+
+def _term(e: Expr, modular: bool) -> str:
+    """What is added or multiplied. Where the whole is an i64, or made one, its sums and products need not be."""
+    return _arithmetic(e, modular) if isinstance(e, Binary) and e.op in _RING and e.elem == i64 else host(e, modular)
+
+
+def _fitting(text: str, e: Expr, modular: bool) -> str:
+    """`text`, the value of `e`, as an i64."""
+    return f"{'_wrapped' if modular else '_coordinate'}{text}" if may_wrap(e) else text
+
+
+def _unknown(e: Expr) -> CompileError:
+    return CompileError(f"the size of a region depends on a value that is not known before the kernel runs: {e}")
+
+
+def wrapped(value: int) -> int:
+    """An integer modulo 2^64, as an i64."""
+    return (value - int(i64.min)) % (1 << 64) + int(i64.min)
+
+
+def coordinate(value: int) -> int:
+    """An integer that is an i64; raises BindError where it is not."""
+    if not i64.min <= value <= i64.max:
+        raise BindError(f"a coordinate is {value}, where a kernel would wrap around; clamp it, or give smaller params")
+    return value

@@ -46,6 +46,19 @@ def exact(expr: Expr) -> bool:
     return value_range(expr).exact
 
 
+def may_wrap(expr: Expr) -> bool:
+    """Whether the i64 operation that `expr` is may be of a value that is none, or be made of what may."""
+    match expr:
+        case Binary(op="floordiv", a=a, b=b):
+            dividend, divisor = value_range(a), value_range(b)
+            return dividend.lo == _LEAST and divisor.lo <= -1 <= divisor.hi
+        case Binary(op="shl", b=b):
+            return not (isinstance(b, Const) and 0 <= b.value < 63 and exact(expr))
+        case Binary(op="add" | "sub" | "mul") | Unary(op="neg"):
+            return not exact(expr)
+    return False
+
+
 def unbounded(expr: Expr) -> bool:
     """Whether `expr` is a value that may be anything, not a coordinate."""
     found = value_range(expr)
@@ -130,4 +143,4 @@ def _binary(op: str, a: Range, b: Range) -> Range:
     return _ANY
 
 
-__all__ = ["Range", "exact", "unbounded", "value_range"]
+__all__ = ["Range", "exact", "may_wrap", "unbounded", "value_range"]
