@@ -160,7 +160,7 @@ class Kernel:
         self._variants: dict[Any, Built] = {}
         self._frames: dict[Any, Frame] = {}
         self._decisive: frozenset[str] = frozenset()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may compute too
         _kernels.add(self)
 
     def __repr__(self) -> str:
@@ -249,7 +249,8 @@ class Kernel:
                 return
             self._frames[key] = replace(found, keep=(*found.keep, *tables))
             while len(self._frames) > FRAMES:
-                del self._frames[next(iter(self._frames))]
+                oldest, *_ = self._frames
+                self._frames.pop(oldest, None)  # a signal's handler may have come in between
 
     def _frame(self, arrays: dict[str, Array], params: dict[str, Any]) -> Frame:
         """The kernel for arrays like these, and its arguments; raises BindError where they do not fit."""
@@ -316,8 +317,8 @@ class Kernel:
             with self._lock:
                 found = self._drafts.get(key)
                 if found is None:
-                    found = draft(self.pipeline, self.schedule, Layout(strides, special, target(excluded)))
-                    self._drafts[key] = found
+                    made = draft(self.pipeline, self.schedule, Layout(strides, special, target(excluded)))
+                    found = self._drafts.setdefault(key, made)
         return found
 
     def _variant(
@@ -331,7 +332,7 @@ class Kernel:
             with self._lock:
                 found = self._variants.get(key)
                 if found is None:
-                    found = self._variants[key] = finish(drafted)
+                    found = self._variants.setdefault(key, finish(drafted))
         return found
 
 
@@ -341,7 +342,7 @@ _kernels: WeakSet[Kernel] = WeakSet()
 def _renew_locks() -> None:
     """A thread that held one is not in a forked child."""
     for kernel in _kernels:
-        kernel._lock = threading.Lock()
+        kernel._lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):

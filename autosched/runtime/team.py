@@ -31,7 +31,8 @@ class _Team:
             from autosched.codegen import team
 
         self.code = team
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()  # a signal's handler may compute too
+        self.growing = False
         self.count = 0
         words = np.zeros(team.LINE * (MOST + 1), np.int64)
         skipped = -words.ctypes.data % (team.LINE * words.itemsize) // words.itemsize
@@ -39,20 +40,35 @@ class _Team:
         self.address = self.lines.ctypes.data
 
     def grow(self, count: int) -> None:
-        """Have at least so many helpers, or all that there may be and the system allows."""
+        """Have at least so many helpers, or all that there may be and the system allows.
+
+        A signal's handler that comes in the middle of it does with those that there are.
+        """
         with self.lock:
-            while self.count < min(count, MOST):
-                line = self.lines[self.count]
-                if not line[self.code.LOCK]:
-                    line[self.code.LOCK], line[self.code.DONE] = _taken_lock(), _taken_lock()
-                # daemons: they never end, and are in the middle of nothing when nobody waits for it
-                name = f"autosched_{self.count}"
-                helper = threading.Thread(target=self._help, args=(line.ctypes.data,), name=name, daemon=True)
-                try:
-                    helper.start()
-                except RuntimeError:  # no more threads: those that there are do the work
-                    return
-                self.count += 1
+            if self.growing:
+                return
+            try:
+                self.growing = True
+                while self.count < min(count, MOST) and self._begun():
+                    pass
+            finally:
+                self.growing = False
+
+    def _begun(self) -> bool:
+        """Whether there is one more helper; not where there can be no more threads."""
+        line = self.lines[self.count]
+        if not line[self.code.LOCK]:
+            line[self.code.DONE], line[self.code.LOCK] = _taken_lock(), _taken_lock()
+        # daemons: they never end, and are in the middle of nothing when nobody waits for it
+        name = f"autosched_{self.count}"
+        helper = threading.Thread(target=self._help, args=(line.ctypes.data,), name=name, daemon=True)
+        self.count += 1  # whatever interrupts what follows, nobody else has this line; jobs offered there are withdrawn
+        try:
+            helper.start()
+        except RuntimeError:  # those that there are do the work
+            self.count -= 1
+            return False
+        return True
 
     def _help(self, line: int) -> None:
         """What a helper's thread does; it keeps the words of the team alive."""
@@ -82,7 +98,7 @@ def _taken_lock() -> int:
     return int(made)
 
 
-_lock = threading.Lock()
+_lock = threading.RLock()
 _team: _Team | None = None
 
 
@@ -99,14 +115,16 @@ def _of_process() -> _Team:
     if _team is None:
         with _lock:
             if _team is None:
-                _team = _Team()
+                made = _Team()
+                if _team is None:  # a signal's handler may have needed one meanwhile
+                    _team = made
     return _team
 
 
 def _forget() -> None:
     """A forked child has no threads of its parent's."""
     global _team, _lock
-    _team, _lock = None, threading.Lock()
+    _team, _lock = None, threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):

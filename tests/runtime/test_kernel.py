@@ -37,6 +37,7 @@ from autosched.lang import (
     variables,
 )  # fmt: skip
 from autosched.runtime import Kernel, default_threads, threads
+from autosched.runtime import kernel as kernel_module
 from autosched.schedule import Schedule
 
 SOURCE = np.random.default_rng(1).integers(0, 256, (9, 23), dtype=np.uint8)
@@ -225,6 +226,31 @@ if child == 0:
     os._exit(0 if right and helpers <= 2 else 1)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0 and right and helpers <= 2
 """
+
+
+@pytest.mark.parametrize("step", ["draft", "finish"])
+def test_a_handler_of_a_signal_computes_meanwhile(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes in the middle of a call of the same kernel, which has one variant all the same."""
+    kernel, usual = Kernel(blur(), Schedule().vectorize("blurred", "x", 4)), getattr(kernel_module, step)
+    found: list[np.ndarray[Any, Any]] = []
+
+    def call() -> None:
+        found.append(kernel(shape=SOURCE.shape, image=SOURCE, weight=3))
+
+    def interrupted(*args: Any) -> Any:
+        if interrupts:
+            interrupts.pop()
+            call()
+            variants.extend(kernel._variants.values())
+        return usual(*args)
+
+    interrupts, variants = [1], []
+    monkeypatch.setattr(kernel_module, step, interrupted)
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(60)
+    assert len(found) == 2 and same(*found)
+    assert list(kernel._variants.values()) == variants
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

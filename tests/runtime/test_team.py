@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -141,3 +142,74 @@ def test_a_system_without_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
         shared = words(counts=50)
         assert run_ranges(ranges(count, shared, [20, 50]), 2) is None and shared[COUNTS:].tolist() == [1] * 50
     run_ranges(ranges(meet, words(most=2), [1, 2]), 2)  # later there are more
+
+
+def within(seconds: float, work: Callable[[], object]) -> None:
+    """Do it on a thread that is left alone where it never ends."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_handler_of_a_signal_needs_helpers_meanwhile(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes where one is begun, does with those that there are, and no two helpers have one line."""
+    usual, helped = threading.Thread.start, team._Team._help
+    lines: list[int] = []
+    handled: list[int] = []
+
+    def interrupted(thread: threading.Thread) -> None:
+        if when == "after":
+            usual(thread)
+        if thread.name.startswith("autosched") and not handled:
+            handled.append(1)
+            shared = words(counts=50)
+            assert run_ranges(ranges(count, shared, list(range(1, 51))), 5) is None
+            assert shared[COUNTS:].tolist() == [1] * 50
+        if when == "before":
+            usual(thread)
+
+    def noted(self: team._Team, line: int) -> None:
+        lines.append(line)
+        helped(self, line)
+
+    monkeypatch.setattr(team, "_team", None)
+    monkeypatch.setattr(team._Team, "_help", noted)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupted)
+        within(30, lambda: run_ranges(ranges(meet, words(most=4), [1, 2, 3, 4]), 4))
+    assert handled and len(lines) == len(set(lines)) == 3
+
+
+def test_a_helper_that_an_interrupt_kept_from_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its line stays its own: another helper has another."""
+    usual = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        usual(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(team, "_team", None)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_ranges(ranges(count, words(counts=2), [1, 2]), 2)
+    assert team._of_process().count == 1
+    run_ranges(ranges(meet, words(most=3), [1, 2, 3]), 3)
+    assert team._of_process().count == 2
+
+
+def test_a_handler_of_a_signal_has_the_first_team(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual, found = team._Team, []
+
+    def interrupted() -> team._Team:
+        if not found:
+            found.append(None)
+            found[0] = team._of_process()
+        return usual()
+
+    monkeypatch.setattr(team, "_team", None)
+    monkeypatch.setattr(team, "_Team", interrupted)
+    within(30, lambda: found.append(team._of_process()))
+    assert found[0] is found[1] is team._of_process()
