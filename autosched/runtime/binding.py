@@ -158,6 +158,8 @@ def rows_read(found: Frame, arrays: Mapping[str, Array], source: str, height: in
 
     None where it cannot be told.
     """
+    if not any(found.iterations):  # an output without elements, for which nothing is planned; rows may be of no bytes
+        return [[] for _ in found.iterations]
     built = found.built
     behind = -(-BEHIND // stride)
     table = _reader(built, arrays)

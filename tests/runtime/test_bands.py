@@ -80,6 +80,16 @@ def test_few_rows_at_a_time(schedule: str) -> None:
     assert max(last - first for first, last in bands.asked) <= 20
 
 
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("shape", [(0, 7), (4, 0), (0, 0)])
+def test_an_output_without_elements(schedule: str, shape: tuple[int, int]) -> None:
+    """Nothing is planned for it, no row is asked for, and rows may be of no bytes."""
+    array = np.zeros((shape[0] + 2, shape[1] + 2), np.uint8)
+    bands, out = Pieces(array, [1]), np.empty(shape, np.uint8)
+    assert bind(KERNELS[schedule], bands, out).run() is out
+    assert not bands.asked
+
+
 @given(st.integers(1, 90), st.integers(1, 70), st.lists(st.integers(0, 90), max_size=4), st.integers(1, 2))
 @settings(max_examples=60, deadline=None)
 def test_rows_that_a_table_names(height: int, resized: int, cuts: list[int], threads: int) -> None:
