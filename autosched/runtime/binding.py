@@ -179,9 +179,9 @@ def rows_read(found: Frame, arrays: Mapping[str, Array], source: str, height: in
 
 
 def _step(table: Array, distance: int) -> int:
-    """The most that a table grows over `distance` elements."""
+    """The most that a table grows over `distance` elements; 0 where it has none, which what reads it is told."""
     if len(table) <= distance:
-        return int(table[-1]) - int(table[0])
+        return int(table[-1]) - int(table[0]) if len(table) else 0
     return int((table[distance:].astype(np.int64) - table[: len(table) - distance]).max())
 
 

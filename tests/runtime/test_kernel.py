@@ -113,6 +113,19 @@ def test_byte_order_is_part_of_the_type(kernel: Kernel) -> None:
         kernel.bind(out=OUT.astype(">u2"), image=SOURCE, weight=1)
 
 
+def test_a_table_without_elements() -> None:
+    """What is read of it is refused before anything is looked up in it, whichever way lanes read."""
+    x, f = Var("x"), Func("f")
+    source, begin = Input("source", u8, 1), Input("begin", i32, 1, monotone=True, bounds=(0, 9))
+    f[x] = source[begin[x]]
+    data, none = np.arange(10, dtype=np.uint8), np.empty(0, np.int32)
+    for loads in ("pick", "permute64"):
+        kernel = Kernel(Pipeline(f), Schedule().vectorize("f", "x", 16).loads("f", "source", loads))
+        with pytest.raises(BindError, match=r"reads (table )?begin at .*, which has 0 elements"):
+            kernel(shape=(4,), source=data, begin=none)
+        assert kernel(shape=(0,), source=data, begin=none).size == 0
+
+
 def test_tables_keep_what_they_declare() -> None:
     x, f = Var("x"), Func("f")
     source, begin = Input("source", u8, 1), Input("begin", i64, 1, monotone=True, bounds=(0, 9))
