@@ -109,9 +109,14 @@ def environment_key() -> str:
     from autosched import __version__
     from autosched.codegen.simd.target import features
 
+    versions = (__version__, numba.__version__, llvmlite.__version__, sys.version)
+    return _digest((*versions, *sorted(features())), operations())
+
+
+def operations() -> list[Path]:
+    """The code of operations, and all that it takes constants from."""
     here = _PACKAGE / "codegen"
-    files = [*here.glob("simd/*.py"), here / "compiler.py", here / "support.py"]
-    return _digest((__version__, numba.__version__, llvmlite.__version__, sys.version, *sorted(features())), files)
+    return [*here.glob("simd/*.py"), here / "compiler.py", here / "support.py", _PACKAGE / "lang" / "halves.py"]
 
 
 @cache
