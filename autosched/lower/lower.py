@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from autosched.lang.func import Pipeline
-from autosched.lower.demands import Pack, Target, WindowRequirement
+from autosched.lower.demands import Pack, Target, WindowRequirement, end_name
 from autosched.lower.ir import Assign, Block, Expr, For, Let, Reserve, Store, expressions, names, statements
 from autosched.lower.loopnest import LoopNestBuilder
 from autosched.lower.optimize import Optimizer
 from autosched.lower.prefetch import announce, announce_stores
 from autosched.lower.seeds import seed_sums
-from autosched.lower.stages import LoopNests, Stage
+from autosched.lower.stages import LoopNests, Stage, Storage
 from autosched.lower.stagger import stagger
+from autosched.lower.translate import extent_name
 from autosched.lower.vectorize import Vectorizer
 from autosched.lower.verify import verify
 from autosched.lower.windows import requirements, share_windows
@@ -60,9 +61,9 @@ def lower(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) 
     packs: list[Pack] = []
     domains: dict[str, list[Expr]] = {}
     for stage in nests.stages:
-        if checking:
-            verify(stage.body, arguments(stage.body), vectorized=False)
         vectorizer = Vectorizer(stage.func, nests.storages, builder.bounds, layout.target, domains)
+        if checking:
+            verify(stage.body, given(pipeline, nests, vectorizer.storages), vectorized=False)
         body = share_windows(vectorizer.block(stage.body), layout.target.excluded)
         body = stagger(body) if layout.target.packs else body
         body = announce(body, {f.name: f.prefetches for f in nest.funcs.values() if f.prefetches})
@@ -70,10 +71,10 @@ def lower(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) 
         windows += requirements(body)
         packs += vectorizer.packs
         if checking:
-            verify(body, arguments(body), vectorized=True)
+            verify(body, given(pipeline, nests, vectorizer.storages), vectorized=True)
         body = Optimizer().run(seed_sums(body))
         if checking:
-            verify(body, arguments(body), vectorized=True)
+            verify(body, given(pipeline, nests, vectorizer.storages), vectorized=True)
         stages.append(replace(stage, body=body))
     return Lowered(pipeline, schedule, layout, nests, tuple(stages), tuple(dict.fromkeys(windows)),
                    tuple(dict.fromkeys(packs)), domains)  # fmt: skip
@@ -84,18 +85,30 @@ def verifying() -> bool:
     return bool(os.environ.get("AUTOSCHED_VERIFY"))
 
 
-def arguments(body: Block) -> dict[str, int]:
+def given(pipeline: Pipeline, nests: LoopNests, storages: Mapping[str, Storage]) -> frozenset[str]:
+    """The names of all that a call has for its stages: params, where arrays and roots are, extents and strides."""
+    output = pipeline.output
+    ndims = {**{name: source.ndim for name, source in pipeline.inputs.items()}, output.name: output.ndim}
+    found = {*pipeline.params, *map(end_name, pipeline.inputs)}
+    found |= {extent_name(name, dim) for name, ndim in ndims.items() for dim in range(ndim)}
+    found |= {f"{root.name}.{arg}.{side}" for root in nests.roots for arg in root.args for side in ("lo", "hi")}
+    for storage in storages.values():
+        if storage.root or not storage.owned:
+            found |= {storage.buffer, *(name for stride in storage.strides for name in names(stride))}
+    return frozenset(found)
+
+
+def arguments(body: Block) -> frozenset[str]:
     """The names that a stage's body takes from outside, all scalars."""
     bound: set[str] = set()
-    used: dict[str, int] = {}
+    used: set[str] = set()
     for stmt in statements(body):
         if isinstance(stmt, (Let, Assign, For)):
             bound.add(stmt.name)
         if isinstance(stmt, Reserve):
             bound.add(stmt.buffer)
         if isinstance(stmt, Store):
-            used.setdefault(stmt.buffer, 1)
+            used.add(stmt.buffer)
         for e in expressions(stmt):
-            for name in names(e):
-                used.setdefault(name, 1)
-    return {n: 1 for n in used if n not in bound}
+            used |= names(e)
+    return frozenset(used - bound)

@@ -35,13 +35,13 @@ from autosched.lower.ir import (
 )
 
 
-def verify(block: Block, arguments: dict[str, int], *, vectorized: bool) -> None:
+def verify(block: Block, given: frozenset[str], *, vectorized: bool) -> None:
     """Raise CompileError where names are used before they are bound, types or lanes clash, or a form is out of place.
 
-    `arguments` are the names bound outside, with their lanes. After vectorization no Access, Put or vectorized loop may
+    `given` are the names bound outside, all scalars. After vectorization no Access, Put or vectorized loop may
     be left; before it no Load, Store or lanes may be there.
     """
-    _block(block, dict(arguments), vectorized)
+    _block(block, dict.fromkeys(given, 1), vectorized)
 
 
 def _block(block: Block, scope: dict[str, int], vectorized: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from itertools import product
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autosched.errors import CompileError
-from autosched.lang import TYPES, Input, b1, f32, i32, i64, u8
+from autosched.lang import TYPES, Func, Input, Pipeline, Var, b1, f32, i32, i64, u8
 from autosched.lower import algebra, ir
 from autosched.lower.bounds import Bounds
 from autosched.lower.ir import (
@@ -35,7 +36,9 @@ from autosched.lower.ir import (
     Store,
     Unary,
 )
+from autosched.lower.lower import lower
 from autosched.lower.verify import verify
+from autosched.schedule import Schedule
 
 TABLE = np.array([0, 0, 1, 3, 4, 4, 7, 9, 12], np.int32)
 LOOSE = np.array([3, 0, 5, 1, 2], np.int32)
@@ -207,7 +210,7 @@ def test_what_is_monotone() -> None:
 
 # the verifier
 
-A = {"a": 1, "n": 1}
+A = frozenset({"a", "n"})
 ADDRESS, VECTOR = Name("a"), Load("a", Name("a"), f32, 8, "dense")
 
 
@@ -259,3 +262,16 @@ def test_the_verifier_accepts_what_is_right() -> None:
     )
     verify(body, A, vectorized=True)
     assert all(t.dtype.itemsize == t.bytes for t in TYPES.values())
+
+
+@pytest.mark.parametrize("name", ["a:stride0", "f.x.low", "b"])
+def test_the_verifier_knows_what_a_call_has(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a pass misspells is no argument of a stage."""
+    f, x = Func("f"), Var("x")
+    f[x] = Input("a", f32, 1)[x]
+    monkeypatch.setenv("AUTOSCHED_VERIFY", "1")
+    lower(Pipeline(f), Schedule())
+    lowering = import_module("autosched.lower.lower")
+    monkeypatch.setattr(lowering, "announce_stores", lambda body, ahead: (*body, Let("y", Name(name))))
+    with pytest.raises(CompileError, match=f"{name} is used before it is bound"):
+        lower(Pipeline(f), Schedule())
