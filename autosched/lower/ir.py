@@ -490,7 +490,10 @@ Block = tuple[Stmt, ...]
 
 @dataclass(frozen=True)
 class Let(Stmt):
-    """A name for a value, never changed while it is in scope."""
+    """A name for a value, to the end of its block or the next Let of it: copies of an unrolled loop each have theirs.
+
+    No turn of a loop reads what an earlier one has left, as it may of an accumulator.
+    """
 
     name: str
     value: Expr
