@@ -54,7 +54,7 @@ class LoopNestBuilder:
     def __init__(self, nest: Nest, strides: dict[str, dict[int, int]], params: Mapping[str, tuple[int, int]]) -> None:
         self.nest = nest
         self.pipeline: Pipeline = nest.pipeline
-        inlined = {n.name for n in nest.funcs.values() if n.inlined}
+        inlined = frozenset(n.name for n in nest.funcs.values() if n.inlined)
         self.translator = Translator(inlined, params)
         tables = {
             name: (self.translator.scalar(t.bounds[0]), self.translator.scalar(t.bounds[1]))
@@ -359,9 +359,9 @@ class LoopNestBuilder:
         coords = self.derived[f.name].coords
         envs: list[Env] = [{a.name: algebra.substitute(coords[a.name], at) for a in f.func.args} for at in instances]
         assert f.func.value is not None
-        self.translator.strategies = dict(f.loads)
-        reducer = Reducer(self.translator, self.fresh, f, out)
-        values = self.translator.translate(f.func.value, envs, f.func, reducer.emit)
+        translator = replace(self.translator, strategies=f.loads)
+        reducer = Reducer(translator, self.fresh, f, out)
+        values = translator.translate(f.func.value, envs, f.func, reducer.emit)
         for env, value in zip(envs, values, strict=True):
             out.append(Put(f.name, tuple(env[a.name] for a in f.func.args), value))
         return out

@@ -7,6 +7,7 @@ reductions share loops.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from autosched.errors import CompileError
 from autosched.lang import expr as lang
@@ -26,14 +27,17 @@ def extent_name(source: str, dim: int) -> str:
     return f"{source}:n{dim}"
 
 
+@dataclass(frozen=True)
 class Translator:
-    """Translates definitions; `params` has the least and the greatest value of Params that the kernel is for."""
+    """Translates definitions.
 
-    def __init__(self, inlined: set[str], params: Mapping[str, tuple[int, int]]) -> None:
-        self.inlined = inlined
-        self.params = params
-        #: How scattered lanes read each source, in the Func that is being translated.
-        self.strategies: dict[str, Strategy] = {}
+    `params` has the least and the greatest value of Params that the kernel is for, `strategies` how scattered lanes
+    read each source.
+    """
+
+    inlined: frozenset[str]
+    params: Mapping[str, tuple[int, int]]
+    strategies: Mapping[str, Strategy] = field(default_factory=dict)
 
     def scalar(self, expr: lang.Expr) -> Expr:
         """An expression of constants, Params and extents only."""

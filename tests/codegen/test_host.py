@@ -86,7 +86,7 @@ def test_plans_compute_as_the_interpreter_does(scalar: Expr, n: int, m: int) -> 
     f[X] = scalar + 0 * X
     params = {"n": n, "m": m}
     meant = int(interpret(Pipeline(f), (1,), {}, {k: v for k, v in params.items() if k in Pipeline(f).params})[0])
-    coordinate = Translator(set(), {}).scalar(scalar)
+    coordinate = Translator(frozenset(), {}).scalar(scalar)
     for text in (host(coordinate), host(coordinate, modular=True)):
         plan: Any = function(f"def plan(n, m):\n    return {text}", "plan", "f")
         try:
