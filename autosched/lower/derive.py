@@ -11,7 +11,7 @@ from autosched.lower.bounds import Interval
 from autosched.lower.ir import Expr, Name, names
 from autosched.lower.stages import Box
 from autosched.schedule import directives as d
-from autosched.schedule.nest import FuncNest
+from autosched.schedule.func_nest import FuncNest
 
 
 def loop_name(func: str, loop: str) -> str:

@@ -42,7 +42,8 @@ from autosched.lower.regions import Regions
 from autosched.lower.stages import SLACK, Box, Fold, LoopNests, Root, Stage, Storage
 from autosched.lower.translate import Env, Translator, extent_name
 from autosched.schedule import directives as d
-from autosched.schedule.nest import ROOT, FuncNest, Level, Loop, Nest
+from autosched.schedule.func_nest import ROOT, FuncNest, Level, Loop
+from autosched.schedule.nest import Nest
 
 #: The last coordinate that is there, where none is.
 _NOTHING: Final = const(-(1 << 62))
@@ -212,7 +213,7 @@ class LoopNestBuilder:
             last = self._named(f"{g.name}.{arg.name}.hi", hi, out) if long is None else add(first, const(long))
             box.append((first, last))
         self.boxes[g.name] = tuple(box)
-        fold = self.storages[g.name].fold if g.folds else None
+        fold = self.storages[g.name].fold if g.fold else None
         if fold is not None and fold.turn is not None:
             lo, _ = box[fold.dim]
             turned = algebra.mod(sub(lo, self.storages[g.name].origin[fold.dim]), fold.factor)
@@ -273,11 +274,11 @@ class LoopNestBuilder:
                 named.append((Name(f"{g.name}.{arg}.origin"), hi))
         extents = list(self._aligned(g, tuple(named)))
         fold = None
-        if g.folds:
-            dim = args.index(g.folds[0].var)
-            factor, stmts = self._fold(g, g.folds[0], dim)
+        if g.fold:
+            dim = args.index(g.fold.var)
+            factor, stmts = self._fold(g, g.fold, dim)
             out += stmts
-            fold = Fold(dim, factor, None if g.folds[0].factor else Name(f"{g.name}.{g.folds[0].var}.turn"))
+            fold = Fold(dim, factor, None if g.fold.factor else Name(f"{g.name}.{g.fold.var}.turn"))
             extents[dim] = factor
         order = self._storage_order(g)
         strides: list[Expr] = [ZERO] * len(args)

@@ -35,7 +35,7 @@ from autosched.lower.ir import (
 from autosched.lower.regions import Regions
 from autosched.lower.stages import Box, Storage
 from autosched.schedule.directives import PrefetchNext, PrefetchStores
-from autosched.schedule.nest import FuncNest, Level
+from autosched.schedule.func_nest import FuncNest, Level
 
 #: Bytes of a cache line: one announcement is enough for all of it.
 _LINE = 64

@@ -13,7 +13,7 @@ from autosched.lower.algebra import add, const
 from autosched.lower.derive import loop_name
 from autosched.lower.ir import Assign, Binary, Const, Expr, For, Let, Name, Select, Stmt
 from autosched.lower.translate import Env, Translator
-from autosched.schedule.nest import FuncNest
+from autosched.schedule.func_nest import FuncNest
 
 
 class Reducer:
@@ -28,8 +28,8 @@ class Reducer:
     def emit(self, node: lang.Reduce, envs: list[Env], owner: Func) -> list[list[Expr]]:
         """One loop nest that reduces `node` for all instances."""
         f = self.f
-        places = {v.name: f.reduction_order.get(v.name, i) for i, v in enumerate(node.domain)}
-        order = sorted(node.domain.vars, key=lambda v: places[v.name])
+        by_name = {v.name: v for v in node.domain}
+        order = [by_name[name] for name in f.ordered(list(by_name))]
         is_arg = node.op.startswith("arg")
         results: list[list[Expr]] = []
         loops: list[tuple[lang.RVar, Expr, Expr]] = []
@@ -84,8 +84,8 @@ class Reducer:
             return self._body(node, envs, owner, at, made)
         var, lo, extent = loops[i]
         name = loop_name(owner.name, var.name)
-        unroll = self.f.reduction_unroll.get(var.name, 1)
-        lanes = self.f.reduction_lanes.get(var.name, 1)
+        loop = self.f.reduction(var.name)
+        unroll, lanes = loop.unroll, loop.lanes
 
         def inside(value: Expr) -> list[Stmt]:
             return self._nest(node, envs, owner, loops, i + 1, {**at, id(var): value}, made)

@@ -14,7 +14,8 @@ from autosched.lower.ir import Access, Expr, Name, Opaque, names
 from autosched.lower.stages import Box
 from autosched.lower.translate import Env, Translator
 from autosched.schedule import directives as d
-from autosched.schedule.nest import ROOT, Level, Nest
+from autosched.schedule.func_nest import ROOT, Level
+from autosched.schedule.nest import Nest
 
 
 class Regions:

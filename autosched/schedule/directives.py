@@ -1,7 +1,7 @@
 """The directives: what a schedule is made of. Each is a small frozen dataclass, registered by its name.
 
 Loops are written outermost first, as numpy writes dimensions. To add a directive: a dataclass here, its effect in
-nest.py (or where its concept is lowered), a test.
+func_nest.py (or where its concept is lowered), a test.
 """
 
 from __future__ import annotations

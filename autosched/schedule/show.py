@@ -7,7 +7,8 @@ from typing import Final
 from autosched.lang.expr import Reduce
 from autosched.lang.func import Pipeline
 from autosched.schedule import directives as d
-from autosched.schedule.nest import ROOT, FuncNest, Level, Loop, Nest, reductions, resolve
+from autosched.schedule.func_nest import ROOT, FuncNest, Level, Loop, reductions
+from autosched.schedule.nest import Nest, resolve
 from autosched.schedule.schedule import Schedule
 
 _WORD = {"serial": "for", "parallel": "parallel", "vectorized": "vectorized", "unrolled": "unrolled"}
@@ -68,8 +69,7 @@ class _Printer:
             found.setdefault(id(node), (node, []))[1].append(name)
         lines = []
         for node, names in found.values():
-            ordered = sorted(names, key=lambda name: f.reduction_order.get(name, names.index(name)))
-            loops = [name + _taps(f, name) for name in ordered]
+            loops = [name + _taps(f, name) for name in f.ordered(names)]
             lines.append(f"{node.op} over {', '.join(loops)}")
         return lines
 
@@ -81,10 +81,11 @@ def _lanes(f: FuncNest, loop: Loop) -> str:
 
 
 def _taps(f: FuncNest, name: str) -> str:
-    lanes, unroll = f.reduction_lanes.get(name, 1), f.reduction_unroll.get(name, 1)
-    return (f" vectorized x{lanes}" if lanes > 1 else "") + (f" unrolled x{unroll}" if unroll > 1 else "")
+    loop = f.reduction(name)
+    lanes = f" vectorized x{loop.lanes}" if loop.lanes > 1 else ""
+    return lanes + (f" unrolled x{loop.unroll}" if loop.unroll > 1 else "")
 
 
 def _storage(f: FuncNest) -> str:
-    fold = "".join(f" (fold {x.var}{f' by {x.factor}' if x.factor else ''})" for x in f.folds)
+    fold = f" (fold {f.fold.var}{f' by {f.fold.factor}' if f.fold.factor else ''})" if f.fold else ""
     return f"[{', '.join(f.storage)}]{fold}"

@@ -20,7 +20,7 @@ from typing import Any
 from autosched.lang import Pipeline
 from autosched.lang.expr import Binary, Const, Expr, Extent, Read, Reduce, RVar, Var, walk
 from autosched.lang.func import Func, Input, sources
-from autosched.schedule.nest import commutes
+from autosched.schedule.func_nest import commutes
 from autosched.tune.constraints import ALWAYS, AtMost, Condition, Constraint, Forbid, Point, Value
 from autosched.tune.space import Knob, Ref, Space, Template
 

@@ -12,7 +12,8 @@ from autosched.lang import Pipeline
 from autosched.lang.expr import Reduce, walk
 from autosched.lang.func import sources
 from autosched.schedule import Schedule
-from autosched.schedule.nest import ROOT, FuncNest, Level, Nest, resolve
+from autosched.schedule.func_nest import ROOT, FuncNest, Level
+from autosched.schedule.nest import Nest, resolve
 
 Draw = Callable[..., Any]
 Tried = Callable[[Schedule], Schedule]

@@ -1,0 +1,421 @@
+"""The nest of one Func: its loops, what it is computed and stored at, and how it reads, from its directives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+from autosched.errors import ScheduleError
+from autosched.lang.expr import Reduce, walk
+from autosched.lang.func import Func, Pipeline, sources
+from autosched.schedule import directives as d
+
+Kind = Literal["serial", "parallel", "vectorized", "unrolled"]
+#: What says nothing of loops and storage, and so may be said of an inlined Func.
+_SHAPELESS: Final = (d.Inline, d.Specialize, d.SpecializeRanges)
+
+
+@dataclass(frozen=True)
+class Level:
+    """A loop of a Func, as a place; `func` is "" for the root."""
+
+    func: str
+    var: str
+
+    def __str__(self) -> str:
+        return f"{self.func}.{self.var}" if self.func else "root"
+
+
+ROOT = Level("", "")
+
+
+@dataclass(frozen=True)
+class Loop:
+    """One loop of a nest. `lanes` is the width of a vectorized one."""
+
+    name: str
+    kind: Kind = "serial"
+    lanes: int = 1
+
+
+@dataclass(frozen=True)
+class ReductionLoop:
+    """A loop of a reduction: its lanes, the turns that are written out, and its place where an order was chosen."""
+
+    lanes: int = 1
+    unroll: int = 1
+    place: int | None = None
+
+
+@dataclass(frozen=True)
+class FuncNest:
+    """A Func's loops, outermost first, how its coordinates come from them, and its levels."""
+
+    func: Func
+    inlined: bool
+    loops: tuple[Loop, ...]
+    derivations: tuple[d.Split | d.Fuse, ...]
+    compute: Level = ROOT
+    store: Level = ROOT
+    storage: tuple[str, ...] = ()
+    fold: d.FoldStorage | None = None
+    aligns: tuple[d.AlignStorage, ...] = ()
+    reductions: dict[str, ReductionLoop] = field(default_factory=dict)
+    loads: dict[str, d.LoadStrategy] = field(default_factory=dict)
+    prefetches: dict[str, int] = field(default_factory=dict)
+    fetches: tuple[d.PrefetchNext, ...] = ()
+    fetched_stores: d.PrefetchStores | None = None
+    stream: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.func.name
+
+    def reduction(self, var: str) -> ReductionLoop:
+        """How the loop over coordinate `var` of a reduction runs."""
+        return self.reductions.get(var, ReductionLoop())
+
+    def ordered(self, variables: Sequence[str]) -> list[str]:
+        """The coordinates of a reduction in the order of its loops, outermost first."""
+        places = {v: self.reduction(v).place for v in variables}
+        return sorted(variables, key=lambda v: variables.index(v) if (place := places[v]) is None else place)
+
+
+def func_nest(pipeline: Pipeline, func: Func, directives: Sequence[d.Directive], inlined: set[str]) -> FuncNest:
+    """The nest that `directives` make of `func`; `inlined` are the Funcs before it that are substituted."""
+    builder = _Builder(pipeline, func, inlined)
+    for directive in directives:
+        builder.apply(directive)
+    return builder.finished()
+
+
+class _Builder:
+    """The nest of one Func while its directives are applied."""
+
+    def __init__(self, pipeline: Pipeline, func: Func, inlined: set[str]) -> None:
+        self.pipeline = pipeline
+        self.func = func
+        self.args = tuple(a.name for a in func.args)
+        #: Coordinates of reductions, those of inlined Funcs included.
+        self.rvars = reductions(func, inlined)
+        self.used = {*self.args, *self.rvars}
+        self.loops = [Loop(name) for name in self.args]
+        self.derivations: list[d.Split | d.Fuse] = []
+        self.reductions: dict[str, ReductionLoop] = {}
+        self.compute: d.Inline | d.ComputeRoot | d.ComputeAt | None = None
+        self.store: d.StoreRoot | d.StoreAt | None = None
+        self.storage = self.args
+        self.fold: d.FoldStorage | None = None
+        self.aligns: list[d.AlignStorage] = []
+        self.loads: dict[str, d.LoadStrategy] = {}
+        self.prefetches: dict[str, int] = {}
+        self.fetches: list[d.PrefetchNext] = []
+        self.fetched_stores: d.PrefetchStores | None = None
+        self.stream = False
+        #: Whether anything is said of loops or storage.
+        self.shaped = False
+
+    def fail(self, directive: d.Directive, why: str) -> ScheduleError:
+        return ScheduleError(f"{directive} of Func {self.func.name}: {why}")
+
+    # directives
+
+    def apply(self, x: d.Directive) -> None:
+        """What directive `x` says, after those before it."""
+        self.shaped = self.shaped or not isinstance(x, _SHAPELESS)
+        match x:
+            case d.Reorder() if all(v in self.rvars for v in x.vars):
+                self.reorder_reduction(x)
+            case d.Vectorize() | d.Unroll() if x.var in self.rvars:
+                self.shape_reduction(x)
+            case d.Inline() | d.ComputeRoot() | d.ComputeAt():
+                if self.compute is not None and self.compute != x:
+                    raise self.fail(x, f"it has {self.compute} already")
+                self.compute = x
+            case d.StoreRoot() | d.StoreAt():
+                if self.store is not None and self.store != x:
+                    raise self.fail(x, f"it has {self.store} already")
+                self.store = x
+            case d.FoldStorage() | d.AlignStorage() | d.ReorderStorage() | d.Stream():
+                self.keep(x)
+            case d.Loads() | d.Prefetch() | d.PrefetchNext() | d.PrefetchStores():
+                self.move(x)
+            case d.Specialize() | d.SpecializeRanges():
+                if x.param not in self.pipeline.params or not self.pipeline.params[x.param].of.is_int:
+                    raise self.fail(x, f"pipeline {self.pipeline.name} has no integer Param {x.param}")
+            case _:
+                self.shape(x)
+
+    def shape(self, x: d.Directive) -> None:
+        """The Func's own loops."""
+        match x:
+            case d.Split():
+                self.split(x)
+            case d.Tile():
+                self.tile(x)
+            case d.Reorder():
+                self.reorder(x)
+            case d.Fuse():
+                self.fuse(x)
+            case d.Parallel():
+                i = self.position(x, x.var)
+                self.serial(x, i)
+                self.loops[i] = Loop(x.var, "parallel")
+            case d.Vectorize():
+                if any(loop.kind == "vectorized" for loop in self.loops):
+                    raise self.fail(x, "one loop is vectorized already; unroll this one")
+                self.mark(x, x.var, "vectorized", x.lanes, x.tail)
+            case d.Unroll():
+                self.mark(x, x.var, "unrolled", x.factor, "guard")
+
+    def shape_reduction(self, x: d.Vectorize | d.Unroll) -> None:
+        """A loop of a reduction."""
+        loop = self.reductions.get(x.var, ReductionLoop())
+        if isinstance(x, d.Vectorize):
+            node = self.rvars[x.var]
+            if not commutes(node):
+                raise self.fail(x, f"the order of a {node.op} of {node.type} is part of its value; only integer sums, "
+                                "products, minima and maxima can be vectorized")  # fmt: skip
+            self.reductions[x.var] = replace(loop, lanes=x.lanes)
+        else:
+            self.reductions[x.var] = replace(loop, unroll=x.factor)
+
+    def reorder_reduction(self, x: d.Reorder) -> None:
+        """The order of the loops of a reduction."""
+        nodes = {id(self.rvars[v]): self.rvars[v] for v in x.vars}
+        if len(nodes) > 1:
+            raise self.fail(x, "these coordinates belong to different reductions")
+        (node,) = nodes.values()
+        if not commutes(node):
+            raise self.fail(x, f"the order of a {node.op} of {node.type} is part of its value")
+        if len(x.vars) != len(node.domain.vars):
+            raise self.fail(x, f"name all of {', '.join(v.name for v in node.domain)}")
+        for place, v in enumerate(x.vars):
+            self.reductions[v] = replace(self.reductions.get(v, ReductionLoop()), place=place)
+
+    def keep(self, x: d.FoldStorage | d.AlignStorage | d.ReorderStorage | d.Stream) -> None:
+        """How values lie in memory, and get there."""
+        if isinstance(x, (d.FoldStorage, d.AlignStorage)) and x.var not in self.args:
+            raise self.fail(x, f"{x.var} is not a coordinate; those are {', '.join(self.args)}")
+        match x:
+            case d.FoldStorage():
+                if self.fold is not None:
+                    raise self.fail(x, f"one coordinate can be folded, {self.fold.var} is already")
+                self.fold = x
+            case d.AlignStorage():
+                self.aligns.append(x)
+            case d.ReorderStorage():
+                if sorted(x.vars) != sorted(self.args):
+                    raise self.fail(x, f"it must name all of {', '.join(self.args)}, each once")
+                self.storage = x.vars
+            case d.Stream():
+                self.stream = True
+
+    def move(self, x: d.Loads | d.Prefetch | d.PrefetchNext | d.PrefetchStores) -> None:
+        """How what it reads comes from memory, and what is fetched early."""
+        if isinstance(x, d.PrefetchStores):
+            self.fetched_stores = x
+            return
+        if x.source not in self.pipeline.inputs and x.source not in {f.name for f in self.pipeline.funcs}:
+            raise self.fail(x, f"pipeline {self.pipeline.name} has no Input or Func {x.source}")
+        match x:
+            case d.Loads():
+                self.loads[x.source] = x.strategy
+            case d.Prefetch():
+                self.prefetches[x.source] = x.distance
+            case d.PrefetchNext():
+                self.fetches.append(x)
+
+    # loops
+
+    def position(self, directive: d.Directive, name: str) -> int:
+        for i, loop in enumerate(self.loops):
+            if loop.name == name:
+                return i
+        if name in self.rvars:
+            takers = "only vectorize, unroll and a reorder of their own take those"
+            raise self.fail(directive, f"{name} is a coordinate of a reduction; {takers}")
+        raise self.fail(directive, f"there is no loop {name}; the loops are {', '.join(x.name for x in self.loops)}")
+
+    def fresh(self, directive: d.Directive, *names: str) -> None:
+        for name in names:
+            if name in self.used or names.count(name) > 1:
+                raise self.fail(directive, f"the name {name} is used already; choose another")
+            self.used.add(name)
+
+    def serial(self, directive: d.Directive, i: int) -> None:
+        if self.loops[i].kind != "serial":
+            raise self.fail(
+                directive, f"loop {self.loops[i].name} is {self.loops[i].kind} already; do this before that"
+            )
+
+    def split(self, s: d.Split) -> None:
+        i = self.position(s, s.var)
+        self.serial(s, i)
+        if s.outer != s.var and s.inner != s.var:
+            self.fresh(s, s.outer, s.inner)
+        else:
+            raise self.fail(s, "outer and inner need names of their own")
+        if s.tail == "round_up" and self.func is self.pipeline.output:
+            raise self.fail(s, "an output cannot be computed beyond its extent; use tail guard or shift_inwards")
+        if s.tail == "round_up" and not self.rounds(s):
+            raise self.fail(s, f"{s.var} is a part of a coordinate, and only whole ones round up; use tail guard")
+        self.loops[i : i + 1] = [Loop(s.outer), Loop(s.inner)]
+        self.derivations.append(s)
+
+    def rounds(self, s: d.Split) -> bool:
+        """Whether rounding up stays within what the Func's box is rounded to."""
+        if s.var in self.args:
+            return True
+        whole = (x for x in self.derivations if isinstance(x, d.Split) and x.tail == "round_up" and x.inner == s.var)
+        return any(x.factor % s.factor == 0 for x in whole)
+
+    def tile(self, t: d.Tile) -> None:
+        if self.position(t, t.x) != self.position(t, t.y) + 1:
+            raise self.fail(t, f"{t.x} must be the loop just inside {t.y}; reorder first")
+        self.split(d.Split(t.y, t.outer_y, t.inner_y, t.factor_y, t.tail))
+        self.split(d.Split(t.x, t.outer_x, t.inner_x, t.factor_x, t.tail))
+        self.reorder(d.Reorder((t.outer_y, t.outer_x, t.inner_y, t.inner_x)))
+
+    def reorder(self, r: d.Reorder) -> None:
+        places = sorted(self.position(r, name) for name in r.vars)
+        chosen = [self.loops[self.position(r, name)] for name in r.vars]
+        for place, loop in zip(places, chosen, strict=True):
+            self.loops[place] = loop
+
+    def fuse(self, f: d.Fuse) -> None:
+        i, j = self.position(f, f.outer), self.position(f, f.inner)
+        self.serial(f, i)
+        self.serial(f, j)
+        if j != i + 1:
+            raise self.fail(f, f"{f.inner} must be the loop just inside {f.outer}; reorder first")
+        origin_a, origin_b = self.origins(f.outer), self.origins(f.inner)
+        if origin_a & origin_b:
+            raise self.fail(f, f"{f.outer} and {f.inner} are parts of one coordinate; do not split it instead")
+        self.fresh(f, f.fused)
+        self.loops[i : j + 1] = [Loop(f.fused)]
+        self.derivations.append(f)
+
+    def origins(self, name: str) -> set[str]:
+        """The coordinates that loop `name` comes from."""
+        for x in reversed(self.derivations):
+            if isinstance(x, d.Split) and name in (x.outer, x.inner):
+                return self.origins(x.var)
+            if isinstance(x, d.Fuse) and name == x.fused:
+                return self.origins(x.outer) | self.origins(x.inner)
+        return {name}
+
+    def mark(self, directive: d.Directive, var: str, kind: Kind, size: int, tail: d.Tail) -> None:
+        """Make `var` a vectorized or unrolled loop of `size`, split first where it may be longer."""
+        i = self.position(directive, var)
+        self.serial(directive, i)
+        if not self.is_block(var, size):
+            outer, inner = (
+                f"{var}_{'v' if kind == 'vectorized' else 'u'}o",
+                f"{var}_{'v' if kind == 'vectorized' else 'u'}i",
+            )
+            try:
+                self.split(d.Split(var, outer, inner, size, tail))
+            except ScheduleError as error:
+                raise self.fail(directive, str(error)) from None
+            i += 1
+        self.loops[i] = Loop(self.loops[i].name, kind, size)
+
+    def is_block(self, var: str, size: int) -> bool:
+        """Whether loop `var` is the inner part of a split by exactly `size`."""
+        return any(isinstance(x, d.Split) and x.inner == var and x.factor == size for x in self.derivations)
+
+    # the whole
+
+    def finished(self) -> FuncNest:
+        """The nest, once all directives are applied."""
+        self._check_loops()
+        if self.func is self.pipeline.output:
+            self._check_output()
+        compute = self.compute or self._default_placement()
+        if isinstance(compute, d.Inline):
+            if self.shaped:
+                raise self.fail(compute, "an inlined Func has no loops and no storage; remove its other directives")
+            return FuncNest(self.func, True, (), ())
+        level = Level(compute.func, compute.var) if isinstance(compute, d.ComputeAt) else ROOT
+        match self.store:
+            case d.StoreAt(func=func, var=var):
+                store = Level(func, var)
+            case d.StoreRoot():
+                store = ROOT
+            case None:
+                store = level
+        return FuncNest(
+            self.func,
+            False,
+            tuple(self.loops),
+            tuple(self.derivations),
+            level,
+            store,
+            self.storage,
+            self.fold,
+            tuple(self.aligns),
+            self.reductions,
+            self.loads,
+            self.prefetches,
+            tuple(self.fetches),
+            self.fetched_stores,
+            self.stream,
+        )
+
+    def _default_placement(self) -> d.Inline | d.ComputeRoot:
+        """Where nothing is said: at the root what reduces, has directives of its own, or is the output."""
+        at_root = self.func.reduces or self.shaped or self.func is self.pipeline.output
+        return d.ComputeRoot() if at_root else d.Inline()
+
+    def _check_output(self) -> None:
+        """It is computed whole, in the caller's array."""
+        if isinstance(self.compute, (d.Inline, d.ComputeAt)):
+            raise self.fail(self.compute, "the output is always computed at the root")
+        if self.store is not None or self.fold or self.aligns or self.storage != self.args:
+            raise ScheduleError(
+                f"Func {self.func.name} is the output: its storage is the caller's array, so it cannot be scheduled"
+            )
+
+    def _check_loops(self) -> None:
+        """Loops that are dealt to threads are outermost, and those that fetch are there."""
+        for i, loop in enumerate(self.loops):
+            if loop.kind == "parallel" and i > 0:
+                raise ScheduleError(
+                    f"parallel({loop.name!r}) of Func {self.func.name}: it must be the outermost loop; "
+                    f"reorder it before {self.loops[0].name}, or fuse the two"
+                )
+        for x in self.fetches:
+            if self.position(x, x.loop) > self.position(x, x.at):
+                raise self.fail(x, f"loop {x.loop} is inside {x.at}; name one around it, or {x.at} itself")
+            for name in (x.at, x.loop):
+                self._check_turns(x, name)
+        if self.fetched_stores:
+            self._check_turns(self.fetched_stores, self.fetched_stores.loop)
+            if self.stream:
+                raise self.fail(
+                    self.fetched_stores, "what goes past the caches needs no lines there; remove it, or stream"
+                )
+
+    def _check_turns(self, x: d.Directive, name: str) -> None:
+        """The loop is there, and its iterations follow each other."""
+        loop = self.loops[self.position(x, name)]
+        if loop.kind in ("vectorized", "unrolled"):
+            raise self.fail(x, f"loop {loop.name} is {loop.kind}; choose one whose iterations follow each other")
+
+
+def reductions(func: Func, inlined: set[str]) -> dict[str, Reduce]:
+    """The reductions of a definition by the names of their coordinates; its own hide those of inlined Funcs."""
+    assert func.value is not None
+    found: dict[str, Reduce] = {}
+    for source in sources(func):
+        if isinstance(source, Func) and source.name in inlined:
+            found.update(reductions(source, inlined))
+    found.update({v.name: node for node in walk(func.value) if isinstance(node, Reduce) for v in node.domain})
+    return found
+
+
+def commutes(node: Reduce) -> bool:
+    """Whether the order of a reduction's terms does not change its value."""
+    return node.op in ("sum", "product", "min", "max") and node.type.is_int
