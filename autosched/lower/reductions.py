@@ -28,8 +28,7 @@ class Reducer:
     def emit(self, node: lang.Reduce, envs: list[Env], owner: Func) -> list[list[Expr]]:
         """One loop nest that reduces `node` for all instances."""
         f = self.f
-        by_name = {v.name: v for v in node.domain}
-        order = [by_name[name] for name in f.ordered(list(by_name))]
+        order = f.ordered(node.domain)
         is_arg = node.op.startswith("arg")
         results: list[list[Expr]] = []
         loops: list[tuple[lang.RVar, Expr, Expr]] = []
@@ -84,7 +83,7 @@ class Reducer:
             return self._body(node, envs, owner, at, made)
         var, lo, extent = loops[i]
         name = loop_name(owner.name, var.name)
-        loop = self.f.reduction(var.name)
+        loop = self.f.reduction(var)
         unroll, lanes = loop.unroll, loop.lanes
 
         def inside(value: Expr) -> list[Stmt]:

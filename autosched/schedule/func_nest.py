@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from autosched.errors import ScheduleError
-from autosched.lang.expr import Reduce, walk
-from autosched.lang.func import Func, Pipeline, sources
+from autosched.lang.expr import Reduce, RVar, walk
+from autosched.lang.func import Func, Pipeline, RDom, sources
 from autosched.schedule import directives as d
 
 Kind = Literal["serial", "parallel", "vectorized", "unrolled"]
@@ -61,7 +61,7 @@ class FuncNest:
     storage: tuple[str, ...] = ()
     fold: d.FoldStorage | None = None
     aligns: tuple[d.AlignStorage, ...] = ()
-    reductions: dict[str, ReductionLoop] = field(default_factory=dict)
+    reductions: dict[RVar, ReductionLoop] = field(default_factory=dict)
     loads: dict[str, d.LoadStrategy] = field(default_factory=dict)
     prefetches: dict[str, int] = field(default_factory=dict)
     fetches: tuple[d.PrefetchNext, ...] = ()
@@ -72,14 +72,15 @@ class FuncNest:
     def name(self) -> str:
         return self.func.name
 
-    def reduction(self, var: str) -> ReductionLoop:
-        """How the loop over coordinate `var` of a reduction runs."""
+    def reduction(self, var: RVar) -> ReductionLoop:
+        """How the loop over a coordinate of a reduction runs."""
         return self.reductions.get(var, ReductionLoop())
 
-    def ordered(self, variables: Sequence[str]) -> list[str]:
+    def ordered(self, domain: RDom) -> list[RVar]:
         """The coordinates of a reduction in the order of its loops, outermost first."""
-        places = {v: self.reduction(v).place for v in variables}
-        return sorted(variables, key=lambda v: variables.index(v) if (place := places[v]) is None else place)
+        places = [self.reduction(var).place for var in domain]
+        order = sorted(range(len(places)), key=lambda i: i if (place := places[i]) is None else place)
+        return [domain.vars[i] for i in order]
 
 
 def func_nest(pipeline: Pipeline, func: Func, directives: Sequence[d.Directive], inlined: set[str]) -> FuncNest:
@@ -97,12 +98,13 @@ class _Builder:
         self.pipeline = pipeline
         self.func = func
         self.args = tuple(a.name for a in func.args)
-        #: Coordinates of reductions, those of inlined Funcs included.
-        self.rvars = reductions(func, inlined)
+        #: Reductions, and their coordinates by name: its own hide those of inlined Funcs.
+        self.reduces = reductions(func, inlined)
+        self.rvars = {v.name: v for node in self.reduces for v in node.domain}
         self.used = {*self.args, *self.rvars}
         self.loops = [Loop(name) for name in self.args]
         self.derivations: list[d.Split | d.Fuse] = []
-        self.reductions: dict[str, ReductionLoop] = {}
+        self.reductions: dict[RVar, ReductionLoop] = {}
         self.compute: d.Inline | d.ComputeRoot | d.ComputeAt | None = None
         self.store: d.StoreRoot | d.StoreAt | None = None
         self.storage = self.args
@@ -170,29 +172,33 @@ class _Builder:
                 self.mark(x, x.var, "unrolled", x.factor, "guard")
 
     def shape_reduction(self, x: d.Vectorize | d.Unroll) -> None:
-        """A loop of a reduction."""
-        loop = self.reductions.get(x.var, ReductionLoop())
+        """A loop of the reductions over a domain."""
+        var = self.rvars[x.var]
+        loop = self.reductions.get(var, ReductionLoop())
         if isinstance(x, d.Vectorize):
-            node = self.rvars[x.var]
-            if not commutes(node):
-                raise self.fail(x, f"the order of a {node.op} of {node.type} is part of its value; only integer sums, "
-                                "products, minima and maxima can be vectorized")  # fmt: skip
-            self.reductions[x.var] = replace(loop, lanes=x.lanes)
+            self.free(x, var, "; only integer sums, products, minima and maxima can be vectorized")
+            self.reductions[var] = replace(loop, lanes=x.lanes)
         else:
-            self.reductions[x.var] = replace(loop, unroll=x.factor)
+            self.reductions[var] = replace(loop, unroll=x.factor)
 
     def reorder_reduction(self, x: d.Reorder) -> None:
-        """The order of the loops of a reduction."""
-        nodes = {id(self.rvars[v]): self.rvars[v] for v in x.vars}
-        if len(nodes) > 1:
+        """The order of the loops of the reductions over a domain."""
+        domain = self.free(x, self.rvars[x.vars[0]])
+        if not {self.rvars[v] for v in x.vars} <= set(domain):
             raise self.fail(x, "these coordinates belong to different reductions")
-        (node,) = nodes.values()
-        if not commutes(node):
-            raise self.fail(x, f"the order of a {node.op} of {node.type} is part of its value")
-        if len(x.vars) != len(node.domain.vars):
-            raise self.fail(x, f"name all of {', '.join(v.name for v in node.domain)}")
-        for place, v in enumerate(x.vars):
-            self.reductions[v] = replace(self.reductions.get(v, ReductionLoop()), place=place)
+        if len(x.vars) != len(domain.vars):
+            raise self.fail(x, f"name all of {', '.join(v.name for v in domain)}")
+        for place, name in enumerate(x.vars):
+            var = self.rvars[name]
+            self.reductions[var] = replace(self.reductions.get(var, ReductionLoop()), place=place)
+
+    def free(self, x: d.Directive, var: RVar, way_out: str = "") -> RDom:
+        """The domain of `var`; the order of terms must not change the value of any reduction over it."""
+        over = [node for node in self.reduces if var in set(node.domain)]
+        for node in over:
+            if not commutes(node):
+                raise self.fail(x, f"the order of a {node.op} of {node.type} is part of its value{way_out}")
+        return over[0].domain
 
     def keep(self, x: d.FoldStorage | d.AlignStorage | d.ReorderStorage | d.Stream) -> None:
         """How values lie in memory, and get there."""
@@ -405,15 +411,15 @@ class _Builder:
             raise self.fail(x, f"loop {loop.name} is {loop.kind}; choose one whose iterations follow each other")
 
 
-def reductions(func: Func, inlined: set[str]) -> dict[str, Reduce]:
-    """The reductions of a definition by the names of their coordinates; its own hide those of inlined Funcs."""
+def reductions(func: Func, inlined: set[str]) -> list[Reduce]:
+    """The reductions of a definition, each once, those of inlined Funcs before its own."""
     assert func.value is not None
-    found: dict[str, Reduce] = {}
+    found: list[Reduce] = []
     for source in sources(func):
         if isinstance(source, Func) and source.name in inlined:
-            found.update(reductions(source, inlined))
-    found.update({v.name: node for node in walk(func.value) if isinstance(node, Reduce) for v in node.domain})
-    return found
+            found += reductions(source, inlined)
+    found += [node for node in walk(func.value) if isinstance(node, Reduce)]
+    return list({id(node): node for node in found}.values())
 
 
 def commutes(node: Reduce) -> bool:

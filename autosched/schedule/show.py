@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from autosched.lang.expr import Reduce
+from autosched.lang.expr import RVar
 from autosched.lang.func import Pipeline
 from autosched.schedule import directives as d
 from autosched.schedule.func_nest import ROOT, FuncNest, Level, Loop, reductions
@@ -64,14 +64,10 @@ class _Printer:
 
     def reductions(self, f: FuncNest) -> list[str]:
         """The loops of each reduction, outermost first, in one line."""
-        found: dict[int, tuple[Reduce, list[str]]] = {}
-        for name, node in reductions(f.func, self.inlined).items():
-            found.setdefault(id(node), (node, []))[1].append(name)
-        lines = []
-        for node, names in found.values():
-            loops = [name + _taps(f, name) for name in f.ordered(names)]
-            lines.append(f"{node.op} over {', '.join(loops)}")
-        return lines
+        return [
+            f"{node.op} over {', '.join(var.name + _taps(f, var) for var in f.ordered(node.domain))}"
+            for node in reductions(f.func, self.inlined)
+        ]
 
 
 def _lanes(f: FuncNest, loop: Loop) -> str:
@@ -80,8 +76,8 @@ def _lanes(f: FuncNest, loop: Loop) -> str:
     return lanes + "".join(f" ({tail})" for tail in tails)
 
 
-def _taps(f: FuncNest, name: str) -> str:
-    loop = f.reduction(name)
+def _taps(f: FuncNest, var: RVar) -> str:
+    loop = f.reduction(var)
     lanes = f" vectorized x{loop.lanes}" if loop.lanes > 1 else ""
     return lanes + (f" unrolled x{loop.unroll}" if loop.unroll > 1 else "")
 

@@ -20,7 +20,7 @@ from typing import Any
 from autosched.lang import Pipeline
 from autosched.lang.expr import Binary, Const, Expr, Extent, Read, Reduce, RVar, Var, walk
 from autosched.lang.func import Func, Input, sources
-from autosched.schedule.func_nest import commutes
+from autosched.schedule.func_nest import commutes, reductions
 from autosched.tune.constraints import ALWAYS, AtMost, Condition, Constraint, Forbid, Point, Value
 from autosched.tune.space import Knob, Ref, Space, Template
 
@@ -85,7 +85,7 @@ def derive(pipeline: Pipeline) -> Space:
     None computes more of what is read of Inputs than they have, unless the pipeline itself does.
     """
     output = pipeline.output
-    parts = _Parts(_Names(pipeline))
+    parts = _Parts(pipeline)
     _output(output, parts)
     readers = {f.name: tuple(g.name for g in pipeline.funcs if f in sources(g)) for f in pipeline.funcs}
     for func in reversed(pipeline.funcs[:-1]):
@@ -116,8 +116,9 @@ class _Names:
 class _Parts:
     """What a space is put together from."""
 
-    def __init__(self, names: _Names) -> None:
-        self.names = names
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.names = _Names(pipeline)
+        self.funcs = {f.name for f in pipeline.funcs}
         self.knobs: list[Knob] = []
         self.constraints: list[Constraint] = []
         self.templates: list[Template] = []
@@ -321,7 +322,7 @@ def _reductions(func: Func, prefix: str, parts: _Parts, when: Condition = ALWAYS
             continue
         seen |= set(coords)
         last = coords[-1]
-        if commutes(node):
+        if _free(func, node, parts.funcs):
             if len(coords) > 1:
                 knob = f"{prefix}{last}_inner"
                 choices = tuple(reversed(coords))
@@ -374,6 +375,12 @@ def _next_to(index: Expr, last: Var) -> bool:
     if any(node is last for node in walk(index.b)):
         return index.op == "add" and not any(node is last for node in walk(index.a)) and _next_to(index.b, last)
     return _next_to(index.a, last)
+
+
+def _free(func: Func, node: Reduce, inlined: set[str]) -> bool:
+    """Whether the order of terms changes no value that is reduced over the domain, in what may be inlined neither."""
+    over = [other for other in reductions(func, inlined) if set(other.domain) & set(node.domain)]
+    return all(commutes(other) for other in over)
 
 
 def _turns(var: RVar, innermost: bool) -> tuple[int, ...]:

@@ -31,6 +31,7 @@ from autosched.lang import (
     u8,
     variables,
 )  # fmt: skip
+from autosched.lang.interpret import interpret
 from autosched.lower import lower
 from autosched.runtime import Kernel
 from autosched.schedule import SCHEMA, Schedule
@@ -140,6 +141,43 @@ S = Schedule()
 def test_illegal_schedules_say_why(schedule: Schedule, message: str) -> None:
     with pytest.raises(ScheduleError, match=message):
         schedule.check(P)
+
+
+def sums(shared: bool) -> Pipeline:
+    """A sum of floats, which is inlined, and one of integers; over one domain, or over two that look alike."""
+    y, x = variables("y x")
+    image, a, both = Input("image", f32, 2), Func("a"), Func("both")
+    r = RDom(ky=3, kx=8)
+    q = r if shared else RDom(ky=3, kx=8)
+    a[y, x] = sum_over(r, image[y + r.ky, x + r.kx])
+    both[y, x] = a[y, x] + cast(f32, sum_over(q, cast(i32, image[y + q.ky, x + q.kx])))
+    return Pipeline(both)
+
+
+@pytest.mark.parametrize(
+    "schedule", [S.reorder("both", "kx", "ky"), S.vectorize("both", "kx", 4), S.unroll("both", "kx", 4)]
+)
+def test_the_loops_of_one_domain_leave_those_of_another_alone(schedule: Schedule) -> None:
+    pipeline = sums(shared=False)
+    image = (np.random.default_rng(0).random((12, 30), np.float32) - 0.5) * 1000
+    found = Kernel(pipeline, schedule.inline("a"))(shape=(10, 20), image=image)
+    assert np.array_equal(found, interpret(pipeline, (10, 20), {"image": image}))
+
+
+@pytest.mark.parametrize("schedule", [S.reorder("both", "kx", "ky"), S.vectorize("both", "kx", 4)])
+def test_the_order_of_a_domain_is_that_of_all_that_is_reduced_over_it(schedule: Schedule) -> None:
+    schedule.check(sums(shared=True))  # where the sum of floats is not inlined
+    with pytest.raises(ScheduleError, match=r"of Func both: the order of a sum of f32 is part of its value"):
+        schedule.inline("a").check(sums(shared=True))
+
+
+def test_reductions_have_an_order_each() -> None:
+    y, x = variables("y x")
+    image, both = Input("image", u8, 2), Func("both")
+    r, q = RDom(ky=2, kx=3), RDom(jy=2, jx=3)
+    both[y, x] = sum_over(r, cast(i32, image[y + r.ky, x + r.kx])) * sum_over(q, cast(i32, image[y + q.jy, x + q.jx]))
+    text = S.reorder("both", "kx", "ky").reorder("both", "jx", "jy").show(Pipeline(both))
+    assert "sum over kx, ky" in text and "sum over jx, jy" in text
 
 
 @pytest.mark.parametrize(

@@ -158,6 +158,19 @@ def test_rows_and_blocks_share_the_loop_of_a_reduction() -> None:
     ]  # fmt: skip
 
 
+def test_the_order_of_integers_is_a_choice_where_no_sum_of_floats_shares_their_domain() -> None:
+    y, x = variables("y x")
+    image, floats, both = Input("image", u8, 2), Func("floats"), Func("both")
+    r, q = RDom(j=3, k=4), RDom(m=3, n=4)
+    floats[y, x] = sum_over(r, cast(f32, image[y + r.j, x + r.k]))
+    integers = (sum_over(d, cast(i32, image[y + dy, x + dx])) for d, dy, dx in ((r, r.j, r.k), (q, q.m, q.n)))
+    both[y, x] = floats[y, x] + cast(f32, sum(integers))
+    space = derive(Pipeline(both))
+    assert {k.name for k in space.knobs if k.name.endswith(("_inner", "_terms"))} == {"n_inner", "n_terms"}
+    for point in (space.sample(random.Random(i)) for i in range(100)):
+        space.schedule(point).check(Pipeline(both))
+
+
 def test_what_a_person_would_write_is_there() -> None:
     """The usual schedule of a blur: strips to threads, lanes along x, the rows in the strip."""
     pipeline = blur_family.pipeline()
