@@ -84,23 +84,22 @@ class Reducer:
         var, lo, extent = loops[i]
         name = loop_name(owner.name, var.name)
         loop = self.f.reduction(var)
-        unroll, lanes = loop.unroll, loop.lanes
 
         def inside(value: Expr) -> list[Stmt]:
             return self._nest(node, envs, owner, loops, i + 1, {**at, id(var): value}, made)
 
         known = algebra.value_of(extent)
-        if unroll > 1 and known is not None and known <= unroll and lanes == 1:
+        if loop.unroll > 1 and known is not None and known <= loop.unroll:
             return [s for n in range(known) for s in inside(add(lo, const(n)))]
-        if unroll > 1 and lanes == 1:
-            whole, left = algebra.blocks(extent, unroll)
-            copies = tuple(s for n in range(unroll) for s in inside(add(Name(name), const(n))))
+        if loop.unroll > 1:
+            whole, left = algebra.blocks(extent, loop.unroll)
+            copies = tuple(s for n in range(loop.unroll) for s in inside(add(Name(name), const(n))))
             return [
-                For(name, lo, whole, copies, step=unroll),
+                For(name, lo, whole, copies, step=loop.unroll),
                 For(name, add(lo, whole), left, tuple(inside(Name(name)))),
             ]
-        kind = "reduction" if lanes > 1 and i == len(loops) - 1 else "serial"
-        return [For(name, lo, extent, tuple(inside(Name(name))), kind, lanes)]  # type: ignore[arg-type]
+        kind = "reduction" if loop.lanes > 1 else "serial"
+        return [For(name, lo, extent, tuple(inside(Name(name))), kind, loop.lanes)]  # type: ignore[arg-type]
 
     def _body(
         self, node: lang.Reduce, envs: list[Env], owner: Func, at: dict[int, Expr],

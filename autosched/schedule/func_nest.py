@@ -117,9 +117,17 @@ class _Builder:
         self.stream = False
         #: Whether anything is said of loops or storage.
         self.shaped = False
+        #: What can be said once, by what it is said of.
+        self.given: dict[tuple[object, ...], d.Directive] = {}
 
     def fail(self, directive: d.Directive, why: str) -> ScheduleError:
         return ScheduleError(f"{directive} of Func {self.func.name}: {why}")
+
+    def once(self, directive: d.Directive, *key: object) -> None:
+        """Of two directives with one `key`, one would be without effect."""
+        if key in self.given:
+            raise self.fail(directive, f"it has {self.given[key]} already; keep one of the two")
+        self.given[key] = directive
 
     # directives
 
@@ -132,12 +140,10 @@ class _Builder:
             case d.Vectorize() | d.Unroll() if x.var in self.rvars:
                 self.shape_reduction(x)
             case d.Inline() | d.ComputeRoot() | d.ComputeAt():
-                if self.compute is not None and self.compute != x:
-                    raise self.fail(x, f"it has {self.compute} already")
+                self.once(x, "computed")
                 self.compute = x
             case d.StoreRoot() | d.StoreAt():
-                if self.store is not None and self.store != x:
-                    raise self.fail(x, f"it has {self.store} already")
+                self.once(x, "stored")
                 self.store = x
             case d.FoldStorage() | d.AlignStorage() | d.ReorderStorage() | d.Stream():
                 self.keep(x)
@@ -146,6 +152,7 @@ class _Builder:
             case d.Specialize() | d.SpecializeRanges():
                 if x.param not in self.pipeline.params or not self.pipeline.params[x.param].of.is_int:
                     raise self.fail(x, f"pipeline {self.pipeline.name} has no integer Param {x.param}")
+                self.once(x, x)
             case _:
                 self.shape(x)
 
@@ -174,6 +181,7 @@ class _Builder:
     def shape_reduction(self, x: d.Vectorize | d.Unroll) -> None:
         """A loop of the reductions over a domain."""
         var = self.rvars[x.var]
+        self.once(x, x.op, var)
         loop = self.reductions.get(var, ReductionLoop())
         if isinstance(x, d.Vectorize):
             self.free(x, var, "; only integer sums, products, minima and maxima can be vectorized")
@@ -188,6 +196,7 @@ class _Builder:
             raise self.fail(x, "these coordinates belong to different reductions")
         if len(x.vars) != len(domain.vars):
             raise self.fail(x, f"name all of {', '.join(v.name for v in domain)}")
+        self.once(x, x.op, domain)
         for place, name in enumerate(x.vars):
             var = self.rvars[name]
             self.reductions[var] = replace(self.reductions.get(var, ReductionLoop()), place=place)
@@ -206,31 +215,37 @@ class _Builder:
             raise self.fail(x, f"{x.var} is not a coordinate; those are {', '.join(self.args)}")
         match x:
             case d.FoldStorage():
-                if self.fold is not None:
-                    raise self.fail(x, f"one coordinate can be folded, {self.fold.var} is already")
+                self.once(x, x.op)
                 self.fold = x
             case d.AlignStorage():
+                self.once(x, x.op, x.var)
                 self.aligns.append(x)
             case d.ReorderStorage():
+                self.once(x, x.op)
                 if sorted(x.vars) != sorted(self.args):
                     raise self.fail(x, f"it must name all of {', '.join(self.args)}, each once")
                 self.storage = x.vars
             case d.Stream():
+                self.once(x, x.op)
                 self.stream = True
 
     def move(self, x: d.Loads | d.Prefetch | d.PrefetchNext | d.PrefetchStores) -> None:
         """How what it reads comes from memory, and what is fetched early."""
         if isinstance(x, d.PrefetchStores):
+            self.once(x, x.op)
             self.fetched_stores = x
             return
         if x.source not in self.pipeline.inputs and x.source not in {f.name for f in self.pipeline.funcs}:
             raise self.fail(x, f"pipeline {self.pipeline.name} has no Input or Func {x.source}")
         match x:
             case d.Loads():
+                self.once(x, x.op, x.source)
                 self.loads[x.source] = x.strategy
             case d.Prefetch():
+                self.once(x, x.op, x.source)
                 self.prefetches[x.source] = x.distance
             case d.PrefetchNext():
+                self.once(x, x)
                 self.fetches.append(x)
 
     # loops
@@ -352,7 +367,7 @@ class _Builder:
                 store = ROOT
             case None:
                 store = level
-        return FuncNest(
+        nest = FuncNest(
             self.func,
             False,
             tuple(self.loops),
@@ -369,6 +384,8 @@ class _Builder:
             self.fetched_stores,
             self.stream,
         )
+        self._check_reductions(nest)
+        return nest
 
     def _default_placement(self) -> d.Inline | d.ComputeRoot:
         """Where nothing is said: at the root what reduces, has directives of its own, or is the output."""
@@ -402,6 +419,24 @@ class _Builder:
             if self.stream:
                 raise self.fail(
                     self.fetched_stores, "what goes past the caches needs no lines there; remove it, or stream"
+                )
+
+    def _check_reductions(self, nest: FuncNest) -> None:
+        """The loop that runs in lanes is the innermost one of its reduction, and is not written out."""
+        for node in self.reduces:
+            *around, last = nest.ordered(node.domain)
+            for var in around:
+                if nest.reduction(var).lanes > 1:
+                    order = ", ".join(v.name for v in (*around, last) if v is not var)
+                    raise self.fail(
+                        self.given["vectorize", var],
+                        f"{last.name} is inside {var.name} in the reduction; vectorize {last.name}, or reorder to "
+                        f"{order}, {var.name}",
+                    )
+            if nest.reduction(last).lanes > 1 and nest.reduction(last).unroll > 1:
+                raise self.fail(
+                    self.given["unroll", last],
+                    f"{last.name} is vectorized; unroll another coordinate, or remove one of the two",
                 )
 
     def _check_turns(self, x: d.Directive, name: str) -> None:

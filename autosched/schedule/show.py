@@ -63,10 +63,11 @@ class _Printer:
         return lines
 
     def reductions(self, f: FuncNest) -> list[str]:
-        """The loops of each reduction, outermost first, in one line."""
+        """The loops of each domain, outermost first, in one line: of what is reduced over it, the last is named."""
+        last = {var.name: node for node in reductions(f.func, self.inlined) for var in node.domain}
         return [
             f"{node.op} over {', '.join(var.name + _taps(f, var) for var in f.ordered(node.domain))}"
-            for node in reductions(f.func, self.inlined)
+            for node in {id(node): node for node in last.values()}.values()
         ]
 
 

@@ -39,14 +39,14 @@ UNROLLS = (1, 2, 4)
 #: Rows that share the loops of a reduction, and blocks of lanes; together at most as many as there are registers.
 ROWS = (1, 2, 4, 6, 8, 12)
 _ACCUMULATORS = 24
-#: Turns of a reduction's loop that are written out, where its length is not known.
-TURNS = (1, 2, 4)
+#: Turns of a reduction's innermost loop that are written out, where its length is not known.
+TURNS = (1, 2, 4, 8)
 #: Up to this length it may be written out whole.
 _SHORT = 16
 #: How what does not lie next to each other is read.
 LOADS = ("pick", "gather", "permute64", "permute128")
 #: Terms of a reduction that are taken at once, where their order is free: in dot products, or in lanes of their own.
-TERMS = (0, 2, 4, 16, 32)
+TERMS = (0, 2, 4, 8, 16, 32)
 
 
 @dataclass(frozen=True)
@@ -321,24 +321,32 @@ def _reductions(func: Func, prefix: str, parts: _Parts, when: Condition = ALWAYS
         if seen & set(coords):
             continue
         seen |= set(coords)
-        last = coords[-1]
-        if _free(func, node, parts.funcs):
+        last, over = coords[-1], f"the reduction over {', '.join(coords)}"
+        terms, free = f"{prefix}{last}_terms", _free(func, node, parts.funcs)
+        # what makes a coordinate the innermost one
+        innermost: dict[str, dict[str, str]] = {last: {}}
+        if free:
             if len(coords) > 1:
                 knob = f"{prefix}{last}_inner"
-                choices = tuple(reversed(coords))
-                parts.knob(knob, choices, last, when, f"innermost coordinate of the reduction over {', '.join(coords)}")
-                for name in choices[1:]:
+                innermost = {name: {knob: name} for name in reversed(coords)}
+                parts.knob(knob, tuple(innermost), last, when, f"innermost coordinate of {over}")
+                for name in coords[:-1]:
                     order = (*(c for c in coords if c != name), name)
-                    parts.add(func, "reorder", _is(**{knob: name}), vars=order)
-            knob = f"{prefix}{last}_terms"
-            parts.knob(knob, TERMS, 0, when, f"terms along {last} that are taken at once; 0 is one by one")
-            parts.add(func, "vectorize", _is(**{knob: _some(TERMS)}), var=last, lanes=Ref(knob))
+                    parts.add(func, "reorder", _is(**innermost[name]), vars=order)
+            summary = f"terms of {over} that are taken at once, along the innermost coordinate; 0 is one by one"
+            parts.knob(terms, TERMS, 0, when, summary)
+            for name, inside in innermost.items():
+                parts.add(func, "vectorize", _is(**{terms: _some(TERMS)}, **inside), var=name, lanes=Ref(terms))
         for var in node.domain:
-            turns = _turns(var, var.name == last)
-            if len(turns) > 1:
-                knob = f"{prefix}{var.name}_unroll"
-                parts.knob(knob, turns, 1, when, f"turns of the loop over {var.name} that are written out")
-                parts.add(func, "unroll", _is(**{knob: turns[1:]}), var=var.name, factor=Ref(knob))
+            knob, turns, chosen = f"{prefix}{var.name}_unroll", _turns(var), innermost.get(var.name)
+            known = isinstance(var.extent, Const)
+            if len(turns) == 1 or (chosen is None and not known):
+                continue
+            active = when if known or chosen is None else _both(when, _is(**chosen))
+            parts.knob(knob, turns, 1, active, f"turns of the loop over {var.name} that are written out")
+            parts.add(func, "unroll", _is(**{knob: turns[1:]}), var=var.name, factor=Ref(knob))
+            if free and chosen is not None:  # what is taken at once has no turns
+                parts.forbid(**{terms: _some(TERMS), knob: turns[1:]}, **chosen)
 
 
 def _loads(pipeline: Pipeline, parts: _Parts) -> None:
@@ -383,11 +391,11 @@ def _free(func: Func, node: Reduce, inlined: set[str]) -> bool:
     return all(commutes(other) for other in over)
 
 
-def _turns(var: RVar, innermost: bool) -> tuple[int, ...]:
+def _turns(var: RVar) -> tuple[int, ...]:
     """How many turns of the loop over `var` may be written out."""
     if isinstance(var.extent, Const):
         return (1, int(var.extent.value)) if 1 < var.extent.value <= _SHORT else (1,)
-    return TURNS if innermost else (1,)
+    return TURNS
 
 
 def _guarded(func: Func) -> bool:

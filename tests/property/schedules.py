@@ -165,9 +165,10 @@ class _Proposer:
             names = [v.name for v in node.domain]
             if len(names) > 1 and self.chance(30):
                 order = self.draw(st.permutations(names))
-                self.attempt(lambda s, o=order: s.reorder(name, *o))
+                if self.attempt(lambda s, o=order: s.reorder(name, *o)):
+                    names = order
             if self.chance(50):
-                var, lanes = self.one_of(names), self.one_of((2, 2, 4, 4, 8, 16))
+                var, lanes = names[-1], self.one_of((2, 2, 4, 4, 8, 16))
                 self.attempt(lambda s, v=var, n=lanes: s.vectorize(name, v, n))
             if self.chance(40):
                 var, factor = self.one_of(names), self.one_of((1, 2, 3, 4, 8))

@@ -89,6 +89,15 @@ S = Schedule()
         (S.vectorize("w", "wx", 4), r"the order of a fold of i32 is part of its value"),
         (S.reorder("w", "wx", "wy"), r"the order of a fold of i32 is part of its value"),
         (S.unroll("out", "z", 4), r"there is no loop z"),
+        (S.vectorize("s", "ky", 4), r"kx is inside ky in the reduction; vectorize kx, or reorder to kx, ky"),
+        (
+            S.vectorize("s", "kx", 4).reorder("s", "kx", "ky"),
+            r"ky is inside kx in the reduction; vectorize ky, or reorder",
+        ),
+        (
+            S.vectorize("s", "kx", 4).unroll("s", "kx", 2),
+            r"unroll\('kx', 2\) of Func s: kx is vectorized; unroll another coordinate, or remove one of the two",
+        ),
         # where it is computed and stored
         (S.inline("out"), r"the output is always computed at the root"),
         (S.compute_at("out", "s", "x"), r"the output is always computed at the root"),
@@ -112,7 +121,7 @@ S = Schedule()
         (S.fold_storage("s", "z"), r"z is not a coordinate; those are y, x"),
         (
             S.compute_at("s", "out", "x").store_root("s").fold_storage("s", "x").fold_storage("s", "y"),
-            r"one coordinate can be folded, x is already",
+            r"fold_storage\('y', 0\) of Func s: it has fold_storage\('x', 0\) already; keep one of the two",
         ),
         (S.store_root("out"), r"its storage is the caller's array"),
         (S.reorder_storage("out", "x", "y"), r"its storage is the caller's array"),
@@ -178,6 +187,41 @@ def test_reductions_have_an_order_each() -> None:
     both[y, x] = sum_over(r, cast(i32, image[y + r.ky, x + r.kx])) * sum_over(q, cast(i32, image[y + q.jy, x + q.jx]))
     text = S.reorder("both", "kx", "ky").reorder("both", "jx", "jy").show(Pipeline(both))
     assert "sum over kx, ky" in text and "sum over jx, jy" in text
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (d.Inline(), d.Inline()),
+        (d.ComputeAt("out", "y"), d.ComputeRoot()),
+        (d.StoreRoot(), d.StoreRoot()),
+        (d.StoreAt("out", "y"), d.StoreRoot()),
+        (d.FoldStorage("y"), d.FoldStorage("y", 4)),
+        (d.AlignStorage("x", 8), d.AlignStorage("x", 16)),
+        (d.ReorderStorage(("x", "y")), d.ReorderStorage(("y", "x"))),
+        (d.Stream(), d.Stream()),
+        (d.Loads("a", "gather"), d.Loads("a", "pick")),
+        (d.Prefetch("a", 64), d.Prefetch("a", 128)),
+        (d.PrefetchNext("image", "x", "y"), d.PrefetchNext("image", "x", "y")),
+        (d.PrefetchStores("y"), d.PrefetchStores("x")),
+        (d.Specialize("n", 3), d.Specialize("n", 3)),
+        (d.SpecializeRanges("n", 4, 8), d.SpecializeRanges("n", 4, 8)),
+        (d.Vectorize("kx", 4), d.Vectorize("kx", 2)),
+        (d.Unroll("kx", 4), d.Unroll("kx", 2)),
+        (d.Reorder(("kx", "ky")), d.Reorder(("ky", "kx"))),
+    ],
+)
+def test_of_two_directives_that_say_the_same_one_is_refused(first: d.Directive, second: d.Directive) -> None:
+    with pytest.raises(ScheduleError) as caught:
+        S.add("s", first, second).check(P)
+    assert str(caught.value) == f"{second} of Func s: it has {first} already; keep one of the two"
+
+
+def test_what_differs_may_be_said_of_each() -> None:
+    many = S.align_storage("s", "y", 2).align_storage("s", "x", 8).loads("s", "a", "pick").loads("s", "image", "gather")
+    many = many.specialize("s", "n", 3).specialize("s", "n", 4).specialize_ranges("s", "n", 4, 8)
+    many = many.specialize_ranges("s", "n", 2, 4).prefetch_next("s", "image", "x", "y")
+    many.prefetch_next("s", "image", "x", "y", 2).unroll("s", "ky", 3).unroll("s", "kx", 2).check(P)
 
 
 @pytest.mark.parametrize(
@@ -385,7 +429,7 @@ def test_the_loop_nest_is_shown() -> None:
 
 
 def test_what_makes_no_loop_is_shown() -> None:
-    schedule = S.compute_at("s", "out", "y").store_root("s").fold_storage("s", "y").vectorize("s", "kx", 2)
+    schedule = S.compute_at("s", "out", "y").store_root("s").fold_storage("s", "y").vectorize("s", "ky", 2)
     schedule = schedule.parallel("out", "y").vectorize("out", "x", 4, "shift_inwards").stream("out")
     schedule = schedule.unroll("w", "wx", 2).reorder("s", "kx", "ky")
     lines = [line.strip() for line in schedule.show(P).splitlines()]
@@ -393,7 +437,7 @@ def test_what_makes_no_loop_is_shown() -> None:
     assert "vectorized x_vi x4 (shift_inwards):" in lines
     assert "with stream()" in lines
     assert "fold over wy, wx unrolled x2" in lines
-    assert "sum over kx vectorized x2, ky" in lines
+    assert "sum over kx, ky vectorized x2" in lines
 
 
 def test_what_show_can_show() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+from itertools import product
 from pathlib import Path
 
 import blur_family
@@ -17,7 +18,7 @@ from autosched.lang.interpret import interpret
 from autosched.lower.lower import lower
 from autosched.runtime import compile as compile_kernel
 from autosched.schedule import Schedule
-from autosched.schedule.directives import Directive, PrefetchStores, Stream
+from autosched.schedule.directives import Directive, PrefetchStores, Stream, Vectorize
 from autosched.schedule.nest import resolve
 from autosched.tune.check import reference
 from autosched.tune.derive import derive
@@ -146,6 +147,28 @@ def test_points_of_reductions_compute_the_same_bits(name: str) -> None:
     for point in (space.default(), *(space.sample(rng) for _ in range(4))):
         kernel = compile_kernel(pipeline, space.schedule(point))
         assert np.array_equal(kernel(shape=shape, threads=2, **given), expected), point
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_points_of_the_loops_of_a_reduction_differ(known: bool) -> None:
+    """Each choice of what is innermost, taken at once and written out is another nest, and lanes are innermost."""
+    y, x = variables("y x")
+    image, total = Input("image", u8, 2), Func("total")
+    r = RDom(j=3, k=4) if known else RDom(j=image.extent(0), k=image.extent(1))
+    total[y, x] = sum_over(r, cast(i32, image[y + r.j, x + r.k]))
+    pipeline = Pipeline(total)
+    space = derive(pipeline)
+    knobs = [k for k in space.knobs if k.name.startswith(("j_", "k_"))]
+    rest = {name: value for name, value in space.default().items() if name not in {k.name for k in knobs}}
+    shown, terms = [], set()
+    for values in product(*((None, *k.choices) for k in knobs)):
+        chosen = {k.name: v for k, v in zip(knobs, values, strict=True) if v is not None}
+        if space.contains({**rest, **chosen}):
+            schedule = space.schedule({**rest, **chosen})
+            shown.append(schedule.show(pipeline))
+            terms |= {x.var for x in schedule.funcs["total"] if isinstance(x, Vectorize) and x.var in ("j", "k")}
+    assert len(set(shown)) == len(shown) == (28 if known else 18)
+    assert terms == {"j", "k"}
 
 
 def test_rows_and_blocks_share_the_loop_of_a_reduction() -> None:
