@@ -331,7 +331,7 @@ class _Builder:
         """Make `var` a vectorized or unrolled loop of `size`, split first where it may be longer."""
         i = self.position(directive, var)
         self.serial(directive, i)
-        if not self.is_block(var, size):
+        if self.longest(var) != size:
             outer, inner = (
                 f"{var}_{'v' if kind == 'vectorized' else 'u'}o",
                 f"{var}_{'v' if kind == 'vectorized' else 'u'}i",
@@ -343,9 +343,15 @@ class _Builder:
             i += 1
         self.loops[i] = Loop(self.loops[i].name, kind, size)
 
-    def is_block(self, var: str, size: int) -> bool:
-        """Whether loop `var` is the inner part of a split by exactly `size`."""
-        return any(isinstance(x, d.Split) and x.inner == var and x.factor == size for x in self.derivations)
+    def longest(self, name: str) -> int | None:
+        """The greatest extent of loop `name`, where splits say it: of a block, or of the blocks within one."""
+        for x in self.derivations:
+            if isinstance(x, d.Split) and name == x.inner:
+                return x.factor
+            if isinstance(x, d.Split) and name == x.outer:
+                whole = self.longest(x.var)
+                return None if whole is None else -(-whole // x.factor)
+        return None
 
     # the whole
 
