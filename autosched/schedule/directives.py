@@ -1,19 +1,26 @@
 """The directives: what a schedule is made of. Each is a small frozen dataclass, registered by its name.
 
-Loops are written outermost first, as numpy writes dimensions. To add a directive: a dataclass here, its effect in
-func_nest.py (or where its concept is lowered), a test.
+Loops are written outermost first, as numpy writes dimensions. To add a directive: a dataclass here, whose
+fields say what they may be, and its row in DIRECTIVES; a method of its name in `Schedule`; its effect in func_nest.py
+(or where its concept is lowered); where it makes no loop and no storage, its place in `show._NOTES`; a test.
 """
 
 from __future__ import annotations
 
 from dataclasses import MISSING, dataclass, fields
-from typing import Any, ClassVar, Literal, get_args
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_type_hints
 
 from autosched.errors import ScheduleError
-from autosched.lang.expr import is_name
+from autosched.schedule.arguments import Argument, LoopName, Name, Names, OneOf, PowerOfTwo, Whole
 
 Tail = Literal["guard", "round_up", "shift_inwards"]
 LoadStrategy = Literal["pick", "gather", "permute64", "permute128"]
+
+#: Beyond this a factor is a mistake, and a generated kernel would be too large to compile.
+_Factor = Annotated[int, Whole(1, 1 << 20)]
+_Turns = Annotated[int, Whole(1, 64)]
+_Tail = Annotated[Tail, OneOf(get_args(Tail))]
 
 
 @dataclass(frozen=True)
@@ -43,11 +50,11 @@ class Split(Directive):
     """
 
     op = "split"
-    var: str
-    outer: str
-    inner: str
-    factor: int
-    tail: Tail = "guard"
+    var: Name
+    outer: LoopName
+    inner: LoopName
+    factor: _Factor
+    tail: _Tail = "guard"
 
 
 @dataclass(frozen=True)
@@ -55,15 +62,15 @@ class Tile(Directive):
     """Two splits and a reorder to outer_y, outer_x, inner_y, inner_x; `y` and `x` must be neighbours."""
 
     op = "tile"
-    y: str
-    x: str
-    outer_y: str
-    outer_x: str
-    inner_y: str
-    inner_x: str
-    factor_y: int
-    factor_x: int
-    tail: Tail = "guard"
+    y: Name
+    x: Name
+    outer_y: LoopName
+    outer_x: LoopName
+    inner_y: LoopName
+    inner_x: LoopName
+    factor_y: _Factor
+    factor_x: _Factor
+    tail: _Tail = "guard"
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,7 @@ class Reorder(Directive):
     """The named loops take this order, outermost first, in the places that they occupy now."""
 
     op = "reorder"
-    vars: tuple[str, ...]
+    vars: Names
 
 
 @dataclass(frozen=True)
@@ -79,9 +86,9 @@ class Fuse(Directive):
     """Neighbouring loops `outer` and `inner` become one loop `fused` over both."""
 
     op = "fuse"
-    outer: str
-    inner: str
-    fused: str
+    outer: LoopName
+    inner: LoopName
+    fused: LoopName
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,7 @@ class Parallel(Directive):
     """Iterations of `var`, the outermost loop, are dealt to threads."""
 
     op = "parallel"
-    var: str
+    var: Name
 
 
 @dataclass(frozen=True)
@@ -101,9 +108,9 @@ class Vectorize(Directive):
     """
 
     op = "vectorize"
-    var: str
-    lanes: int
-    tail: Tail = "guard"
+    var: Name
+    lanes: Annotated[int, PowerOfTwo(2, 64)]
+    tail: _Tail = "guard"
 
 
 @dataclass(frozen=True)
@@ -111,8 +118,8 @@ class Unroll(Directive):
     """`var` is written out `factor` times; trailing unrolled loops share the loops of a reduction."""
 
     op = "unroll"
-    var: str
-    factor: int
+    var: Name
+    factor: Annotated[int, Whole(1, 64, "unroll at most 64 times")]
 
 
 @dataclass(frozen=True)
@@ -134,8 +141,8 @@ class ComputeAt(Directive):
     """The Func is computed in each iteration of loop `var` of `func`, as much as that iteration needs."""
 
     op = "compute_at"
-    func: str
-    var: str
+    func: Name
+    var: Name
 
 
 @dataclass(frozen=True)
@@ -157,8 +164,8 @@ class StoreAt(Directive):
     """
 
     op = "store_at"
-    func: str
-    var: str
+    func: Name
+    var: Name
 
 
 @dataclass(frozen=True)
@@ -166,8 +173,8 @@ class FoldStorage(Directive):
     """Coordinate `var` is stored modulo `factor` (0: as many elements as the sliding window has)."""
 
     op = "fold_storage"
-    var: str
-    factor: int = 0
+    var: Name
+    factor: Annotated[int, Whole(0, 1 << 20)] = 0
 
 
 @dataclass(frozen=True)
@@ -175,7 +182,7 @@ class ReorderStorage(Directive):
     """The coordinates in the order they have in memory, outermost first."""
 
     op = "reorder_storage"
-    vars: tuple[str, ...]
+    vars: Names
 
 
 @dataclass(frozen=True)
@@ -183,8 +190,8 @@ class AlignStorage(Directive):
     """The storage extent of coordinate `var` is rounded up to a multiple of `multiple` elements."""
 
     op = "align_storage"
-    var: str
-    multiple: int
+    var: Name
+    multiple: Annotated[int, Whole(1, 1 << 16)]
 
 
 @dataclass(frozen=True)
@@ -192,8 +199,8 @@ class Specialize(Directive):
     """A kernel of its own, with the constant in place, for calls where integer Param `param` is `value`."""
 
     op = "specialize"
-    param: str
-    value: int
+    param: Name
+    value: Annotated[int, Whole()]
 
     def range_of(self, value: int) -> tuple[int, int] | None:
         """The least and the greatest value of the kernel for `value`, if there is one."""
@@ -210,9 +217,9 @@ class SpecializeRanges(Directive):
     """
 
     op = "specialize_ranges"
-    param: str
-    width: int
-    most: int
+    param: Name
+    width: Annotated[int, Whole(1, 64)]
+    most: Annotated[int, Whole(1, 1 << 20)]
 
     def range_of(self, value: int) -> tuple[int, int] | None:
         """The least and the greatest value of the kernel for `value`, if there is one."""
@@ -232,8 +239,8 @@ class Loads(Directive):
     """
 
     op = "loads"
-    source: str
-    strategy: LoadStrategy
+    source: Name
+    strategy: Annotated[LoadStrategy, OneOf(get_args(LoadStrategy))]
 
 
 @dataclass(frozen=True)
@@ -255,8 +262,8 @@ class Prefetch(Directive):
     """
 
     op = "prefetch"
-    source: str
-    distance: int
+    source: Name
+    distance: Annotated[int, Whole(64, 1 << 20)]
 
 
 @dataclass(frozen=True)
@@ -270,11 +277,11 @@ class PrefetchNext(Directive):
     """
 
     op = "prefetch_next"
-    source: str
-    at: str
-    loop: str
-    turns: int = 1
-    lines: int = 0
+    source: Name
+    at: Name
+    loop: Name
+    turns: _Turns = 1
+    lines: Annotated[int, Whole(0, 16)] = 0
 
 
 @dataclass(frozen=True)
@@ -286,8 +293,8 @@ class PrefetchStores(Directive):
     """
 
     op = "prefetch_stores"
-    loop: str
-    turns: int = 1
+    loop: Name
+    turns: _Turns = 1
 
 
 DIRECTIVES: dict[str, type[Directive]] = {
@@ -299,49 +306,21 @@ DIRECTIVES: dict[str, type[Directive]] = {
     )
 }  # fmt: skip
 
-_CHOICES = {"tail": get_args(Tail), "strategy": get_args(LoadStrategy)}
-_LEAST = {
-    "factor": 1, "factor_y": 1, "factor_x": 1, "lanes": 2, "multiple": 1, "distance": 64, "turns": 1, "lines": 0,
-    "width": 1, "most": 1,
-}  # fmt: skip
-#: Beyond this a factor is a mistake, and a generated kernel would be too large to compile.
-_MOST = {
-    "factor": 1 << 20, "factor_y": 1 << 20, "factor_x": 1 << 20, "lanes": 64, "multiple": 1 << 16, "distance": 1 << 20,
-    "turns": 64, "lines": 16, "width": 64, "most": 1 << 20,
-}  # fmt: skip
+
+@cache
+def _arguments(op: str) -> dict[str, Argument]:
+    """What each argument of a directive may be."""
+    cls = DIRECTIVES[op]
+    hints = get_type_hints(cls, include_extras=True)
+    return {f.name: hints[f.name].__metadata__[0] for f in fields(cls)}
 
 
 def validate(directive: Directive, func: str) -> Directive:
     """Check the types and ranges of a directive's arguments; the error names directive, Func and argument."""
-    place = f"{directive.op} of Func {func}"
-    for f in fields(directive):
-        value = getattr(directive, f.name)
-        expected = str(f.type)
-        if expected.startswith("tuple"):
-            if not (isinstance(value, tuple) and value and all(isinstance(v, str) for v in value)):
-                raise ScheduleError(f"{place}: {f.name} must be names, not {value!r}")
-            if len(set(value)) != len(value):
-                raise ScheduleError(f"{place}: {f.name} names a loop twice: {', '.join(value)}")
-        elif expected == "int":
-            least = 0 if isinstance(directive, FoldStorage) else _LEAST.get(f.name)
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise ScheduleError(f"{place}: {f.name} must be an integer, not {value!r}")
-            if least is not None and not least <= value <= _MOST[f.name]:
-                raise ScheduleError(f"{place}: {f.name} is {value}; it must be {least}..{_MOST[f.name]}")
-            if f.name == "lanes" and value & (value - 1):
-                raise ScheduleError(f"{place}: lanes is {value}; it must be a power of two from 2 to 64")
-            if isinstance(directive, Unroll) and value > 64:
-                raise ScheduleError(f"{place}: factor is {value}; unroll at most 64 times")
-        elif f.name in _CHOICES:
-            if value not in _CHOICES[f.name]:
-                raise ScheduleError(f"{place}: {f.name} is {value!r}; it must be one of {', '.join(_CHOICES[f.name])}")
-        elif not (isinstance(value, str) and value.isidentifier() and value.isascii()):
-            raise ScheduleError(f"{place}: {f.name} must be a name, not {value!r}")
-        elif f.name in ("outer", "inner", "fused", "outer_y", "outer_x", "inner_y", "inner_x") and not is_name(value):
-            raise ScheduleError(
-                f"{place}: {f.name} is {value!r}; names of loops have letters, digits and "
-                "single underscores between them"
-            )
+    for name, argument in _arguments(directive.op).items():
+        problem = argument.problem(getattr(directive, name))
+        if problem is not None:
+            raise ScheduleError(f"{directive.op} of Func {func}: {name} {problem}")
     return directive
 
 

@@ -263,6 +263,7 @@ def test_schedules_that_lowering_refuses(schedule: Schedule, message: str) -> No
         (lambda: S.vectorize("f", "x", 1), r"lanes is 1; it must be 2\.\.64"),
         (lambda: S.vectorize("f", "x", 128), r"lanes is 128"),
         (lambda: S.unroll("f", "x", 65), r"factor is 65; unroll at most 64 times"),
+        (lambda: S.unroll("f", "x", 0), r"factor is 0; it must be 1\.\.64"),
         (lambda: S.reorder("f"), r"vars must be names, not \(\)"),
         (lambda: S.reorder("f", "x", "x"), r"vars names a loop twice: x, x"),
         (lambda: S.parallel("f", "x; import os"), r"var must be a name, not 'x; import os'"),
