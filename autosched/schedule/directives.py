@@ -115,7 +115,33 @@ class Vectorize(Directive):
 
 @dataclass(frozen=True)
 class Unroll(Directive):
-    """`var` is written out `factor` times; trailing unrolled loops share the loops of a reduction."""
+    """`var` is written out `factor` times.
+
+    Innermost loops that are unrolled, and lanes among them, share the loops of a reduction: what is read for one of
+    them serves all. A matrix product keeps 8 rows of 2 vectors in registers so:
+
+    >>> from autosched.lang import Func, Input, Pipeline, RDom, f32, sum_over, variables
+    >>> from autosched.schedule import Schedule
+    >>> y, x = variables("y x")
+    >>> a, b, product = Input("a", f32, 2), Input("b", f32, 2), Func("product")
+    >>> r = RDom(k=a.extent(1))
+    >>> product[y, x] = sum_over(r, a[y, r.k] * b[r.k, x])
+    >>> blocks = Schedule().tile("product", "y", "x", "yo", "xo", "yi", "xi", 8, 32, "shift_inwards")
+    >>> blocks = blocks.unroll("product", "yi", 8).split("product", "xi", "block", "lane", 16, "shift_inwards")
+    >>> blocks = blocks.unroll("product", "block", 2).vectorize("product", "lane", 16)
+    >>> print(blocks.show(Pipeline(product, "matmul")))
+    pipeline matmul:
+      produce product:
+        for yo:
+          for xo:
+            vectorized lane x16 (shift_inwards):
+              unrolled yi x8 (shift_inwards):
+                unrolled block x2:
+                  sum over k
+                  product[y, x] = ...
+
+    Lanes that a block's tail cuts short (guard) stay inside, and each block has loops of its own.
+    """
 
     op = "unroll"
     var: Name

@@ -353,6 +353,39 @@ class _Builder:
                 return None if whole is None else -(-whole // x.factor)
         return None
 
+    def shared(self) -> list[Loop]:
+        """The loops of a Func that reduces, lanes outside of the unrolled loops around them where they can be.
+
+        What is unrolled innermost shares the loops of reductions. Lanes that a block's tail cuts short stay inside.
+        """
+        inner = len(self.loops)
+        while inner and self.loops[inner - 1].kind in ("vectorized", "unrolled"):
+            inner -= 1
+        last = self.loops[inner:]
+        lanes = [loop for loop in last if loop.kind == "vectorized"]
+        before = {loop.name for loop in last[: last.index(lanes[0])]} if lanes else set()
+        if not lanes or self.ends(lanes[0].name) & before:
+            return self.loops
+        return [*self.loops[:inner], *lanes, *(loop for loop in last if loop.kind == "unrolled")]
+
+    def ends(self, name: str) -> set[str]:
+        """The loops that the extent of loop `name` depends on: of the last block, where it is cut short."""
+        for x in self.derivations:
+            if isinstance(x, d.Split) and name == x.outer:
+                return self.ends(x.var)
+            if isinstance(x, d.Split) and name == x.inner:
+                return self.parts(x.outer) | self.ends(x.var) if x.tail == "guard" else set()
+        return set()
+
+    def parts(self, name: str) -> set[str]:
+        """The loops that loop `name` has become."""
+        for x in self.derivations:
+            if isinstance(x, d.Split) and name == x.var:
+                return self.parts(x.outer) | self.parts(x.inner)
+            if isinstance(x, d.Fuse) and name in (x.outer, x.inner):
+                return self.parts(x.fused)
+        return {name}
+
     # the whole
 
     def finished(self) -> FuncNest:
@@ -376,7 +409,7 @@ class _Builder:
         nest = FuncNest(
             self.func,
             False,
-            tuple(self.loops),
+            tuple(self.shared() if self.reduces else self.loops),
             tuple(self.derivations),
             level,
             store,
