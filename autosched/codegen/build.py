@@ -22,7 +22,8 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import IO, Any, cast
 
-from autosched.codegen.cache import cache_directory, environment_key, keep, kept, key, outlined
+from autosched.cache import cache_directory, keep, kept, key
+from autosched.codegen.cache import environment_key, outlined
 from autosched.codegen.host import identifier
 from autosched.codegen.outline import Outline, outline
 from autosched.codegen.printer import print_kernel

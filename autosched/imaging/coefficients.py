@@ -27,6 +27,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from autosched.cache import key, versions
+from autosched.compiled import source_key, store
 from autosched.errors import ArgumentError
 from autosched.imaging.float_weights import float_windows
 
@@ -46,6 +48,8 @@ _LARGEST_SIDE: Final = 1 << 24
 
 _FILTER_CODES: Final[dict[str, int]] = {"bilinear": 1, "bicubic": 2, "lanczos": 3}
 """The code of a filter is its support at scale 1, in source pixels."""
+
+store(__name__, lambda module: key(versions(), source_key(module)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -220,12 +224,8 @@ def _torchvision_precision(largest: float) -> int:
 
 
 def _compiled(function: Function) -> Function:
-    """Compiles with numba, on disk too where numba finds a place to write."""
-    try:
-        compiled = njit(cache=True, error_model="numpy", nogil=True)(function)
-    except RuntimeError:  # neither the package nor the user's cache directory can be written
-        compiled = njit(error_model="numpy", nogil=True)(function)
-    return cast("Function", compiled)
+    """Compiles with numba, or finds what was compiled before in the cache."""
+    return cast("Function", njit(cache=True, error_model="numpy", nogil=True)(function))
 
 
 @_compiled

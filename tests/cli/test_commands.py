@@ -19,8 +19,8 @@ from command import NAME, Command, png, record_file
 from PIL import Image
 
 from autosched import hf
+from autosched.cache import cache_directory
 from autosched.cli.options import duration
-from autosched.codegen.cache import cache_directory
 from autosched.errors import ArgumentError
 from autosched.lang import Pipeline
 from autosched.records import read

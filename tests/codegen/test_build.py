@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autosched.codegen import build, cache, stored
+from autosched import cache, compiled
+from autosched.codegen import build, stored
 from autosched.codegen.compiler import KernelCompiler as Compiler
 from autosched.errors import AutoschedWarning, CompileError
 from autosched.lang import Func, Input, Pipeline, i32, variables
@@ -150,7 +151,7 @@ def test_what_cannot_be_compiled_leaves_nothing(directory: Path, monkeypatch: py
     def broken(*args: Any) -> None:
         raise RuntimeError("generator raised StopIteration")
 
-    monkeypatch.setattr(stored.Stored, "load_overload", broken)
+    monkeypatch.setattr(compiled.Stored, "load_overload", broken)
     kernel = tripled()
     with pytest.raises(CompileError, match=r"Numba cannot compile .*RuntimeError: generator raised"):
         compilations(kernel)
@@ -161,15 +162,15 @@ def test_what_cannot_be_compiled_leaves_nothing(directory: Path, monkeypatch: py
 
 def test_an_interrupt_waits_for_a_kernel(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Numba does not bear one: what it leaves half-made breaks later kernels."""
-    usual = stored.Stored.save_overload
+    usual = compiled.Stored.save_overload
     done = []
 
-    def interrupted(self: stored.Stored, *args: Any) -> None:
+    def interrupted(self: compiled.Stored, *args: Any) -> None:
         signal.raise_signal(signal.SIGINT)
         usual(self, *args)
         done.append(1)
 
-    monkeypatch.setattr(stored.Stored, "save_overload", interrupted)
+    monkeypatch.setattr(compiled.Stored, "save_overload", interrupted)
     kernel = tripled()
     with pytest.raises(KeyboardInterrupt):
         compilations(kernel)

@@ -26,8 +26,8 @@ def compiled(name: str) -> Any:
 
 @pytest.fixture(autouse=True)
 def _empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    for module in ("build", "stored"):
-        monkeypatch.setattr(f"autosched.codegen.{module}.cache_directory", lambda: tmp_path)
+    for module in ("codegen.build", "compiled"):
+        monkeypatch.setattr(f"autosched.{module}.cache_directory", lambda: tmp_path)
 
 
 def test_passes() -> None:

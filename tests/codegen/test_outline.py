@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from autosched.cache import cache_directory
 from autosched.codegen import build, cache
 from autosched.codegen.outline import Outline, outline
 from autosched.errors import AutoschedWarning
@@ -51,10 +52,10 @@ def lowerings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[
     monkeypatch.setattr(build, "lower", counted)
     monkeypatch.delenv("AUTOSCHED_VERIFY", raising=False)
     monkeypatch.setenv("AUTOSCHED_CACHE_DIR", str(tmp_path))
-    cache.cache_directory.cache_clear()
+    cache_directory.cache_clear()
     yield seen
     monkeypatch.undo()
-    cache.cache_directory.cache_clear()
+    cache_directory.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from programs import programs
 from schedules import schedules
 
-from autosched.codegen.cache import cache_directory
+from autosched.cache import cache_directory
 from autosched.runtime import kernel
 
 #: Cases of one test: few enough that xdist spreads them evenly.

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from kernels import same
 
-from autosched.codegen import cache
+from autosched import cache
 from autosched.errors import BindError, CacheError, ScheduleError
 from autosched.lang import (
     Func,
