@@ -87,6 +87,8 @@ def _definitions(lowered: Lowered) -> list[tuple[str, Expr]]:
         out += [(domain_name(table, i), extent) for i, extent in enumerate(extents)]
     for i, window in enumerate(lowered.windows):
         out.append((f".window{i}", window.window))
+    for i, side in enumerate(lowered.nests.wrapping):
+        out.append((f".region{i}", side))
     return out
 
 

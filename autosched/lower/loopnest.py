@@ -6,7 +6,7 @@ stage is still scalar here, reads are Accesses and writes are Puts; vectorized l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import product
 from typing import Final
@@ -35,12 +35,14 @@ from autosched.lower.ir import (
     Stmt,
     names,
     statements,
+    walk,
 )
 from autosched.lower.prefetch import fetch_next
 from autosched.lower.reductions import Reducer
 from autosched.lower.regions import Regions
 from autosched.lower.stages import SLACK, Box, Fold, LoopNests, Root, Stage, Storage
 from autosched.lower.translate import Env, Translator, extent_name
+from autosched.lower.wrapping import may_wrap
 from autosched.schedule import directives as d
 from autosched.schedule.func_nest import ROOT, FuncNest, Level, Loop
 from autosched.schedule.nest import Nest
@@ -96,9 +98,12 @@ class LoopNestBuilder:
         for input_name, source in self.pipeline.inputs.items():
             self.storages[input_name] = self._external(input_name, source.type, source.ndim, constant=True)
         required = self.regions.inputs(self.order, ROOT)
+        inner = (self.regions.region(n, ROOT) for n in self.order if self.nest.funcs[n].compute != ROOT)
+        checked = set(_sides(required.values()))
+        wrapping = tuple(e for e in dict.fromkeys(_sides(inner)) if e not in checked and any(map(may_wrap, walk(e))))
         stages = tuple(self._stage(name) for name in self.order if self.nest.funcs[name].compute == ROOT)
         tables = dict(self.bounds.table_bounds)
-        return LoopNests(stages, tuple(roots), required, self.storages, tuple(self.statuses), tables)
+        return LoopNests(stages, tuple(roots), required, wrapping, self.storages, tuple(self.statuses), tables)
 
     def _promised(self, arg: str) -> Expr | None:
         extent = self.pipeline.output.bounds.get(arg)
@@ -371,6 +376,12 @@ class LoopNestBuilder:
         """A name that nothing else has."""
         self.counter += 1
         return f".{hint}.{self.counter}"
+
+
+def _sides(boxes: Iterable[Box]) -> Iterator[Expr]:
+    for box in boxes:
+        for interval in box:
+            yield from interval
 
 
 def _reserves(body: list[Stmt]) -> bool:

@@ -15,6 +15,7 @@ from autosched.lang import Expr, Func, Input, Param, Pipeline, Var, i32, i64, in
 from autosched.lower import algebra, ir
 from autosched.lower.translate import Translator
 from autosched.runtime import Kernel
+from autosched.schedule import Schedule
 
 X, N, M = Var("x"), Param("n", i64), Param("m", i64)
 LARGEST = (1 << 63) - 1
@@ -50,6 +51,16 @@ def test_a_region_that_wraps(index: Expr) -> None:
     """The kernel would wrap for some `x` only, and not read between what the first and the last read."""
     with pytest.raises(BindError, match=r"^a coordinate is -?\d+, where a kernel would wrap around; clamp it"):
         read(index, 10, n=LARGEST)
+
+
+def test_a_region_inside_of_loops_that_wraps() -> None:
+    f, g = Func("f"), Func("g")
+    g[X] = X * 3
+    f[X] = g[minimum(N + X, 5)]
+    kernel = Kernel(Pipeline(f), Schedule().split("f", "x", "xo", "xi", 8).compute_at("g", "f", "xo"))
+    assert kernel(shape=(16,), n=-4).tolist() == [3 * min(x - 4, 5) for x in range(16)]
+    with pytest.raises(BindError, match="where a kernel would wrap around"):
+        kernel(shape=(16,), n=LARGEST - 3)
 
 
 def test_what_cannot_wrap_is_printed_as_it_is() -> None:
