@@ -168,12 +168,9 @@ def _group_data(v: Vectorizer, data: Expr, loop: For, ctx: Lanes, offset: int, g
         if tap is not None:
             first = algebra.substitute(data, {loop.name: at})
             assert isinstance(first, Access)
-            permuted = v.permute(first, ctx, group, tap)
-            if permuted is not None:
-                return permuted
-            words = v.words(first, ctx, group) if algebra.value_of(tap) == 1 else None
-            if words is not None:
-                return words
+            together = v.group(first, ctx, group, tap)
+            if together is not None:
+                return together
     last = add(loop.lo, sub(v.scalar(loop.extent), ONE))
     parts = []
     for j in range(group):
@@ -182,7 +179,7 @@ def _group_data(v: Vectorizer, data: Expr, loop: For, ctx: Lanes, offset: int, g
     return Group(tuple(parts))
 
 
-def _tap(v: Vectorizer, access: Access, loop: For) -> Expr | None:
+def _tap(v: Vectorizer, access: Access, loop: For) -> int | None:
     """Bytes from one iteration's read to the next's, where they are known and few: a window holds several."""
     storage = v.storages[access.source]
     out: Expr = ZERO
@@ -195,7 +192,7 @@ def _tap(v: Vectorizer, access: Access, loop: For) -> Expr | None:
             return None
         out = add(out, mul(stride, const(k)))
     known = algebra.value_of(out)
-    return out if known is not None and 0 < known < 64 else None
+    return known if known is not None and 0 < known < 64 else None
 
 
 def _unpacked(v: Vectorizer, loop: For, ctx: Lanes, terms: list[_Term]) -> list[Stmt]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from autosched.errors import CompileError
 from autosched.lang.types import Type, i32, i64, u8, u16
 from autosched.lower import algebra
+from autosched.lower.addresses import Address, address, split
 from autosched.lower.algebra import ONE, ZERO, add, const, maximum, mul, sub
 from autosched.lower.bounds import Bounds, Interval
 from autosched.lower.demands import (
@@ -227,9 +228,9 @@ class Vectorizer:
         if isinstance(expr, Access):
             return self._load(expr, ctx)
         if expr.elem == i64 and isinstance(expr, Binary):
-            split = affine(expr, ctx)
-            if split is not None:
-                base, coefficient = split
+            regular = affine(expr, ctx)
+            if regular is not None:
+                base, coefficient = regular
                 steps: Expr = Iota(ctx.lanes)
                 if coefficient != 1:
                     steps = Binary("mul", steps, Broadcast(const(coefficient), ctx.lanes))
@@ -242,7 +243,7 @@ class Vectorizer:
         if isinstance(expr, Access):
             storage = self.storages[expr.source]
             index = tuple(self._scalar(i) for i in expr.index)
-            return Load(expr.source, _address(storage, index), expr.of, constant=self._is_constant(expr.source))
+            return Load(expr.source, address(storage, index), expr.of, constant=self._is_constant(expr.source))
         if not expr.children:
             return expr
         children = tuple(self._scalar(c) for c in expr.children)
@@ -257,36 +258,12 @@ class Vectorizer:
 
     # memory
 
-    def _split_index(self, storage: Storage, index: tuple[Expr, ...], ctx: Lanes) -> tuple[Expr, int | None, list[int]]:
-        """Address of lane 0, bytes from lane to lane where they are constant, and the irregular coordinates."""
-        address: Expr = Name(storage.buffer)
-        step: int | None = 0
-        irregular: list[int] = []
-        offsets = storage.offsets(index)
-        # coordinates of a fused loop are quotients and remainders, whose sum may still be regular where memory is dense
-        bytes_known = [mul(o, s) for o, s in zip(offsets, storage.strides, strict=True) if isinstance(s, Const)]
-        together = affine(add(ZERO, *bytes_known), ctx)
-        if together is not None:
-            address, step = add(address, self._scalar(together[0])), together[1]
-        for dim, offset in enumerate(offsets):
-            if together is not None and isinstance(storage.strides[dim], Const):
-                continue
-            split = (offset, 0) if not depends(offset, ctx) else affine(offset, ctx)
-            if split is None:
-                irregular.append(dim)
-                continue
-            base, coefficient = split
-            address = add(address, mul(self._scalar(base), storage.strides[dim]))
-            if coefficient:
-                stride = algebra.value_of(storage.strides[dim])
-                if stride is None:
-                    irregular.append(dim)
-                    address = sub(address, mul(self._scalar(base), storage.strides[dim]))
-                elif step is not None:
-                    step += coefficient * stride
-        return address, step, irregular
+    def _split(self, access: Access | Put, ctx: Lanes) -> Address:
+        """Where the lanes of a read or a write are."""
+        storage = self.storages[access.source if isinstance(access, Access) else access.target]
+        return split(storage, access.index, ctx, self._scalar)
 
-    def _lane_offsets(self, storage: Storage, index: tuple[Expr, ...], ctx: Lanes, dims: list[int], step: int) -> Expr:
+    def _lane_offsets(self, at: Address, ctx: Lanes) -> Expr:
         """Bytes from the regular address, per lane; lanes that do not count repeat the last one that does."""
         lane: Expr = Iota(ctx.lanes)
         if ctx.count is not None:
@@ -294,12 +271,10 @@ class Vectorizer:
             lane = Binary("min", lane, last)
         clamped = _Clamped(self, ctx, lane)
         out: Expr | None = None
-        if step:
-            out = Binary("mul", lane, Broadcast(const(step), ctx.lanes)) if step != 1 else lane
-        offsets = storage.offsets(index)
-        for dim in dims:
-            part = clamped.value(offsets[dim])
-            stride = storage.strides[dim]
+        if at.step:
+            out = Binary("mul", lane, Broadcast(const(at.step), ctx.lanes)) if at.step != 1 else lane
+        for offset, stride in at.irregular:
+            part = clamped.value(offset)
             if algebra.value_of(stride) != 1:
                 part = Binary("mul", part, Broadcast(stride, ctx.lanes))
             out = part if out is None else Binary("add", out, part)
@@ -307,88 +282,97 @@ class Vectorizer:
 
     def _load(self, access: Access, ctx: Lanes) -> Expr:
         storage = self.storages[access.source]
-        address, step, irregular = self._split_index(storage, access.index, ctx)
-        size = access.of.bytes
+        at = self._split(access, ctx)
         constant = self._is_constant(access.source)
-        if not irregular and step == 0:
-            return Load(access.source, address, access.of, constant=constant)
-        if not irregular and step == size:
+        if at.steps_by(0):
+            return Load(access.source, at.base, access.of, constant=constant)
+        if at.steps_by(access.of.bytes):
             count = None if storage.owned else ctx.count
-            return Load(access.source, address, access.of, ctx.lanes, "dense", count=count, constant=constant)
-        permuted = self.permute(access, ctx)
-        if permuted is not None:
-            return permuted
-        return self._scattered(access, ctx, access.of)
+            return Load(access.source, at.base, access.of, ctx.lanes, "dense", count=count, constant=constant)
+        window = self._from_window(access, at, ctx)
+        return self._scattered(access, at, ctx, access.of) if window is None else window
 
-    def _scattered(self, access: Access, ctx: Lanes, of: Type) -> Expr:
+    def _scattered(self, access: Access, at: Address, ctx: Lanes, of: Type) -> Expr:
         """A read of `of` where the access is in each lane."""
-        storage = self.storages[access.source]
-        address, step, irregular = self._split_index(storage, access.index, ctx)
         kind: LoadKind = "gather" if access.strategy == "gather" else "pick"
-        offsets = self._lane_offsets(storage, access.index, ctx, irregular, step or 0)
+        offsets = self._lane_offsets(at, ctx)
         constant = self._is_constant(access.source)
-        return Load(access.source, address, of, ctx.lanes, kind, offsets, constant=constant)
+        return Load(access.source, at.base, of, ctx.lanes, kind, offsets, constant=constant)
 
-    def permute(self, access: Access, ctx: Lanes, group: int = 1, tap: Expr | None = None) -> Expr | None:
-        """Lanes from windows of memory that are read whole; None where that is not possible or no window is bounded.
+    def group(self, access: Access, ctx: Lanes, group: int, tap: int) -> Expr | None:
+        """The byte of each lane and group - 1 more, `tap` bytes apart, in an i32; None where each is read by itself."""
+        at = self._split(access, ctx)
+        found = self._groups_from_window(access, at, ctx, group, tap)
+        return self._words(access, at, ctx, group) if found is None and tap == 1 else found
+
+    # windows of memory that are read whole
+
+    def _has_windows(self, access: Access, at: Address, ctx: Lanes) -> bool:
+        """Whether lanes may come from windows: where the schedule says so, and nothing is against it."""
+        if ctx.windows and access.strategy in WINDOWS and access.source not in self.target.excluded:
+            folded = self.storages[access.source].fold is not None
+            return access.of.bytes <= 2 and not folded and at.step >= 0 and not at.steps_by(0)
+        return False
+
+    def _from_window(self, access: Access, at: Address, ctx: Lanes) -> Expr | None:
+        """The element of each lane from one window; None where that is not possible, or the window is not bounded.
 
         Lanes that are equally far apart are a slice of the window that begins at lane 0, others a byte permute of it.
-        With a `group`, each lane also reads group - 1 more bytes, `tap` bytes apart; where the CPU permutes bytes only
-        within blocks, every few lanes have a small window of their own then.
         """
-        storage = self.storages[access.source]
-        _, step, irregular = self._split_index(storage, access.index, ctx)
-        if access.strategy not in WINDOWS or access.source in self.target.excluded:
+        if not self._has_windows(access, at, ctx) or (at.irregular and not self.target.permutes):
             return None
-        if not ctx.windows or access.of.bytes > 2 or storage.fold or (step or 0) < 0 or not (step or irregular):
-            return None
-        if irregular or tap is not None:
-            return self._permute(access, ctx, group, tap)
-        found = self._windows(access, ctx, WINDOWS[access.strategy], ctx.lanes, const(access.of.bytes))
+        found = self._windows(access, at, ctx, WINDOWS[access.strategy], ctx.lanes, access.of.bytes)
         if found is None:
             return None
         window, extent = found
-        return _as_bool(Slice(window, 0, step or 0, _read_as(access.of), ctx.lanes, extent), access.of)
+        of = u8 if access.of.is_bool else access.of
+        lanes: Expr = Slice(window, 0, at.step, of, ctx.lanes, extent)
+        if at.irregular:
+            lanes = Permute(window, self._relative(at, ctx), of, extent)
+        return Binary("ne", lanes, Broadcast(Const(0, u8), ctx.lanes)) if access.of.is_bool else lanes
 
-    def _permute(self, access: Access, ctx: Lanes, group: int, tap: Expr | None) -> Expr | None:
-        """Lanes that are not equally far apart, or groups: by what the CPU has, the fewest instructions first."""
-        size = const(access.of.bytes) if tap is None else add(mul(tap, const(group - 1)), ONE)
+    def _groups_from_window(self, access: Access, at: Address, ctx: Lanes, group: int, tap: int) -> Expr | None:
+        """Groups of bytes, as the CPU permutes them, the fewest instructions first.
+
+        Where it does so only within blocks, every few lanes have a small window of their own.
+        """
+        if not self._has_windows(access, at, ctx):
+            return None
+        size = tap * (group - 1) + 1
         if self.target.permutes:
-            found = self._windows(access, ctx, WINDOWS[access.strategy], ctx.lanes, size)
+            found = self._windows(access, at, ctx, WINDOWS[access.strategy], ctx.lanes, size)
             if found is None:
                 return None
-            (window, extent), relative = found, self._relative(access, ctx)
-            if tap is not None:
-                return Permute(window, relative, i32, extent, tap, group)
-            return _as_bool(Permute(window, relative, _read_as(access.of), extent), access.of)
-        if tap is None or not self.target.blocks or ctx.lanes % BLOCK_LANES:
+            window, extent = found
+            return Permute(window, self._relative(at, ctx), i32, extent, const(tap), group)
+        if not self.target.blocks or ctx.lanes % BLOCK_LANES:
             return None
-        near = self._near(access, ctx, size)
+        near = self._near(access, at, ctx, size)
         if near is not None:
             window, offsets, extent = near
-            return Permute(window, offsets, i32, extent, tap, group, blocks=True)
-        found = self._windows(access, ctx, BLOCK, BLOCK_LANES, size)
+            return Permute(window, offsets, i32, extent, const(tap), group, blocks=True)
+        found = self._windows(access, at, ctx, BLOCK, BLOCK_LANES, size)
         if found is None:
             return None
         window, extent = found
-        offsets = Unary("from_first_of_four", self._relative(access, ctx))
-        return Permute(window, offsets, i32, extent, tap, group, blocks=True)
+        offsets = Unary("from_first_of_four", self._relative(at, ctx))
+        return Permute(window, offsets, i32, extent, const(tap), group, blocks=True)
 
-    def _near(self, access: Access, ctx: Lanes, size: Expr) -> tuple[Expr, Expr, Expr] | None:
+    def _near(self, access: Access, at: Address, ctx: Lanes, size: int) -> tuple[Expr, Expr, Expr] | None:
         """Blocks of four lanes from one read for all, if a lane needs `size` bytes; offsets in a block, and its extent.
 
         A block begins with the word that has the first byte of its first lane, so up to three bytes are in front.
         """
         if not self.target.words or ctx.lanes != REGISTER_LANES or near_name(access.source) in self.target.excluded:
             return None
-        block = self._extent(access, ctx, BLOCK_LANES, add(size, const(3)))
+        block = self._extent(access, at, ctx, BLOCK_LANES, size + 3)
         if block is None or (algebra.value_of(block) or 0) > BLOCK:
             return None
-        found = self._windows(access, ctx, REGISTER, REGISTER_LANES, size)
+        found = self._windows(access, at, ctx, REGISTER, REGISTER_LANES, size)
         if found is None:
             return None
         window, extent = found
-        relative = self._relative(access, ctx)
+        relative = self._relative(at, ctx)
         within = Unary("from_first_of_four", relative)
         first = Binary("sub", relative, within)
 
@@ -399,38 +383,35 @@ class Vectorizer:
         offsets = Binary("add", within, Binary("and", first, each(3)))
         return Words(window, places, extent), offsets, block
 
-    def _extent(self, access: Access, ctx: Lanes, each: int, size: Expr) -> Expr | None:
+    def _extent(self, access: Access, at: Address, ctx: Lanes, each: int, size: int) -> Expr | None:
         """How many bytes `each` lanes need from the first of them on, if a lane needs `size`; None without a bound."""
-        storage = self.storages[access.source]
-        _, step, irregular = self._split_index(storage, access.index, ctx)
-        offsets = storage.offsets(access.index)
-        extent = add(const((step or 0) * (each - 1)), size)
-        for dim in irregular:
-            growth = self._growth(offsets[dim], replace(ctx, lanes=each))
-            if growth is None or (storage.owned and algebra.value_of(storage.strides[dim]) is None):
+        owned = self.storages[access.source].owned
+        extent: Expr = const(at.step * (each - 1) + size)
+        for offset, stride in at.irregular:
+            growth = self._growth(offset, replace(ctx, lanes=each))
+            if growth is None or (owned and algebra.value_of(stride) is None):
                 return None
-            extent = add(extent, mul(growth, storage.strides[dim]))
+            extent = add(extent, mul(growth, stride))
         return extent
 
-    def _windows(self, access: Access, ctx: Lanes, width: int, each: int, size: Expr) -> tuple[Expr, Expr] | None:
+    def _windows(
+        self, access: Access, at: Address, ctx: Lanes, width: int, each: int, size: int
+    ) -> tuple[Expr, Expr] | None:
         """Reads of `width` bytes, one from the first of every `each` lanes on, and how many of these bytes are needed.
 
         `size` is how many each lane needs. None where that is more than the width, or has no bound.
         """
-        extent = self._extent(access, ctx, each, size)
+        extent = self._extent(access, at, ctx, each, size)
         if extent is None or (algebra.value_of(extent) or 0) > width:
             return None
-        storage = self.storages[access.source]
-        address, step, irregular = self._split_index(storage, access.index, ctx)
-        offsets = storage.offsets(access.index)
         reads = []
         for lane in range(0, ctx.lanes, each):
-            start = add(address, const((step or 0) * lane))
-            for dim in irregular:
-                there = self._scalar(algebra.substitute(offsets[dim], {ctx.var: const(lane)}))
-                start = add(start, mul(there, storage.strides[dim]))
+            start = add(at.base, const(at.step * lane))
+            for offset, stride in at.irregular:
+                there = self._scalar(algebra.substitute(offset, {ctx.var: const(lane)}))
+                start = add(start, mul(there, stride))
             reads.append(Load(access.source, start, u8, width, "dense", constant=self._is_constant(access.source)))
-        if not storage.owned:
+        if not self.storages[access.source].owned:
             furthest = self._furthest(reads[-1].address)
             if furthest is None:
                 return None
@@ -438,34 +419,28 @@ class Vectorizer:
             self.reaches[access.source] = maximum(self.reaches.get(access.source, reach), reach)
         return reads[0] if len(reads) == 1 else Concat(tuple(reads)), extent
 
-    def _relative(self, access: Access, ctx: Lanes) -> Expr:
+    def _relative(self, at: Address, ctx: Lanes) -> Expr:
         """How many bytes the access of each lane is behind that of lane 0, in i32."""
-        storage = self.storages[access.source]
-        _, step, irregular = self._split_index(storage, access.index, ctx)
-        offsets = storage.offsets(access.index)
         out: Expr | None = None
-        if step:
-            out = Binary("mul", Iota(ctx.lanes, i32), _const32(step, ctx.lanes))
-        for dim in irregular:
-            part = self._narrow(offsets[dim], ctx)
-            if algebra.value_of(storage.strides[dim]) != 1:
-                part = Binary("mul", part, Broadcast(Cast(i32, storage.strides[dim]), ctx.lanes))
+        if at.step:
+            out = Binary("mul", Iota(ctx.lanes, i32), _const32(at.step, ctx.lanes))
+        for offset, stride in at.irregular:
+            part = self._narrow(offset, ctx)
+            if algebra.value_of(stride) != 1:
+                part = Binary("mul", part, Broadcast(Cast(i32, stride), ctx.lanes))
             out = part if out is None else Binary("add", part, out)
         assert out is not None
         return out
 
-    def words(self, access: Access, ctx: Lanes, group: int) -> Expr | None:
+    def _words(self, access: Access, at: Address, ctx: Lanes, group: int) -> Expr | None:
         """The byte of each lane and what follows it, two bytes as a pair or four as they are, by one read a lane.
 
         None where what follows may not be read: only memory of our own has slack behind it.
         """
         storage = self.storages[access.source]
-        if not storage.owned or storage.fold:
+        if not storage.owned or storage.fold or at.steps_by(0):
             return None
-        _, step, irregular = self._split_index(storage, access.index, ctx)
-        if not irregular and step == 0:
-            return None
-        word = self._scattered(access, ctx, i32 if group == 4 else u16)
+        word = self._scattered(access, at, ctx, i32 if group == 4 else u16)
         if group == 4:
             return word
         both = Cast(i32, word)
@@ -500,10 +475,10 @@ class Vectorizer:
             if not isinstance(access, Access) or len(access.index) != 1:
                 return None
             table = self.bounds.inputs.get(access.source)
-            split = affine(access.index[0], ctx)
-            if table is None or not table.monotone or split is None or split[1] < 0:
+            regular = affine(access.index[0], ctx)
+            if table is None or not table.monotone or regular is None or regular[1] < 0:
                 return None
-            total = add(total, mul(Name(step_name(access.source, split[1] * (ctx.lanes - 1))), const(k)))
+            total = add(total, mul(Name(step_name(access.source, regular[1] * (ctx.lanes - 1))), const(k)))
         return total
 
     def _narrow(self, index: Expr, ctx: Lanes) -> Expr:
@@ -535,17 +510,15 @@ class Vectorizer:
         storage = self.storages[put.target]
         value = self.value(put.value, ctx)
         if ctx is None or not any(depends(i, ctx) for i in put.index):
-            address = _address(storage, tuple(self._scalar(i) for i in put.index))
             if value.lanes > 1:
                 raise CompileError(f"a vector of {put.target} has one place")
-            return Store(put.target, address, value)
+            return Store(put.target, address(storage, tuple(self._scalar(i) for i in put.index)), value)
         value = spread(value, ctx.lanes)
-        address, step, irregular = self._split_index(storage, put.index, ctx)
-        if not irregular and step == value.elem.bytes:
-            return Store(put.target, address, value, None, ctx.count, ctx.left if storage.stream else None)
-        whole = replace(ctx, count=None)
-        offsets = self._lane_offsets(storage, put.index, whole, irregular, step or 0)
-        return Store(put.target, address, value, offsets, ctx.count or const(ctx.lanes))
+        at = self._split(put, ctx)
+        if at.steps_by(value.elem.bytes):
+            return Store(put.target, at.base, value, None, ctx.count, ctx.left if storage.stream else None)
+        offsets = self._lane_offsets(at, replace(ctx, count=None))
+        return Store(put.target, at.base, value, offsets, ctx.count or const(ctx.lanes))
 
 
 @dataclass(frozen=True)
@@ -574,25 +547,8 @@ class _Clamped:
         return expr.rebuilt(tuple(self.value(c) for c in expr.children))
 
 
-def _read_as(of: Type) -> Type:
-    """How elements of a type are read: bools as bytes."""
-    return u8 if of.is_bool else of
-
-
-def _as_bool(value: Expr, of: Type) -> Expr:
-    """The bytes of bools as bools; anything else as it is."""
-    return Binary("ne", value, Broadcast(Const(0, u8), value.lanes)) if of.is_bool else value
-
-
 def _const32(value: int, lanes: int) -> Expr:
     return Broadcast(Const(value, i32), lanes)
-
-
-def _address(storage: Storage, index: tuple[Expr, ...]) -> Expr:
-    out: Expr = Name(storage.buffer)
-    for offset, stride in zip(storage.offsets(index), storage.strides, strict=True):
-        out = add(out, mul(offset, stride))
-    return out
 
 
 def _serial(stmt: Stmt) -> Stmt:
