@@ -3,9 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 from autosched.lower import algebra
-from autosched.lower.ir import Broadcast, Expr, Name, names
+from autosched.lower.algebra import maximum
+from autosched.lower.demands import end_name
+from autosched.lower.ir import Binary, Broadcast, Expr, Name, names
+
+
+class Guard:
+    """What holds where windows of sources are read whole in a vectorized loop: none passes the end of its source.
+
+    `inside` are the names that the loop's body binds. The condition stands before the loop, so it has none of them.
+    """
+
+    def __init__(self, inside: frozenset[str]) -> None:
+        self.inside = inside
+        self._reaches: dict[str, Expr] = {}
+
+    def reach(self, source: str, end: Expr) -> None:
+        """A window of `source` is read that ends in front of the address `end`."""
+        self._reaches[source] = maximum(self._reaches.get(source, end), end)
+
+    def condition(self) -> Expr | None:
+        """What must hold for all windows that are read; None where there are none."""
+        within: list[Expr] = [Binary("le", end, Name(end_name(source))) for source, end in self._reaches.items()]
+        return reduce(lambda a, b: Binary("and", a, b), within) if within else None
 
 
 @dataclass(frozen=True)
@@ -20,7 +43,7 @@ class Lanes:
     count: Expr | None
     vectors: frozenset[str]
     left: Expr
-    windows: bool = False  # windows may be read whole: a check around says that they do not pass the source's end
+    guard: Guard | None = None  # windows may be read whole where it is told how far they reach
 
 
 def depends(expr: Expr, ctx: Lanes) -> bool:

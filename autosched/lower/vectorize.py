@@ -25,7 +25,6 @@ from autosched.lower.demands import (
     WINDOWS,
     Pack,
     Target,
-    end_name,
     near_name,
     step_name,
 )
@@ -59,7 +58,7 @@ from autosched.lower.ir import (
     names,
     statements,
 )
-from autosched.lower.lanes import Lanes, affine, depends, spread
+from autosched.lower.lanes import Guard, Lanes, affine, depends, spread
 from autosched.lower.stages import Storage
 
 
@@ -81,10 +80,8 @@ class Vectorizer:
         self.bounds = bounds
         self.target = target
         self.packs: list[Pack] = []
-        #: How far windows of each source reach in the vectorized loop being done, and the ranges of loops around them.
-        self.reaches: dict[str, Expr] = {}
+        #: What loops that have been met run over.
         self.ranges: dict[str, Interval] = {}
-        self.inside: frozenset[str] = frozenset()
 
     def domain(self, table: str, extent: Expr) -> int:
         """The number of a reduction's extent among those of a packed table."""
@@ -138,19 +135,14 @@ class Vectorizer:
         if isinstance(length, Binary) and length.op == "min" and length.b == const(loop.lanes):
             left = length.a
 
-        def body(count: Expr | None) -> Block:
-            return self.block(loop.body, Lanes(loop.name, loop.lanes, count, vectors, left, count is None))
+        def body(count: Expr | None, guard: Guard | None = None) -> Block:
+            return self.block(loop.body, Lanes(loop.name, loop.lanes, count, vectors, left, guard))
 
         if extent is not None and extent != loop.lanes:
             return list(body(loop.extent))
-        self.reaches = {}
-        self.inside = _bound_names(loop.body)
-        whole = body(None)
-        condition: Expr | None = None
-        for source, reach in self.reaches.items():
-            inside = Binary("le", reach, Name(end_name(source)))
-            condition = inside if condition is None else Binary("and", condition, inside)
-        self.reaches = {}
+        guard = Guard(_bound_names(loop.body))
+        whole = body(None, guard)
+        condition = guard.condition()
         if extent is not None:
             return list(whole) if condition is None else [If(condition, whole, self._lane_by_lane(loop))]
         full: Expr = Binary("le", const(loop.lanes), left)
@@ -196,12 +188,11 @@ class Vectorizer:
                     names_.append((stmt, value))
                 case _:
                     return None
-        ctx = Lanes(loop.name, n, None, frozenset(), const(n))
         before: list[Stmt] = []
         inside: list[Stmt] = []
         after: list[Stmt] = []
         lane = Name(f"{loop.name}.lane")
-        ctx = replace(ctx, var=lane.name)
+        ctx = Lanes(lane.name, n, None, frozenset(), const(n))
         for stmt, value in names_:
             neutral = {"add": 0, "mul": 1, "min": value.elem.max, "max": value.elem.min}[value.op]
             wide = Name(f"{stmt.name}.lanes", value.elem, n)
@@ -309,7 +300,7 @@ class Vectorizer:
 
     def _has_windows(self, access: Access, at: Address, ctx: Lanes) -> bool:
         """Whether lanes may come from windows: where the schedule says so, and nothing is against it."""
-        if ctx.windows and access.strategy in WINDOWS and access.source not in self.target.excluded:
+        if ctx.guard and access.strategy in WINDOWS and access.source not in self.target.excluded:
             folded = self.storages[access.source].fold is not None
             return access.of.bytes <= 2 and not folded and at.step >= 0 and not at.steps_by(0)
         return False
@@ -412,11 +403,11 @@ class Vectorizer:
                 start = add(start, mul(there, stride))
             reads.append(Load(access.source, start, u8, width, "dense", constant=self._is_constant(access.source)))
         if not self.storages[access.source].owned:
-            furthest = self._furthest(reads[-1].address)
+            assert ctx.guard is not None
+            furthest = self._furthest(reads[-1].address, ctx.guard.inside)
             if furthest is None:
                 return None
-            reach = add(furthest, const(width))
-            self.reaches[access.source] = maximum(self.reaches.get(access.source, reach), reach)
+            ctx.guard.reach(access.source, add(furthest, const(width)))
         return reads[0] if len(reads) == 1 else Concat(tuple(reads)), extent
 
     def _relative(self, at: Address, ctx: Lanes) -> Expr:
@@ -447,11 +438,11 @@ class Vectorizer:
         first, second = (Binary("and", both, Broadcast(Const(mask, i32), ctx.lanes)) for mask in (0x00FF, 0xFF00))
         return Binary("or", first, Binary("shl", second, Broadcast(Const(8, i32), ctx.lanes)))
 
-    def _furthest(self, address: Expr) -> Expr | None:
+    def _furthest(self, address: Expr, inside: frozenset[str]) -> Expr | None:
         """The greatest `address` over loops inside the vectorized one; those around it are in scope of the check."""
-        inner = {k: r for k, r in self.ranges.items() if k in self.inside}
+        inner = {k: r for k, r in self.ranges.items() if k in inside}
         for _ in range(len(inner) + 1):
-            if not names(address) & self.inside:
+            if not names(address) & inside:
                 return address
             try:
                 _, address = self.bounds.interval(address, inner)
