@@ -10,7 +10,6 @@ sums wrap modulo 2^32, so every order of them has the same bits.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from autosched.lang.types import i32
 from autosched.lower import algebra
@@ -33,10 +32,7 @@ from autosched.lower.ir import (
     names,
 )
 from autosched.lower.lanes import Lanes, spread
-from autosched.lower.stages import Storage
-
-if TYPE_CHECKING:
-    from autosched.lower.vectorize import Vectorizer
+from autosched.lower.values import Values
 
 #: Signed bytes that a weight of each type is split into; one more where a table has values that they do not hold,
 #: such as 32640 and above for i16. With as many bytes as i32 has, every value is exact modulo 2^32.
@@ -56,7 +52,15 @@ class _Term:
     table: int | None  # the dimension of the weight that k indexes, if it can be packed
 
 
-def dot_products(v: Vectorizer, loop: For, ctx: Lanes) -> list[Stmt] | None:
+@dataclass(frozen=True)
+class Dots:
+    """What a loop is made into, and the iterations that are left over, as they were."""
+
+    stmts: list[Stmt]
+    rest: For | None = None
+
+
+def dot_products(v: Values, loop: For, ctx: Lanes) -> Dots | None:
     """The loop with its iterations grouped, or None where it is not made of such products only."""
     found = [_term(v, stmt, loop) for stmt in loop.body]
     terms = [t for t in found if t is not None]
@@ -71,7 +75,7 @@ def dot_products(v: Vectorizer, loop: For, ctx: Lanes) -> list[Stmt] | None:
     return None
 
 
-def _term(v: Vectorizer, stmt: Stmt, loop: For) -> _Term | None:
+def _term(v: Values, stmt: Stmt, loop: For) -> _Term | None:
     match stmt:
         case Assign(name=name, value=Binary(op="add", a=Name(name=acc, of=of), b=Binary(op="mul", a=a, b=b))) if (
             acc == name and of == i32
@@ -94,7 +98,7 @@ def _is_short(e: Expr) -> bool:
     return e.elem.name in ("u8", "i8", "i16")
 
 
-def _table_dim(v: Vectorizer, e: Expr, loop: For) -> int | None:
+def _table_dim(v: Values, e: Expr, loop: For) -> int | None:
     """The dimension that the loop's variable indexes by itself, if `e` reads an Input so."""
     if not isinstance(e, Access) or e.source not in v.bounds.inputs or loop.lo != ZERO:
         return None
@@ -108,16 +112,15 @@ def _quads_apply(t: _Term) -> bool:
     return t.data.elem.name == "u8" and t.table is not None and t.weight.elem.name in PLANES
 
 
-def _packed(v: Vectorizer, loop: For, ctx: Lanes, terms: list[_Term], group: int) -> list[Stmt]:
+def _packed(v: Values, loop: For, ctx: Lanes, terms: list[_Term], group: int) -> Dots:
     """One loop over `loop.lanes` iterations at a time, in groups, against packed tables."""
     turns = ceildiv(v.scalar(loop.extent), loop.lanes)
-    v.ranges[loop.name] = (ZERO, sub(turns, ONE))
+    v.runs(loop.name, ZERO, turns)
     before: list[Stmt] = []
     body: list[Stmt] = []
     after: list[Stmt] = []
     for t in terms:
         assert isinstance(t.weight, Access) and t.table is not None
-        domain = v.domain(t.weight.source, loop.extent)
         planes = PLANES[t.weight.elem.name] + (t.weight.source in v.target.excluded) if group == 4 else 1
         accs = [t.acc] + [f"{t.acc}_plane{plane}" for plane in range(1, planes)]
         total: Expr = Name(t.acc, i32, ctx.lanes)
@@ -128,15 +131,16 @@ def _packed(v: Vectorizer, loop: For, ctx: Lanes, terms: list[_Term], group: int
         for j in range(0, loop.lanes, group):
             data = _group_data(v, t.data, loop, ctx, j, group)
             for plane, acc in enumerate(accs):
-                pack = Pack(t.weight.source, t.table, group, plane, planes, loop.lanes, domain)
-                weights = _packed_weight(v, t.weight, loop, ctx, j // group, pack)
+                pack = Pack(t.weight.source, t.table, group, plane, planes, loop.lanes)
+                at = add(mul(Name(loop.name), const(loop.lanes // group)), const(j // group))
+                weights = spread(v.value(v.packs.read(pack, t.weight, loop.extent, at), ctx), ctx.lanes)
                 body.append(Assign(acc, Dot(Name(acc, i32, ctx.lanes), data, weights, group)))
         if planes > 1:
             after.append(Assign(t.acc, total))
     count = algebra.value_of(turns)
     if count is not None and count <= _WRITTEN_OUT:
-        return [*before, *(turn for k in range(count) for turn in _turn(body, loop.name, k)), *after]
-    return [*before, For(loop.name, ZERO, turns, tuple(body)), *after]
+        return Dots([*before, *(turn for k in range(count) for turn in _turn(body, loop.name, k)), *after])
+    return Dots([*before, For(loop.name, ZERO, turns, tuple(body)), *after])
 
 
 def _turn(body: list[Stmt], name: str, k: int) -> list[Stmt]:
@@ -145,19 +149,7 @@ def _turn(body: list[Stmt], name: str, k: int) -> list[Stmt]:
     return [map_expressions(stmt, lambda e: algebra.substitute(e, env)) for stmt in body]
 
 
-def _packed_weight(v: Vectorizer, weight: Access, loop: For, ctx: Lanes, part: int, pack: Pack) -> Expr:
-    """The weights of the group `part` of each turn of the loop."""
-    if pack not in v.packs:
-        v.packs.append(pack)
-    ndim = len(weight.index)
-    strides = tuple(const(4) if d == ndim - 1 else Name(f"{pack.name}_s{d}") for d in range(ndim))
-    v.storages[pack.name] = Storage(pack.name, i32, strides, (ZERO,) * ndim, constant=True)
-    at = add(mul(Name(loop.name), const(pack.multiple // pack.group)), const(part))
-    index = tuple(at if d == pack.dim else i for d, i in enumerate(weight.index))
-    return spread(v.value(Access(pack.name, index, i32), ctx), ctx.lanes)
-
-
-def _group_data(v: Vectorizer, data: Expr, loop: For, ctx: Lanes, offset: int, group: int) -> Expr:
+def _group_data(v: Values, data: Expr, loop: For, ctx: Lanes, offset: int, group: int) -> Expr:
     """The data of `group` iterations from the one `offset` behind the first of a turn of the loop.
 
     The first iteration of a turn exists. Others may be behind the last: then anything that is safe to read.
@@ -179,7 +171,7 @@ def _group_data(v: Vectorizer, data: Expr, loop: For, ctx: Lanes, offset: int, g
     return Group(tuple(parts))
 
 
-def _tap(v: Vectorizer, access: Access, loop: For) -> int | None:
+def _tap(v: Values, access: Access, loop: For) -> int | None:
     """Bytes from one iteration's read to the next's, where they are known and few: a window holds several."""
     storage = v.storages[access.source]
     out: Expr = ZERO
@@ -195,7 +187,7 @@ def _tap(v: Vectorizer, access: Access, loop: For) -> int | None:
     return known if known is not None and 0 < known < 64 else None
 
 
-def _unpacked(v: Vectorizer, loop: For, ctx: Lanes, terms: list[_Term]) -> list[Stmt]:
+def _unpacked(v: Values, loop: For, ctx: Lanes, terms: list[_Term]) -> Dots:
     """Pairs of both factors, and a last iteration by itself where their number is odd."""
     lo = v.scalar(loop.lo)
     whole, left = algebra.blocks(v.scalar(loop.extent), 2)
@@ -208,4 +200,4 @@ def _unpacked(v: Vectorizer, loop: For, ctx: Lanes, terms: list[_Term]) -> list[
             groups.append(Group(tuple(spread(v.value(f, ctx), ctx.lanes) for f in both)))
         body.append(Assign(t.acc, Dot(Name(t.acc, i32, ctx.lanes), groups[0], groups[1], 2)))
     rest = replace(loop, lo=add(lo, whole), extent=left, kind="serial", lanes=1)
-    return [For(loop.name, lo, whole, tuple(body), step=2), *v.statement(rest, ctx)]
+    return Dots([For(loop.name, lo, whole, tuple(body), step=2)], rest)

@@ -11,9 +11,10 @@ from autosched.lower.demands import Pack, Target, WindowRequirement, end_name
 from autosched.lower.ir import Assign, Block, Expr, For, Let, Reserve, Store, expressions, names, statements
 from autosched.lower.loopnest import LoopNestBuilder
 from autosched.lower.optimize import Optimizer
+from autosched.lower.packs import Packs
 from autosched.lower.prefetch import announce, announce_stores
 from autosched.lower.seeds import seed_sums
-from autosched.lower.stages import LoopNests, Stage, Storage
+from autosched.lower.stages import LoopNests, Stage
 from autosched.lower.stagger import stagger
 from autosched.lower.translate import extent_name
 from autosched.lower.vectorize import Vectorizer
@@ -58,26 +59,24 @@ def lower(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) 
     checking = verifying()
     stages: list[Stage] = []
     windows: list[WindowRequirement] = []
-    packs: list[Pack] = []
-    domains: dict[str, list[Expr]] = {}
+    packs = Packs()
     for stage in nests.stages:
-        vectorizer = Vectorizer(stage.func, nests.storages, builder.bounds, layout.target, domains)
         if checking:
-            verify(stage.body, given(pipeline, nests, vectorizer.storages), vectorized=False)
-        body = share_windows(vectorizer.block(stage.body), layout.target.excluded)
+            verify(stage.body, given(pipeline, nests, packs), vectorized=False)
+        body = Vectorizer(stage.func, nests.storages, builder.bounds, layout.target, packs).block(stage.body)
+        body = share_windows(body, layout.target.excluded)
         body = stagger(body) if layout.target.packs else body
         body = announce(body, {f.name: f.prefetches for f in nest.funcs.values() if f.prefetches})
         body = announce_stores(body, {f.name: f.fetched_stores for f in nest.funcs.values() if f.fetched_stores})
         windows += requirements(body)
-        packs += vectorizer.packs
         if checking:
-            verify(body, given(pipeline, nests, vectorizer.storages), vectorized=True)
+            verify(body, given(pipeline, nests, packs), vectorized=True)
         body = Optimizer().run(seed_sums(body))
         if checking:
-            verify(body, given(pipeline, nests, vectorizer.storages), vectorized=True)
+            verify(body, given(pipeline, nests, packs), vectorized=True)
         stages.append(replace(stage, body=body))
     return Lowered(pipeline, schedule, layout, nests, tuple(stages), tuple(dict.fromkeys(windows)),
-                   tuple(dict.fromkeys(packs)), domains)  # fmt: skip
+                   tuple(packs.found), packs.domains)  # fmt: skip
 
 
 def verifying() -> bool:
@@ -85,14 +84,14 @@ def verifying() -> bool:
     return bool(os.environ.get("AUTOSCHED_VERIFY"))
 
 
-def given(pipeline: Pipeline, nests: LoopNests, storages: Mapping[str, Storage]) -> frozenset[str]:
+def given(pipeline: Pipeline, nests: LoopNests, packs: Packs) -> frozenset[str]:
     """The names of all that a call has for its stages: params, where arrays and roots are, extents and strides."""
     output = pipeline.output
     ndims = {**{name: source.ndim for name, source in pipeline.inputs.items()}, output.name: output.ndim}
     found = {*pipeline.params, *map(end_name, pipeline.inputs)}
     found |= {extent_name(name, dim) for name, ndim in ndims.items() for dim in range(ndim)}
     found |= {f"{root.name}.{arg}.{side}" for root in nests.roots for arg in root.args for side in ("lo", "hi")}
-    for storage in storages.values():
+    for storage in (*nests.storages.values(), *packs.storages.values()):
         if storage.root or not storage.owned:
             found |= {storage.buffer, *(name for stride in storage.strides for name in names(stride))}
     return frozenset(found)

@@ -45,7 +45,7 @@ class Storage:
     strides: tuple[Expr, ...]
     origin: tuple[Expr, ...]
     fold: Fold | None = None
-    constant: bool = False  # an input
+    constant: bool = False  # written by nobody: an input, and in a stage what earlier ones have computed whole
     owned: bool = False  # memory of the compiler's own, with slack behind it
     root: bool = False  # written whole by a stage of its own
     stream: bool = False  # written past the caches

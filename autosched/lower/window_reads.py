@@ -1,0 +1,248 @@
+"""Lanes from windows of memory that are read whole: slices of them, and byte permutes as far as the CPU has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from autosched.errors import CompileError
+from autosched.lang.types import i32, i64, u8
+from autosched.lower import algebra
+from autosched.lower.addresses import Address
+from autosched.lower.algebra import ZERO, add, const, mul
+from autosched.lower.bounds import Bounds, Interval
+from autosched.lower.demands import (
+    BLOCK,
+    BLOCK_LANES,
+    REGISTER,
+    REGISTER_LANES,
+    WINDOWS,
+    Target,
+    near_name,
+    step_name,
+)
+from autosched.lower.ir import (
+    Access,
+    Binary,
+    Broadcast,
+    Cast,
+    Concat,
+    Const,
+    Expr,
+    Iota,
+    Load,
+    Name,
+    Permute,
+    Slice,
+    Unary,
+    Words,
+    names,
+)
+from autosched.lower.lanes import Lanes, affine, depends
+from autosched.lower.stages import Storage
+
+
+@dataclass(frozen=True)
+class WindowReads:
+    """Reads of windows in one stage.
+
+    `ranges` has what loops run over that have been met, and `value` makes expressions into values (`values.Values`).
+    """
+
+    storages: Mapping[str, Storage]
+    bounds: Bounds
+    target: Target
+    ranges: Mapping[str, Interval]
+    value: Callable[[Expr, Lanes | None], Expr]
+
+    def elements(self, access: Access, at: Address, ctx: Lanes) -> Expr | None:
+        """The element of each lane from one window; None where that is not possible, or the window is not bounded.
+
+        Lanes that are equally far apart are a slice of the window that begins at lane 0, others a byte permute of it.
+        """
+        if not self._apply(access, at, ctx) or (at.irregular and not self.target.permutes):
+            return None
+        found = self._windows(access, at, ctx, WINDOWS[access.strategy], ctx.lanes, access.of.bytes)
+        if found is None:
+            return None
+        window, extent = found
+        of = u8 if access.of.is_bool else access.of
+        lanes: Expr
+        if at.irregular:
+            lanes = Permute(window, self._relative(at, ctx), of, extent)
+        else:
+            lanes = Slice(window, 0, at.step, of, ctx.lanes, extent)
+        return Binary("ne", lanes, Broadcast(Const(0, u8), ctx.lanes)) if access.of.is_bool else lanes
+
+    def groups(self, access: Access, at: Address, ctx: Lanes, group: int, tap: int) -> Expr | None:
+        """The byte of each lane and group - 1 more, `tap` bytes apart, in an i32; None as above.
+
+        By what the CPU has, the fewest instructions first: where it permutes bytes only within blocks, every few lanes
+        have a small window of their own.
+        """
+        if not self._apply(access, at, ctx):
+            return None
+        size = tap * (group - 1) + 1
+        if self.target.permutes:
+            found = self._windows(access, at, ctx, WINDOWS[access.strategy], ctx.lanes, size)
+            if found is None:
+                return None
+            window, extent = found
+            return Permute(window, self._relative(at, ctx), i32, extent, const(tap), group)
+        if not self.target.blocks or ctx.lanes % BLOCK_LANES:
+            return None
+        near = self._near(access, at, ctx, size)
+        if near is not None:
+            window, offsets, extent = near
+            return Permute(window, offsets, i32, extent, const(tap), group, blocks=True)
+        found = self._windows(access, at, ctx, BLOCK, BLOCK_LANES, size)
+        if found is None:
+            return None
+        window, extent = found
+        offsets = Unary("from_first_of_four", self._relative(at, ctx))
+        return Permute(window, offsets, i32, extent, const(tap), group, blocks=True)
+
+    def _apply(self, access: Access, at: Address, ctx: Lanes) -> bool:
+        """Whether lanes may come from windows: where the schedule says so, and nothing is against it."""
+        if ctx.guard and access.strategy in WINDOWS and access.source not in self.target.excluded:
+            folded = self.storages[access.source].fold is not None
+            return access.of.bytes <= 2 and not folded and at.step >= 0 and not at.steps_by(0)
+        return False
+
+    def _near(self, access: Access, at: Address, ctx: Lanes, size: int) -> tuple[Expr, Expr, Expr] | None:
+        """Blocks of four lanes from one read for all, if a lane needs `size` bytes; offsets in a block, and its extent.
+
+        A block begins with the word that has the first byte of its first lane, so up to three bytes are in front.
+        """
+        if not self.target.words or ctx.lanes != REGISTER_LANES or near_name(access.source) in self.target.excluded:
+            return None
+        block = self._extent(access, at, ctx, BLOCK_LANES, size + 3)
+        if block is None or (algebra.value_of(block) or 0) > BLOCK:
+            return None
+        found = self._windows(access, at, ctx, REGISTER, REGISTER_LANES, size)
+        if found is None:
+            return None
+        window, extent = found
+        relative = self._relative(at, ctx)
+        within = Unary("from_first_of_four", relative)
+        first = Binary("sub", relative, within)
+
+        def each(value: int) -> Expr:
+            return _const32(value, ctx.lanes)
+
+        places = Binary("add", Binary("shr", first, each(2)), Binary("and", Iota(ctx.lanes, i32), each(3)))
+        offsets = Binary("add", within, Binary("and", first, each(3)))
+        return Words(window, places, extent), offsets, block
+
+    def _extent(self, access: Access, at: Address, ctx: Lanes, each: int, size: int) -> Expr | None:
+        """How many bytes `each` lanes need from the first of them on, if a lane needs `size`; None without a bound."""
+        owned = self.storages[access.source].owned
+        extent: Expr = const(at.step * (each - 1) + size)
+        for offset, stride in at.irregular:
+            growth = self._growth(offset, replace(ctx, lanes=each))
+            if growth is None or (owned and algebra.value_of(stride) is None):
+                return None
+            extent = add(extent, mul(growth, stride))
+        return extent
+
+    def _windows(
+        self, access: Access, at: Address, ctx: Lanes, width: int, each: int, size: int
+    ) -> tuple[Expr, Expr] | None:
+        """Reads of `width` bytes, one from the first of every `each` lanes on, and how many of these bytes are needed.
+
+        `size` is how many each lane needs. None where that is more than the width, or has no bound.
+        """
+        extent = self._extent(access, at, ctx, each, size)
+        if extent is None or (algebra.value_of(extent) or 0) > width:
+            return None
+        storage = self.storages[access.source]
+        reads = []
+        for lane in range(0, ctx.lanes, each):
+            start = add(at.base, const(at.step * lane))
+            for offset, stride in at.irregular:
+                there = self.value(algebra.substitute(offset, {ctx.var: const(lane)}), None)
+                start = add(start, mul(there, stride))
+            reads.append(Load(access.source, start, u8, width, "dense", constant=storage.constant))
+        if not storage.owned:
+            assert ctx.guard is not None
+            furthest = self._furthest(reads[-1].address, ctx.guard.inside)
+            if furthest is None:
+                return None
+            ctx.guard.reach(access.source, add(furthest, const(width)))
+        return reads[0] if len(reads) == 1 else Concat(tuple(reads)), extent
+
+    def _relative(self, at: Address, ctx: Lanes) -> Expr:
+        """How many bytes the access of each lane is behind that of lane 0, in i32."""
+        out: Expr | None = None
+        if at.step:
+            out = Binary("mul", Iota(ctx.lanes, i32), _const32(at.step, ctx.lanes))
+        for offset, stride in at.irregular:
+            part = self._narrow(offset, ctx)
+            if algebra.value_of(stride) != 1:
+                part = Binary("mul", part, Broadcast(Cast(i32, stride), ctx.lanes))
+            out = part if out is None else Binary("add", part, out)
+        assert out is not None
+        return out
+
+    def _furthest(self, begin: Expr, inside: frozenset[str]) -> Expr | None:
+        """The greatest `begin` over loops inside the vectorized one; those around it are in scope of the check."""
+        inner = {k: r for k, r in self.ranges.items() if k in inside}
+        for _ in range(len(inner) + 1):
+            if not names(begin) & inside:
+                return begin
+            try:
+                _, begin = self.bounds.interval(begin, inner)
+            except CompileError:
+                return None
+        return None
+
+    def _growth(self, index: Expr, ctx: Lanes) -> Expr | None:
+        """How much `index` grows at most from lane 0 to the last, if it never shrinks."""
+        terms, _ = algebra.linear(index)
+        total: Expr = ZERO
+        for term, k in terms.items():
+            if not depends(term, ctx):
+                continue
+            if k < 0:
+                return None
+            if term == Name(ctx.var):
+                total = add(total, const(k * (ctx.lanes - 1)))
+                continue
+            access = term.a if isinstance(term, Cast) and term.to == i64 else term
+            if not isinstance(access, Access) or len(access.index) != 1:
+                return None
+            table = self.bounds.inputs.get(access.source)
+            regular = affine(access.index[0], ctx)
+            if table is None or not table.monotone or regular is None or regular[1] < 0:
+                return None
+            total = add(total, mul(Name(step_name(access.source, regular[1] * (ctx.lanes - 1))), const(k)))
+        return total
+
+    def _narrow(self, index: Expr, ctx: Lanes) -> Expr:
+        """How far `index` of each lane is from that of lane 0, in i32.
+
+        Exact, because only sums and multiples of table reads and lanes come here, whose i32 arithmetic is right modulo
+        2^32, and the result is small. What is the same in all lanes cancels.
+        """
+        terms, _ = algebra.linear(index)
+        out: Expr | None = None
+        for term, k in terms.items():
+            if not depends(term, ctx):
+                continue
+            if term == Name(ctx.var):
+                part: Expr = Iota(ctx.lanes, i32)
+            else:
+                access = term.a if isinstance(term, Cast) else term
+                lanes, first = self.value(access, ctx), self.value(algebra.substitute(access, {ctx.var: ZERO}), None)
+                if lanes.elem != i32:
+                    lanes, first = Cast(i32, lanes), Cast(i32, first)
+                part = Binary("sub", lanes, Broadcast(first, ctx.lanes))
+            if k != 1:
+                part = Binary("mul", part, _const32(k, ctx.lanes))
+            out = part if out is None else Binary("add", out, part)
+        assert out is not None
+        return out
+
+
+def _const32(value: int, lanes: int) -> Expr:
+    return Broadcast(Const(value, i32), lanes)
