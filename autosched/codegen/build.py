@@ -30,7 +30,7 @@ from autosched.codegen.printer import print_kernel
 from autosched.errors import AutoschedError, AutoschedWarning, CompileError, ScheduleError
 from autosched.files import write_whole
 from autosched.lang.func import Pipeline
-from autosched.lower.demands import Target
+from autosched.lower.demands import Exclusion, Target
 from autosched.lower.lower import Layout, lower, verifying
 from autosched.schedule.schedule import Schedule
 from autosched.signals import held_back
@@ -99,7 +99,7 @@ def stage_address(stage: Any) -> int:
     return found
 
 
-def target(excluded: frozenset[str] = frozenset()) -> Target:
+def target(excluded: frozenset[Exclusion] = frozenset()) -> Target:
     """What the CPU that Numba compiles for has instructions for."""
     from autosched.codegen.simd import target as cpu
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from functools import cache
 from pathlib import Path
 
@@ -63,6 +63,6 @@ def outlined(pipeline: Pipeline, schedule: Schedule, layout: Layout, make: Calla
 
 def _outline_key(pipeline: Pipeline, schedule: Schedule, layout: Layout) -> str:
     strides = {name: sorted(of.items()) for name, of in sorted(layout.strides.items())}
-    target = {**asdict(layout.target), "excluded": sorted(layout.target.excluded)}
+    target = {**asdict(layout.target), "excluded": sorted(map(astuple, layout.target.excluded))}
     what = [pipeline.name, schedule.to_data(), strides, sorted(layout.params.items()), target]
     return key(environment_key(), compiler_key(), fingerprint(pipeline), json.dumps(what))

@@ -13,7 +13,7 @@ from typing import Any
 from autosched.codegen.host import function, host_plan, host_reads, plan_inputs, plan_outputs, reads_inputs
 from autosched.codegen.printer import argument_slots, print_kernel
 from autosched.errors import CompileError
-from autosched.lower.demands import Pack
+from autosched.lower.demands import Exclusion, Pack
 from autosched.lower.lower import Lowered, arguments
 from autosched.lower.stages import Stage
 
@@ -57,7 +57,7 @@ class WindowOutline:
     """A requirement of a permute (`lower.demands.WindowRequirement`); the plan returns how wide the window is."""
 
     width: int
-    excludes: str
+    excludes: Exclusion
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Outline:
                 for s in data["stages"]
             ),
             roots=tuple(RootOutline(r["func"], r["itemsize"], tuple(r["storage"])) for r in data["roots"]),
-            windows=tuple(WindowOutline(**w) for w in data["windows"]),
+            windows=tuple(WindowOutline(w["width"], Exclusion(**w["excludes"])) for w in data["windows"]),
             packs=tuple(Pack(**p) for p in data["packs"]),
             required=data["required"],
             statuses=tuple(data["statuses"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from autosched.lower.ir import Expr
 
@@ -19,27 +20,35 @@ REGISTER = 64
 REGISTER_LANES = REGISTER // 4
 
 
-@dataclass(frozen=True)
-class WindowRequirement:
-    """What must hold for a permute: `width` bytes at most are `window`, and the source has that many.
+Excluded: TypeAlias = Literal["window", "shared", "near"]
 
-    Where it does not hold, a target excludes `excludes`: the source, or one way to read it.
+
+@dataclass(frozen=True)
+class Exclusion:
+    """What a kernel does without, because the arrays of a call do not fit it.
+
+    window: nothing of `source` is read from windows, which would be too small, and as a table of weights it is packed
+    into one more byte each; shared: windows of it are not shared; near: its lanes are too far apart for the words of
+    one window.
     """
 
     source: str
+    what: Excluded
+
+
+@dataclass(frozen=True)
+class WindowRequirement:
+    """What must hold for a permute: `window` bytes are `width` at most. Where it does not, a target `excludes` this."""
+
     width: int
     window: Expr
-    excludes: str
+    excludes: Exclusion
 
 
 @dataclass(frozen=True)
 class Target:
     """What the CPU has single instructions for: byte permutes within a register and within blocks, permutes of the
-    words of a 64-byte register, quads, and packs.
-
-    `excluded` is about one call: the sources whose windows do not fit a permute, those whose windows cannot be shared
-    (`shared_name`) or are too wide for one read (`near_name`), and the tables with values that do not fit the usual
-    number of bytes.
+    words of a 64-byte register, quads, and packs; and what the arrays of one call exclude.
     """
 
     permutes: bool = True
@@ -47,7 +56,11 @@ class Target:
     words: bool = True
     quads: bool = True
     packs: bool = True
-    excluded: frozenset[str] = frozenset()
+    excluded: frozenset[Exclusion] = frozenset()
+
+    def excludes(self, source: str, what: Excluded) -> bool:
+        """Whether the arrays of the call do not fit that."""
+        return Exclusion(source, what) in self.excluded
 
 
 @dataclass(frozen=True)
@@ -90,16 +103,6 @@ def domain_name(table: str, number: int) -> str:
 def step_name(table: str, distance: int) -> str:
     """The name of the most that `table` grows over `distance` elements."""
     return f"{table}:step{distance}"
-
-
-def shared_name(source: str) -> str:
-    """What stands in a target's `excluded` for a source whose windows cannot be shared."""
-    return f"{source}:shared"
-
-
-def near_name(source: str) -> str:
-    """What stands in a target's `excluded` for a source whose lanes are too far apart for the words of one window."""
-    return f"{source}:near"
 
 
 def end_name(source: str) -> str:

@@ -18,7 +18,6 @@ from autosched.lower.demands import (
     REGISTER_LANES,
     WINDOWS,
     Target,
-    near_name,
     step_name,
 )
 from autosched.lower.ir import (
@@ -104,17 +103,17 @@ class WindowReads:
 
     def _apply(self, access: Access, at: Address, ctx: Lanes) -> bool:
         """Whether lanes may come from windows: where the schedule says so, and nothing is against it."""
-        if ctx.guard and access.strategy in WINDOWS and access.source not in self.target.excluded:
-            folded = self.storages[access.source].fold is not None
-            return access.of.bytes <= 2 and not folded and at.step >= 0 and not at.steps_by(0)
-        return False
+        excluded = self.target.excludes(access.source, "window")
+        if not ctx.guard or access.strategy not in WINDOWS or excluded or self.storages[access.source].fold:
+            return False
+        return access.of.bytes <= 2 and at.step >= 0 and not at.steps_by(0)
 
     def _near(self, access: Access, at: Address, ctx: Lanes, size: int) -> tuple[Expr, Expr, Expr] | None:
         """Blocks of four lanes from one read for all, if a lane needs `size` bytes; offsets in a block, and its extent.
 
         A block begins with the word that has the first byte of its first lane, so up to three bytes are in front.
         """
-        if not self.target.words or ctx.lanes != REGISTER_LANES or near_name(access.source) in self.target.excluded:
+        if not self.target.words or ctx.lanes != REGISTER_LANES or self.target.excludes(access.source, "near"):
             return None
         block = self._extent(access, at, ctx, BLOCK_LANES, size + 3)
         if block is None or (algebra.value_of(block) or 0) > BLOCK:

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from autosched.lang.types import i32
 from autosched.lower import algebra
 from autosched.lower.algebra import add, const
-from autosched.lower.demands import BLOCK, WindowRequirement, near_name, shared_name
+from autosched.lower.demands import BLOCK, Excluded, Exclusion, WindowRequirement
 from autosched.lower.ir import (
     Assign,
     Binary,
@@ -49,13 +49,13 @@ _Reader: TypeAlias = Permute | Slice
 _Shared: TypeAlias = tuple[str, int, int, tuple[tuple[frozenset[tuple[Expr, int]], int], ...]]
 
 
-def share_windows(block: Block, excluded: frozenset[str]) -> Block:
-    """`block` with shared windows, but for sources in `excluded`, whose windows have turned out too small for that."""
+def share_windows(block: Block, excluded: frozenset[Exclusion]) -> Block:
+    """`block` with shared windows, but for those in `excluded`, which have turned out too small for that."""
     inner = tuple(map_bodies(s, lambda body: share_windows(body, excluded)) for s in block)
     begins: dict[_Shared, set[int]] = defaultdict(set)
     for found in _readers(inner):
         key, begin = _place(found)
-        if shared_name(_windows(found)[0].buffer) not in excluded:
+        if Exclusion(_windows(found)[0].buffer, "shared") not in excluded:
             begins[key].add(begin)
     firsts = {key: _firsts(sorted(places), key[1]) for key, places in begins.items()}
 
@@ -76,12 +76,11 @@ def requirements(block: Block) -> list[WindowRequirement]:
     for stmt in statements(block):
         for e in (e for top in expressions(stmt) for e in walk(top)):
             if isinstance(e, _Reader):
-                source = _windows(e)[0].buffer
-                alone = near_name(source) if isinstance(e.window, Words) else source
-                excludes = shared_name(source) if e.shared else alone
-                found.append(WindowRequirement(source, _width(e), e.extent, excludes))
+                what: Excluded = "shared" if e.shared else "near" if isinstance(e.window, Words) else "window"
+                excludes = Exclusion(_windows(e)[0].buffer, what)
+                found.append(WindowRequirement(_width(e), e.extent, excludes))
                 if isinstance(e.window, Words):
-                    found.append(WindowRequirement(source, e.window.lanes, e.window.extent, excludes))
+                    found.append(WindowRequirement(e.window.lanes, e.window.extent, excludes))
     return found
 
 

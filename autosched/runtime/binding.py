@@ -13,7 +13,7 @@ import numpy as np
 from autosched.codegen.build import Built, Draft
 from autosched.errors import BindError
 from autosched.lang.types import Type
-from autosched.lower.demands import BEHIND, end_name
+from autosched.lower.demands import BEHIND, Exclusion, end_name
 from autosched.lower.stages import SLACK
 from autosched.lower.translate import extent_name
 from autosched.runtime.packing import fits_planes, packed
@@ -191,15 +191,15 @@ def _length(a: Array) -> int:
     return length
 
 
-def misfits(built: Draft, plan: Mapping[str, int], arrays: Mapping[str, Array]) -> frozenset[str]:
-    """What a kernel for these arrays must do without; see `Target.excluded`."""
+def misfits(built: Draft, plan: Mapping[str, int], arrays: Mapping[str, Array]) -> frozenset[Exclusion]:
+    """What a kernel for these arrays must do without."""
     found = set()
     for i, window in enumerate(built.outline.windows):
         if plan[f".window{i}"] > window.width:
             found.add(window.excludes)
     for pack in built.outline.packs:
         if pack.group == 4 and not fits_planes(arrays[pack.source], pack.planes):
-            found.add(pack.source)
+            found.add(Exclusion(pack.source, "window"))
     return frozenset(found)
 
 

@@ -21,6 +21,7 @@ from autosched.codegen.printer import NO_MEMORY
 from autosched.errors import BindError, ScheduleError
 from autosched.lang.func import Pipeline
 from autosched.lang.types import Type
+from autosched.lower.demands import Exclusion
 from autosched.lower.lower import Layout
 from autosched.runtime.binding import (
     Frame,
@@ -260,7 +261,7 @@ class Kernel:
         strides = {name: _constant_strides(a) for name, a in arrays.items()}
         strides[output.name] = _output_strides(out, [output.bounds.get(a.name) for a in output.args])
         sizes = sizes_of(arrays, params)
-        excluded: frozenset[str] = frozenset()
+        excluded: frozenset[Exclusion] = frozenset()
         while out.size:
             drafted = self._draft(strides, special, excluded)
             plan = plan_call(drafted, sizes, arrays)
@@ -308,7 +309,7 @@ class Kernel:
                     raise BindError(f"table {name} is declared to hold {lo}..{hi}, but it holds {least}..{most}")
 
     def _draft(
-        self, strides: dict[str, dict[int, int]], special: dict[str, tuple[int, int]], excluded: frozenset[str]
+        self, strides: dict[str, dict[int, int]], special: dict[str, tuple[int, int]], excluded: frozenset[Exclusion]
     ) -> Draft:
         """The kernel for arrays of these strides, lowered: what does not fit a call is seen before it is compiled."""
         key = _variant_key(strides, special, excluded)
@@ -322,7 +323,7 @@ class Kernel:
         return found
 
     def _variant(
-        self, strides: dict[str, dict[int, int]], special: dict[str, tuple[int, int]], excluded: frozenset[str]
+        self, strides: dict[str, dict[int, int]], special: dict[str, tuple[int, int]], excluded: frozenset[Exclusion]
     ) -> Built:
         """The same compiled."""
         key = _variant_key(strides, special, excluded)
@@ -350,7 +351,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _variant_key(
-    strides: dict[str, dict[int, int]], special: dict[str, tuple[int, int]], excluded: frozenset[str]
+    strides: dict[str, dict[int, int]], special: dict[str, tuple[int, int]], excluded: frozenset[Exclusion]
 ) -> Any:
     return tuple((n, tuple(s.items())) for n, s in strides.items()), tuple(sorted(special.items())), excluded
 

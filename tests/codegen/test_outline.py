@@ -15,7 +15,7 @@ from autosched.codegen.outline import Outline, outline
 from autosched.errors import AutoschedWarning
 from autosched.lang import Expr, Func, Input, Pipeline, clamp, f32, variables
 from autosched.lower import Layout, lower
-from autosched.lower.demands import Target
+from autosched.lower.demands import Exclusion, Target
 from autosched.runtime import Kernel
 from autosched.schedule import Schedule
 from autosched.vlm.passes import BUCKETS
@@ -94,7 +94,7 @@ def test_another_kernel_is_lowered(lowerings: list[str]) -> None:
         (blur(), ROWS, Layout({"source": {1: 4}}, {})),
         (blur(), ROWS, Layout(LAYOUT.strides, {"height": (40, 40)})),
         (blur(), ROWS, Layout(LAYOUT.strides, {}, Target(permutes=False))),
-        (blur(), ROWS, Layout(LAYOUT.strides, {}, Target(excluded=frozenset({"source"})))),
+        (blur(), ROWS, Layout(LAYOUT.strides, {}, Target(excluded=frozenset({Exclusion("source", "window")})))),
     ]
     for number, case in enumerate(cases, 1):
         build.draft(*case)
