@@ -20,16 +20,16 @@ REGISTER = 64
 REGISTER_LANES = REGISTER // 4
 
 
-Excluded: TypeAlias = Literal["window", "shared", "near"]
+Excluded: TypeAlias = Literal["window", "shared", "near", "planes"]
 
 
 @dataclass(frozen=True)
 class Exclusion:
     """What a kernel does without, because the arrays of a call do not fit it.
 
-    window: nothing of `source` is read from windows, which would be too small, and as a table of weights it is packed
-    into one more byte each; shared: windows of it are not shared; near: its lanes are too far apart for the words of
-    one window.
+    window: nothing of `source` is read from windows, which would be too small; shared: windows of it are not shared;
+    near: its lanes are too far apart for the words of one window; planes: it has values that the usual number of bytes
+    does not hold when it is packed.
     """
 
     source: str

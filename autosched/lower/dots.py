@@ -121,7 +121,7 @@ def _packed(v: Values, loop: For, ctx: Lanes, terms: list[_Term], group: int) ->
     after: list[Stmt] = []
     for t in terms:
         assert isinstance(t.weight, Access) and t.table is not None
-        more = v.target.excludes(t.weight.source, "window")
+        more = v.target.excludes(t.weight.source, "planes")
         planes = PLANES[t.weight.elem.name] + more if group == 4 else 1
         accs = [t.acc] + [f"{t.acc}_plane{plane}" for plane in range(1, planes)]
         total: Expr = Name(t.acc, i32, ctx.lanes)

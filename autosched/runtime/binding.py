@@ -199,7 +199,7 @@ def misfits(built: Draft, plan: Mapping[str, int], arrays: Mapping[str, Array]) 
             found.add(window.excludes)
     for pack in built.outline.packs:
         if pack.group == 4 and not fits_planes(arrays[pack.source], pack.planes):
-            found.add(Exclusion(pack.source, "window"))
+            found.add(Exclusion(pack.source, "planes"))
     return frozenset(found)
 
 

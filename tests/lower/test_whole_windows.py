@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kernels import compile_for, same
 
-from autosched.lang import Func, Input, Pipeline, RDom, cast, i8, i32, interpret, sum_over, u8, variables
+from autosched.lang import Func, Input, Pipeline, RDom, cast, i8, i16, i32, interpret, sum_over, u8, variables
 from autosched.lower.demands import Target
 from autosched.runtime import Kernel
 from autosched.schedule import Schedule
@@ -130,3 +130,26 @@ def test_neighbouring_groups_share_their_blocks(monkeypatch: pytest.MonkeyPatch)
 
     assert reads(2) == TURNS * 4  # 3 * 2 + 4 + 4 bytes
     assert reads(3) == TURNS * 8  # 3 * 3 + 4 + 4 bytes would be 17
+
+
+@pytest.mark.parametrize(("apart", "most"), [(1, 99), (1, i16.max), (20, 99), (20, i16.max)])
+def test_values_and_windows_of_one_table_fit_by_themselves(
+    apart: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights that need another byte are still read from windows, and those too far apart for these need none."""
+    compile_for(Target(), monkeypatch)
+    data, weights = Input("data", u8, 1), Input("weights", i16, 1)
+    begin = Input("begin", i32, 1, monotone=True, bounds=(0, 320))
+    r, f = RDom(k=4), Func("f")
+    f[X] = sum_over(r, cast(i32, data[X + r.k]) * cast(i32, weights[r.k])) + cast(i32, weights[begin[X]])
+    schedule = Schedule().vectorize("f", "x", 16).vectorize("f", "k", 4).loads("f", "weights", "permute64")
+    rng = np.random.default_rng(most)
+    given = {
+        "data": rng.integers(0, 256, 19, dtype=np.uint8),
+        "weights": rng.integers(most - 50, most, 400, dtype=np.int16, endpoint=True),
+        "begin": np.arange(0, 16 * apart, apart, dtype=np.int32),
+    }
+    call = Kernel(Pipeline(f), schedule).bind(shape=(16,), **given)
+    assert same(call.run(), interpret(Pipeline(f), (16,), given, {}))
+    assert ("permute_i16x16" in call.built.path.read_text()) == (apart == 1)
+    assert {pack.planes for pack in call.built.outline.packs} == {2 if most == 99 else 3}
