@@ -26,6 +26,7 @@ from autosched.lower.ir import (
     Dot,
     Expr,
     For,
+    FromFirstOfFour,
     FusedMultiplyAdd,
     Group,
     If,
@@ -35,6 +36,7 @@ from autosched.lower.ir import (
     Name,
     Permute,
     Prefetch,
+    ReduceLanes,
     Require,
     Reserve,
     Select,
@@ -253,6 +255,10 @@ class _Printer:
                 return self._native_binary(e) if _native(e) else self._binary(e)
             case Unary():
                 return self._unary(e)
+            case ReduceLanes(op=op, a=a):
+                return self._called(e, f"reduce_{op}", a)
+            case FromFirstOfFour(a=a):
+                return self._called(e, "from_first_of_four", a)
             case Cast():
                 return self._cast(e)
             case Select():
@@ -345,8 +351,10 @@ class _Printer:
         if e.op in ("neg", "not"):
             text = f"({'-' if e.op == 'neg' else '~'}{self.value(e.a)})"
             return f"{self.op('index')}({text})" if _native(e) else text
-        name = _UNARY.get(e.op, e.op)
-        text = f"{self.op(name)}({_bare(self.value(e.a))})"
+        return self._called(e, _UNARY[e.op], e.a)
+
+    def _called(self, e: Expr, name: str, a: Expr) -> str:
+        text = f"{self.op(name)}({_bare(self.value(a))})"
         return f"{self.op('index')}({text})" if _native(e) else text
 
     def _cast(self, e: Cast) -> str:

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Union
 
 import numpy as np
 
@@ -25,6 +25,12 @@ from autosched.lang.types import TYPES, Type, b1, f32, i64
 
 if TYPE_CHECKING:
     from autosched.lang.func import Func, Input, RDom
+
+BinaryOp: TypeAlias = Literal[
+    "add", "sub", "mul", "div", "floordiv", "mod", "and", "or", "xor", "shl", "shr", "min", "max",
+    "eq", "ne", "lt", "le",
+]  # fmt: skip
+UnaryOp: TypeAlias = Literal["neg", "not", "abs", "sqrt", "floor", "ceil", "round", "trunc"]
 
 _PACKAGE = str(Path(__file__).parent)
 
@@ -262,7 +268,7 @@ class Extent(Expr):
 class Binary(Expr):
     """`op` of two operands of one type; comparisons give b1."""
 
-    op: str
+    op: BinaryOp
     a: Expr
     b: Expr
 
@@ -283,7 +289,7 @@ class Binary(Expr):
 class Unary(Expr):
     """`op` of one operand, of the operand's type."""
 
-    op: str
+    op: UnaryOp
     a: Expr
 
     @property
@@ -585,7 +591,7 @@ def _refusal(op: str, kind: Type) -> str | None:
     return None
 
 
-def binary(op: str, a: Operand, b: Operand) -> Expr:
+def binary(op: BinaryOp, a: Operand, b: Operand) -> Expr:
     """`op` of two operands."""
     symbol = SYMBOLS.get(op)
     pair = unify(a, b, f"`{{a}} {symbol} {{b}}`" if symbol else f"`{op}({{a}}, {{b}})`")
@@ -599,7 +605,7 @@ def binary(op: str, a: Operand, b: Operand) -> Expr:
     return Binary(op, left, right)
 
 
-def unary(op: str, a: Operand) -> Expr:
+def unary(op: UnaryOp, a: Operand) -> Expr:
     """`op` of one operand."""
     operand = as_expr(a)
     if isinstance(operand, Fault):

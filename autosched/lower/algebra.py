@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 from autosched.lang.types import i64
-from autosched.lower.ir import Binary, Const, Expr, Name, names, transform
+from autosched.lower.ir import Binary, BinaryOp, Const, Expr, Name, names, transform
 from autosched.lower.wrapping import exact, value_range
 
 Terms = dict[Expr, int]
@@ -133,7 +134,7 @@ def maximum(a: Expr, b: Expr) -> Expr:
     return _extreme("max", a, b)
 
 
-def _extreme(op: str, a: Expr, b: Expr) -> Expr:
+def _extreme(op: Literal["min", "max"], a: Expr, b: Expr) -> Expr:
     d = difference(a, b)
     if d is not None:
         return a if (d <= 0) == (op == "min") else b
@@ -208,7 +209,7 @@ _MAKERS: dict[str, Callable[[Expr, Expr], Expr]] = {
 }  # fmt: skip
 
 
-def make(op: str, a: Expr, b: Expr) -> Expr:
+def make(op: BinaryOp, a: Expr, b: Expr) -> Expr:
     """`op` of two i64, simplified as far as that is right for any values: they may come from the algorithm."""
     maker = _MAKERS.get(op)
     if maker is None or a.elem != i64:

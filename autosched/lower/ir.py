@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
+from autosched.lang import expr as lang
 from autosched.lang.types import Type, b1, i32, i64
 
+BinaryOp: TypeAlias = lang.BinaryOp | Literal["fold"]
+LanesOp: TypeAlias = Literal["add", "mul", "min", "max"]
 LoadKind = Literal["scalar", "dense", "pick", "gather"]
 #: How lanes read what is scattered: as a LoadKind, or by a Permute or Slice of a window of so many bytes.
 Strategy = Literal["pick", "gather", "permute64", "permute128"]
@@ -87,7 +90,7 @@ class Binary(Expr):
     extent of one of its parts, so neither is negative, and where `b` is 0 nothing runs.
     """
 
-    op: str
+    op: BinaryOp
     a: Expr
     b: Expr
     part: bool = False
@@ -111,7 +114,9 @@ class Binary(Expr):
 
 @dataclass(frozen=True)
 class Unary(Expr):
-    op: str
+    """An operation on each lane."""
+
+    op: lang.UnaryOp
     a: Expr
 
     @property
@@ -120,7 +125,7 @@ class Unary(Expr):
 
     @property
     def lanes(self) -> int:
-        return 1 if self.op.startswith("reduce_") else self.a.lanes
+        return self.a.lanes
 
     @property
     def children(self) -> tuple[Expr, ...]:
@@ -128,6 +133,47 @@ class Unary(Expr):
 
     def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
         return Unary(self.op, *children)
+
+
+@dataclass(frozen=True)
+class ReduceLanes(Expr):
+    """All lanes as one number."""
+
+    op: LanesOp
+    a: Expr
+
+    @property
+    def elem(self) -> Type:
+        return self.a.elem
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.a,)
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        return ReduceLanes(self.op, *children)
+
+
+@dataclass(frozen=True)
+class FromFirstOfFour(Expr):
+    """How far each lane is from the first of the four that it is among."""
+
+    a: Expr
+
+    @property
+    def elem(self) -> Type:
+        return self.a.elem
+
+    @property
+    def lanes(self) -> int:
+        return self.a.lanes
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.a,)
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        return FromFirstOfFour(*children)
 
 
 @dataclass(frozen=True)

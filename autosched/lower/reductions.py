@@ -11,9 +11,14 @@ from autosched.lang.types import b1, i64
 from autosched.lower import algebra
 from autosched.lower.algebra import add, const
 from autosched.lower.derive import loop_name
-from autosched.lower.ir import Assign, Binary, Const, Expr, For, Let, Name, Select, Stmt
+from autosched.lower.ir import Assign, Binary, BinaryOp, Const, Expr, For, Let, Name, Select, Stmt
 from autosched.lower.translate import Env, Translator
 from autosched.schedule.func_nest import FuncNest
+
+#: How two values of a reduction become one.
+_COMBINE: dict[str, BinaryOp] = {
+    "sum": "add", "product": "mul", "min": "min", "max": "max", "argmin": "min", "argmax": "max",
+}  # fmt: skip
 
 
 class Reducer:
@@ -114,7 +119,7 @@ class Reducer:
         if isinstance(node, lang.Fold):
             return [*body, *(Assign(best.name, term) for (best, _), term in zip(made, terms, strict=True))]
         for (best, parts), term in zip(made, terms, strict=True):
-            op = node.op.removeprefix("arg")
+            op = _COMBINE[node.op]
             if parts:
                 better = Binary("lt", best, term) if op == "max" else Binary("lt", term, best)
                 if len(parts) > 1 or not isinstance(term, (Name, Const)):
@@ -125,7 +130,6 @@ class Reducer:
                     better_expr = better
                 for part, var in zip(parts, node.domain, strict=True):
                     body.append(Assign(part.name, Select(better_expr, at[id(var)], part)))
-            combine = {"sum": "add", "product": "mul"}.get(op, op)
-            value = algebra.make(combine, best, term) if best.elem == i64 and combine in ("add", "mul") else None
-            body.append(Assign(best.name, value or Binary(combine, best, term)))
+            value = algebra.make(op, best, term) if best.elem == i64 and op in ("add", "mul") else None
+            body.append(Assign(best.name, value or Binary(op, best, term)))
         return body

@@ -19,6 +19,7 @@ from autosched.lower.ir import (
     Const,
     Dot,
     Expr,
+    FromFirstOfFour,
     Group,
     Let,
     Name,
@@ -100,7 +101,8 @@ def _order(e: Expr, found: set[str]) -> Order:
     if "wrong" in orders or len(orders) > 1:
         return "wrong"
     if orders == {"staggered"}:
-        return "staggered" if all(c.lanes == e.lanes for c in e.children) and not isinstance(e, Group) else "wrong"
+        lane_by_lane = all(c.lanes == e.lanes for c in e.children) and not isinstance(e, (Group, FromFirstOfFour))
+        return "staggered" if lane_by_lane else "wrong"
     return "natural"
 
 

@@ -112,11 +112,11 @@ class Translator:
         return Name(param.name, param.of, data=True, within=within)
 
 
-def _binary(op: str, a: Expr, b: Expr) -> Expr:
+def _binary(op: lang.BinaryOp, a: Expr, b: Expr) -> Expr:
     return algebra.make(op, a, b) if a.elem == i64 else Binary(op, a, b)
 
 
-def _unary(op: str, a: Expr) -> Expr:
+def _unary(op: lang.UnaryOp, a: Expr) -> Expr:
     if op == "neg" and a.elem == i64:
         return algebra.make("sub", algebra.ZERO, a)
     return Unary(op, a)

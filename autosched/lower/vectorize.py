@@ -26,12 +26,13 @@ from autosched.lower.ir import (
     Expr,
     For,
     If,
+    LanesOp,
     Let,
     Name,
     Put,
+    ReduceLanes,
     Stmt,
     Store,
-    Unary,
     map_bodies,
     map_expressions,
     names,
@@ -142,13 +143,13 @@ class Vectorizer:
     def _partial_sums(self, loop: For, lo: Expr, whole: Expr) -> list[Stmt] | None:
         """Lanes of partial results, combined after the loop; None where the body is not of that form."""
         n = loop.lanes
-        names_: list[tuple[Assign, Binary]] = []
+        found: list[tuple[LanesOp, Name, Expr]] = []
         for stmt in loop.body:
             match stmt:
-                case Assign(name=name, value=Binary(op="add" | "mul" | "min" | "max", a=Name() as acc) as value) if (
-                    acc.name == name and value.elem.is_int and name not in names(value.b)
+                case Assign(name=name, value=Binary(op="add" | "mul" | "min" | "max" as op, a=Name() as acc, b=b)) if (
+                    acc.name == name and acc.elem.is_int and name not in names(b)
                 ):
-                    names_.append((stmt, value))
+                    found.append((op, acc, b))
                 case _:
                     return None
         before: list[Stmt] = []
@@ -156,13 +157,13 @@ class Vectorizer:
         after: list[Stmt] = []
         lane = Name(f"{loop.name}.lane")
         ctx = Lanes(lane.name, n, None, frozenset(), const(n))
-        for stmt, value in names_:
-            neutral = {"add": 0, "mul": 1, "min": value.elem.max, "max": value.elem.min}[value.op]
-            wide = Name(f"{stmt.name}.lanes", value.elem, n)
-            before.append(Assign(wide.name, Broadcast(Const(neutral, value.elem), n)))
-            term = algebra.substitute(value.b, {loop.name: add(Name(loop.name), lane)})
-            inside.append(Assign(wide.name, Binary(value.op, wide, spread(self.values.value(term, ctx), n))))
-            after.append(Assign(stmt.name, Binary(value.op, value.a, Unary(f"reduce_{value.op}", wide))))
+        for op, acc, term in found:
+            neutral = {"add": 0, "mul": 1, "min": acc.elem.max, "max": acc.elem.min}[op]
+            wide = Name(f"{acc.name}.lanes", acc.elem, n)
+            before.append(Assign(wide.name, Broadcast(Const(neutral, acc.elem), n)))
+            each = algebra.substitute(term, {loop.name: add(Name(loop.name), lane)})
+            inside.append(Assign(wide.name, Binary(op, wide, spread(self.values.value(each, ctx), n))))
+            after.append(Assign(acc.name, Binary(op, acc, ReduceLanes(op, wide))))
         return [*before, For(loop.name, lo, whole, tuple(inside), step=n), *after]
 
     def _put(self, put: Put, ctx: Lanes | None) -> Stmt:

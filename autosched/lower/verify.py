@@ -15,6 +15,7 @@ from autosched.lower.ir import (
     Dot,
     Expr,
     For,
+    FromFirstOfFour,
     FusedMultiplyAdd,
     Group,
     If,
@@ -118,6 +119,8 @@ def _expr(expr: Expr, scope: dict[str, int], vectorized: bool) -> None:
                     raise CompileError("a Load before vectorization")
                 if offsets is not None and offsets.lanes != e.lanes:
                     raise CompileError(f"{offsets.lanes} offsets for {e.lanes} lanes")
+            case FromFirstOfFour(a=a) if a.lanes % 4 or not a.elem.is_int:
+                raise CompileError(f"lanes among four, of {a.elem}x{a.lanes}")
             case Permute(window=window) | Slice(window=window) if not _is_window(e, window):
                 raise CompileError(f"a permute or slice of {window.elem}x{window.lanes}")
             case Words(window=window, places=places) if window.lanes != REGISTER or places.lanes != REGISTER_LANES:

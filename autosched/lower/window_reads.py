@@ -11,15 +11,7 @@ from autosched.lower import algebra
 from autosched.lower.addresses import Address
 from autosched.lower.algebra import ZERO, add, const, mul
 from autosched.lower.bounds import Bounds, Interval
-from autosched.lower.demands import (
-    BLOCK,
-    BLOCK_LANES,
-    REGISTER,
-    REGISTER_LANES,
-    WINDOWS,
-    Target,
-    step_name,
-)
+from autosched.lower.demands import BLOCK, BLOCK_LANES, REGISTER, REGISTER_LANES, WINDOWS, Target, step_name
 from autosched.lower.ir import (
     Access,
     Binary,
@@ -28,12 +20,12 @@ from autosched.lower.ir import (
     Concat,
     Const,
     Expr,
+    FromFirstOfFour,
     Iota,
     Load,
     Name,
     Permute,
     Slice,
-    Unary,
     Words,
     names,
 )
@@ -98,7 +90,7 @@ class WindowReads:
         if found is None:
             return None
         window, extent = found
-        offsets = Unary("from_first_of_four", self._relative(at, ctx))
+        offsets = FromFirstOfFour(self._relative(at, ctx))
         return Permute(window, offsets, i32, extent, const(tap), group, blocks=True)
 
     def _apply(self, access: Access, at: Address, ctx: Lanes) -> bool:
@@ -123,7 +115,7 @@ class WindowReads:
             return None
         window, extent = found
         relative = self._relative(at, ctx)
-        within = Unary("from_first_of_four", relative)
+        within = FromFirstOfFour(relative)
         first = Binary("sub", relative, within)
 
         def each(value: int) -> Expr:
