@@ -103,8 +103,8 @@ class Parallel(Directive):
 class Vectorize(Directive):
     """`var` runs in `lanes` lanes at once. Where it is longer, it is split first, with `tail`.
 
-    On a coordinate of an integer reduction: partial sums in lanes, or, within a vectorized loop and with 2 lanes,
-    widening dot products of pairs.
+    On the innermost coordinate of an integer reduction: partial sums in lanes, or, within a vectorized loop and with 2
+    lanes, widening dot products of pairs.
     """
 
     op = "vectorize"
