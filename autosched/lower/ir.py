@@ -18,7 +18,8 @@ BinaryOp: TypeAlias = lang.BinaryOp | Literal["fold"]
 LanesOp: TypeAlias = Literal["add", "mul", "min", "max"]
 LoadKind = Literal["scalar", "dense", "pick", "gather"]
 #: How lanes read what is scattered: as a LoadKind, or by a Permute or Slice of a window of so many bytes.
-Strategy = Literal["pick", "gather", "permute64", "permute128"]
+#: How lanes read what is scattered. Where the schedule has not said it, a window is read if one is known to be enough.
+Strategy = Literal["unsaid", "pick", "gather", "permute64", "permute128"]
 
 
 @dataclass(frozen=True)

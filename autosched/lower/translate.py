@@ -94,7 +94,7 @@ class Translator:
                     columns = [visit(i) for i in node.index]
                     indices = [tuple(column[n] for column in columns) for n in range(len(instances))]
                     if isinstance(source, Input) or source.name not in self.inlined:
-                        strategy = self.strategies.get(source.name, "pick")
+                        strategy = self.strategies.get(source.name, "unsaid")
                         return [Access(source.name, index, source.type, strategy) for index in indices]
                     assert source.value is not None
                     inner: list[Env] = [

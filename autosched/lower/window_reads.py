@@ -50,10 +50,14 @@ class WindowReads:
         """The element of each lane from one window; None where that is not possible, or the window is not bounded.
 
         Lanes that are equally far apart are a slice of the window that begins at lane 0, others a byte permute of it.
+        Where the schedule says nothing, it is as large as what is known to be enough for all calls.
         """
-        if not self._apply(access, at, ctx) or (at.irregular and not self.target.permutes):
+        if not self._apply(access, at, ctx):
             return None
-        found = self._windows(access, at, ctx, WINDOWS[access.strategy], ctx.lanes, access.of.bytes)
+        if at.irregular and (not self.target.permutes or ctx.lanes * access.of.bytes > REGISTER):
+            return None
+        width = WINDOWS.get(access.strategy) or self._fitting(access, at, ctx)
+        found = None if width is None else self._windows(access, at, ctx, width, ctx.lanes, access.of.bytes)
         if found is None:
             return None
         window, extent = found
@@ -71,7 +75,7 @@ class WindowReads:
         By what the CPU has, the fewest instructions first: where it permutes bytes only within blocks, every few lanes
         have a small window of their own.
         """
-        if not self._apply(access, at, ctx):
+        if access.strategy not in WINDOWS or not self._apply(access, at, ctx):
             return None
         size = tap * (group - 1) + 1
         if self.target.permutes:
@@ -96,9 +100,16 @@ class WindowReads:
     def _apply(self, access: Access, at: Address, ctx: Lanes) -> bool:
         """Whether lanes may come from windows: where the schedule says so, and nothing is against it."""
         excluded = self.target.excludes(access.source, "window")
-        if not ctx.guard or access.strategy not in WINDOWS or excluded or self.storages[access.source].fold:
+        said = access.strategy in (*WINDOWS, "unsaid")
+        if not ctx.guard or not said or excluded or self.storages[access.source].fold:
             return False
         return access.of.bytes <= 2 and at.step >= 0 and not at.steps_by(0)
+
+    def _fitting(self, access: Access, at: Address, ctx: Lanes) -> int | None:
+        """The smallest window that all lanes are in, whatever the call."""
+        extent = self._extent(access, at, ctx, ctx.lanes, access.of.bytes)
+        known = None if extent is None else algebra.value_of(extent)
+        return None if known is None else next((width for width in WINDOWS.values() if known <= width), None)
 
     def _near(self, access: Access, at: Address, ctx: Lanes, size: int) -> tuple[Expr, Expr, Expr] | None:
         """Blocks of four lanes from one read for all, if a lane needs `size` bytes; offsets in a block, and its extent.
@@ -199,6 +210,11 @@ class WindowReads:
             if term == Name(ctx.var):
                 total = add(total, const(k * (ctx.lanes - 1)))
                 continue
+            quotient = _quotient(term, ctx)
+            if quotient is not None:
+                _, step, divisor = quotient
+                total = add(total, const(k * -(-step * (ctx.lanes - 1) // divisor)))
+                continue
             access = term.a if isinstance(term, Cast) and term.to == i64 else term
             if not isinstance(access, Access) or len(access.index) != 1:
                 return None
@@ -212,16 +228,24 @@ class WindowReads:
     def _narrow(self, index: Expr, ctx: Lanes) -> Expr:
         """How far `index` of each lane is from that of lane 0, in i32.
 
-        Exact, because only sums and multiples of table reads and lanes come here, whose i32 arithmetic is right modulo
-        2^32, and the result is small. What is the same in all lanes cancels.
+        Exact, because only sums and multiples of table reads, quotients and lanes come here, whose i32 arithmetic is
+        right modulo 2^32, and the result is small. What is the same in all lanes cancels.
         """
         terms, _ = algebra.linear(index)
         out: Expr | None = None
         for term, k in terms.items():
             if not depends(term, ctx):
                 continue
+            quotient = _quotient(term, ctx)
             if term == Name(ctx.var):
                 part: Expr = Iota(ctx.lanes, i32)
+            elif quotient is not None:
+                # of a sum, less that of lane 0: the quotient of what is left there and of the steps
+                first, step, divisor = quotient
+                left = Cast(i32, self.value(algebra.mod(first, const(divisor)), None))
+                steps = Binary("mul", Iota(ctx.lanes, i32), _const32(step, ctx.lanes))
+                part = Binary("add", Broadcast(left, ctx.lanes), steps)
+                part = Binary("floordiv", part, _const32(divisor, ctx.lanes))
             else:
                 access = term.a if isinstance(term, Cast) else term
                 lanes, first = self.value(access, ctx), self.value(algebra.substitute(access, {ctx.var: ZERO}), None)
@@ -233,6 +257,18 @@ class WindowReads:
             out = part if out is None else Binary("add", out, part)
         assert out is not None
         return out
+
+
+def _quotient(term: Expr, ctx: Lanes) -> tuple[Expr, int, int] | None:
+    """Of a quotient that never shrinks: the dividend of lane 0, its step from lane to lane, and the divisor."""
+    if not (isinstance(term, Binary) and term.op in ("floordiv", "shr") and term.elem == i64):
+        return None
+    divisor, regular = algebra.value_of(term.b), affine(term.a, ctx)
+    if term.op == "shr" and divisor is not None:
+        divisor = 1 << divisor if 0 <= divisor < 31 else None
+    if divisor is None or not 0 < divisor < 1 << 30 or regular is None or not 0 <= regular[1] < 1 << 16:
+        return None
+    return regular[0], regular[1], divisor
 
 
 def _const32(value: int, lanes: int) -> Expr:
