@@ -47,17 +47,22 @@ class WindowReads:
     value: Callable[[Expr, Lanes | None], Expr]
 
     def elements(self, access: Access, at: Address, ctx: Lanes) -> Expr | None:
-        """The element of each lane from one window; None where that is not possible, or the window is not bounded.
+        """The element of each lane from windows; None where that is not possible, or they are not bounded.
 
-        Lanes that are equally far apart are a slice of the window that begins at lane 0, others a byte permute of it.
-        Where the schedule says nothing, it is as large as what is known to be enough for all calls.
+        Lanes that are equally far apart are slices of as many windows as it takes, each from its first lane on. Others
+        are a byte permute of one that begins at lane 0. Where the schedule says nothing, a window is as large as what
+        is known to be enough for all calls.
         """
         if not self._apply(access, at, ctx):
             return None
         if at.irregular and (not self.target.permutes or ctx.lanes * access.of.bytes > REGISTER):
             return None
-        width = WINDOWS.get(access.strategy) or self._fitting(access, at, ctx)
-        found = None if width is None else self._windows(access, at, ctx, width, ctx.lanes, access.of.bytes)
+        size, each = access.of.bytes, ctx.lanes
+        most = WINDOWS.get(access.strategy, max(WINDOWS.values()))
+        while not at.irregular and each > 2 and at.step * (each - 1) + size > most:
+            each //= 2
+        width = WINDOWS.get(access.strategy) or self._fitting(access, at, ctx, each)
+        found = None if width is None else self._windows(access, at, ctx, width, each, size)
         if found is None:
             return None
         window, extent = found
@@ -66,7 +71,9 @@ class WindowReads:
         if at.irregular:
             lanes = Permute(window, self._relative(at, ctx), of, extent)
         else:
-            lanes = Slice(window, 0, at.step, of, ctx.lanes, extent)
+            windows = window.parts if isinstance(window, Concat) else (window,)
+            parts = tuple(Slice(part, 0, at.step, of, each, extent) for part in windows)
+            lanes = parts[0] if len(parts) == 1 else Concat(parts)
         return Binary("ne", lanes, Broadcast(Const(0, u8), ctx.lanes)) if access.of.is_bool else lanes
 
     def groups(self, access: Access, at: Address, ctx: Lanes, group: int, tap: int) -> Expr | None:
@@ -105,9 +112,9 @@ class WindowReads:
             return False
         return access.of.bytes <= 2 and at.step >= 0 and not at.steps_by(0)
 
-    def _fitting(self, access: Access, at: Address, ctx: Lanes) -> int | None:
-        """The smallest window that all lanes are in, whatever the call."""
-        extent = self._extent(access, at, ctx, ctx.lanes, access.of.bytes)
+    def _fitting(self, access: Access, at: Address, ctx: Lanes, each: int) -> int | None:
+        """The smallest window that `each` lanes are in, whatever the call."""
+        extent = self._extent(access, at, ctx, each, access.of.bytes)
         known = None if extent is None else algebra.value_of(extent)
         return None if known is None else next((width for width in WINDOWS.values() if known <= width), None)
 

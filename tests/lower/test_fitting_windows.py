@@ -51,15 +51,17 @@ def test_quotients_of_coordinates(text: str, of: Type, width: int, lanes: int, t
     assert same(found, interpret(pipeline, (3, width), call))
 
 
-def test_strides_that_are_known_are_slices_of_windows() -> None:
-    """A channel of colours: 16 lanes three bytes apart."""
+@pytest.mark.parametrize("lanes", [4, 16, 32, 64])
+@pytest.mark.parametrize("width", [1, 15, 50, 131])
+def test_strides_that_are_known_are_slices_of_windows(lanes: int, width: int) -> None:
+    """A channel of colours: lanes three bytes apart, which takes two windows for 64 of them."""
     y, x = variables("y x")
     image, out = Input("image", u8, 3), Func("out")
     out[y, x] = image[y, x, 1]
     pipeline = Pipeline(out)
-    colours = np.random.default_rng(0).integers(0, 256, (4, 50, 3), np.uint8)
-    plain = Kernel(pipeline, Schedule().vectorize("out", "x", 16)).bind(shape=(4, 50), image=colours)
-    picked = Schedule().vectorize("out", "x", 16).loads("out", "image", "pick")
-    assert "slice_u8x16(" in plain.show()
-    assert "slice_u8x16(" not in Kernel(pipeline, picked).bind(shape=(4, 50), image=colours).show()
+    colours = np.random.default_rng(0).integers(0, 256, (4, width, 3), np.uint8)
+    plain = Kernel(pipeline, Schedule().vectorize("out", "x", lanes)).bind(shape=(4, width), image=colours)
+    picked = Schedule().vectorize("out", "x", lanes).loads("out", "image", "pick")
+    assert "slice_u8x" in plain.show()
+    assert "slice_u8x" not in Kernel(pipeline, picked).bind(shape=(4, width), image=colours).show()
     assert np.array_equal(plain.run(1), colours[:, :, 1])
