@@ -43,8 +43,8 @@ _ACCUMULATORS = 24
 TURNS = (1, 2, 4, 8)
 #: Up to this length it may be written out whole.
 _SHORT = 16
-#: How what does not lie next to each other is read.
-LOADS = ("pick", "gather", "permute64", "permute128")
+#: How what does not lie next to each other is read; nothing is said of it by default.
+LOADS = ("default", "pick", "gather", "permute64", "permute128")
 #: Terms of a reduction that are taken at once, where their order is free: in dot products, or in lanes of their own.
 TERMS = (0, 2, 4, 8, 16, 32)
 
@@ -354,7 +354,7 @@ def _loads(pipeline: Pipeline, parts: _Parts) -> None:
     reads = [(func, read) for func in pipeline.funcs for read in _reads(func) if isinstance(read.source, Input)]
     for name in dict.fromkeys(read.source.name for func, read in reads if _scattered(read, func.args[-1])):
         knob = f"{name}_loads"
-        parts.knob(knob, LOADS, "pick", summary=f"how scattered elements of {name} are read into lanes")
+        parts.knob(knob, LOADS, "default", summary=f"how scattered elements of {name} are read into lanes")
         for func in pipeline.funcs:  # those that are inlined are read by others
             if func is pipeline.output:
                 computed = ALWAYS
