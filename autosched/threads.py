@@ -17,6 +17,11 @@ def default_threads() -> int:
     return os.cpu_count() or 1
 
 
+def counted(threads: int) -> str:
+    """A number of threads in words: "1 thread", "2 threads"."""
+    return f"{threads} thread{'s' * (threads > 1)}"
+
+
 def checked(threads: object, what: str = "threads", error: type[AutoschedError] = ArgumentError) -> int:
     """A number of threads that was asked for, None for the default; raises `error`, which calls it `what`."""
     if threads is None:

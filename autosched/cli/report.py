@@ -13,6 +13,7 @@ import typer
 from autosched.cli.console import amount, out
 from autosched.cli.options import Images, Name, Regime, Threads, thread_count
 from autosched.errors import ArgumentError
+from autosched.threads import counted
 
 if TYPE_CHECKING:
     from autosched.records import Key
@@ -78,7 +79,7 @@ def report(
         ("Schedule", folded("as JSON", pre(tuned.schedule.to_json()))),
         ("Generated source", folded("as Numba compiles it", pre(tuned.schedule.show(tuned.pipeline, "source")))),
     ]
-    title = f"{name}, {sampled.workload.name}, {count} thread{'s' * (count > 1)}"
+    title = f"{name}, {sampled.workload.name}, {counted(count)}"
     path = out_file or Path(f"{stem}.html")
     try:
         path.write_text(page(title, _facts(tuned, trials), parts), encoding="utf-8")

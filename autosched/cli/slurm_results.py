@@ -16,6 +16,7 @@ from autosched.cli.slurm_request import Request
 from autosched.errors import RecordError
 from autosched.records import Record, read_strictly, write
 from autosched.slurm import State, Submitted, Target, query
+from autosched.threads import counted
 from autosched.tune import ledger
 
 #: Seconds between two looks at the jobs, at first and in the end.
@@ -112,7 +113,7 @@ def _seen_finished(request: Request, target: Target, state: State) -> bool:
 def _tell(target: Target, record: Record) -> None:
     s, key = record.times.speedup, record.key
     out().print(
-        f"{target.label}: bucket {key.bucket.name}, {key.threads} thread{'s' * (key.threads > 1)} on "
+        f"{target.label}: bucket {key.bucket.name}, {counted(key.threads)} on "
         f"{key.cpu.fingerprint().cpu_class}: {s.median:.2f} [{s.low:.2f}, {s.high:.2f}] times the default's speed, "
         f"{record.search.trials} schedules, noise {100 * record.times.noise:.1f} %",
         soft_wrap=True,

@@ -16,7 +16,7 @@ from autosched.records import Answer
 from autosched.runtime import Kernel, run_calls
 from autosched.runtime import compile as compile_kernel
 from autosched.schedule import Schedule
-from autosched.threads import checked
+from autosched.threads import checked, counted
 from autosched.vlm.lookup import tuned
 from autosched.vlm.registry import KernelFamily, get, in_type
 from autosched.workload import Bucket, nearest
@@ -34,6 +34,9 @@ class Tuned:
     bucket: Bucket
     threads: int
     answer: Answer
+
+    def __repr__(self) -> str:
+        return f"<Tuned {self.family.name}, {self.bucket.name}, {counted(self.threads)}: {self.answer.rung}>"
 
     @property
     def schedule(self) -> Schedule:
@@ -73,7 +76,7 @@ class Tuned:
 
     def explain(self) -> str:
         """Which rung of the lookup ladder answered, and which field of the key failed on the others."""
-        head = f"{self.family.name}, bucket {self.bucket.name}, {self.threads} thread{'s' if self.threads > 1 else ''}"
+        head = f"{self.family.name}, bucket {self.bucket.name}, {counted(self.threads)}"
         return f"{head}\n{self.answer.explain()}"
 
     def at(self, measures: Mapping[str, float]) -> Tuned:

@@ -45,14 +45,16 @@ def is_pillows(kind: type) -> bool:
 
 
 def given_pixels(image: Any) -> Source:
-    """The pixels of an image of Pillow, as RGB, or of an array, uint8 ``[H, W, C]`` with C >= 3; see `pillow_pixels`.
+    """The pixels of an image of Pillow, as RGB, or of an array, uint8 ``[H, W, 3]``; see `pillow_pixels`.
 
     Raises ArgumentError for anything else.
     """
     if isinstance(image, np.ndarray):
-        if image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] >= CHANNELS and 0 not in image.shape:
-            return image[..., :CHANNELS]
-        raise ArgumentError(f"an image is an array of {image.dtype} {list(image.shape)}; give uint8 [H, W, 3]")
+        if image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == CHANNELS and 0 not in image.shape:
+            return image
+        planes = image.ndim == 3 and image.shape[0] == CHANNELS != image.shape[2]
+        hint = ": image.transpose(1, 2, 0) puts its channels last" if planes else ""
+        raise ArgumentError(f"an image is an array of {image.dtype} {list(image.shape)}; give uint8 [H, W, 3]{hint}")
     if not (hasattr(image, "convert") and hasattr(image, "mode")):
         raise ArgumentError(f"an image is a {type(image).__name__}; give images of Pillow, or arrays uint8 [H, W, 3]")
     if 0 in image.size:

@@ -188,7 +188,7 @@ def workload(settings: QwenVL, images: Sequence[Any], limits: Mapping[str, Any])
     stretch: list[float] = []
     for image in images:
         width, height = image.size
-        size = settings.smart_resize(height, width, int(limits["min_pixels"]), int(limits["max_pixels"]))
+        size = settings.smart_resize(height, width, *pixel_limits(limits))
         bindings.append(_binding(settings, image, size))
         stretch.append(measures(bindings[-1].given["src"], size)["stretch"])
         sizes.setdefault(image.size, (image, size))
@@ -203,12 +203,21 @@ def workload(settings: QwenVL, images: Sequence[Any], limits: Mapping[str, Any])
 def outputs(settings: QwenVL, images: Sequence[Any], limits: Mapping[str, Any], threads: int) -> list[npt.NDArray[Any]]:
     """The patches of each image, ``[patches, row_length]``, within `limits` of pixels; see `KernelFamily.compute`."""
     pixels = [given_pixels(image) for image in images]
-    least, most = int(limits["min_pixels"]), int(limits["max_pixels"])
+    least, most = pixel_limits(limits)
     sizes = [settings.smart_resize(each.shape[0], each.shape[1], least, most) for each in pixels]
     rows = [settings.patches(size) for size in sizes]
     out = settings.preparation.empty((sum(rows), settings.row_length))
     settings.run(pixels, sizes, out, threads)
     return np.split(out, np.cumsum(rows)[:-1])
+
+
+def pixel_limits(limits: Mapping[str, Any]) -> tuple[int, int]:
+    """The settings `min_pixels` and `max_pixels`. Raises ArgumentError for what no number of pixels can be."""
+    for name, least in (("min_pixels", 0), ("max_pixels", 1)):
+        value = limits[name]
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+            raise ArgumentError(f"{name} is {value!r}; it must be a whole number, at least {least}")
+    return int(limits["min_pixels"]), int(limits["max_pixels"])
 
 
 def _binding(settings: QwenVL, image: Any, size: tuple[int, int]) -> Binding:
@@ -241,7 +250,7 @@ def checked_sizes(
 
 def _processor(backend: str, name: str, settings: QwenVL, limits: Mapping[str, Any]) -> Any:
     """Hugging Face's own processor; raises ImportError where it is not installed."""
-    pixels = {"min_pixels": int(limits["min_pixels"]), "max_pixels": int(limits["max_pixels"])}
+    pixels = dict(zip(("min_pixels", "max_pixels"), pixel_limits(limits), strict=True))
     edges = {"shortest_edge": pixels["min_pixels"], "longest_edge": pixels["max_pixels"]}
     make = processor(
         name,

@@ -17,7 +17,7 @@ from autosched.runtime import Bands, Call, default_threads, run_calls
 from autosched.vlm.passes import measures
 from autosched.vlm.patches import PatchSettings
 from autosched.vlm.pillow import given_pixels
-from autosched.vlm.qwen_vl import CHECKS, PUBLISHED, QwenVL, checked_sizes, patch_family
+from autosched.vlm.qwen_vl import CHECKS, PUBLISHED, QwenVL, checked_sizes, patch_family, pixel_limits
 from autosched.vlm.registry import KernelFamily, register
 from autosched.vlm.sizes import Size
 from autosched.workload import Binding, Workload
@@ -76,7 +76,7 @@ def _workload(settings: QwenVL, images: Sequence[Any], limits: Mapping[str, Any]
     for frames in by_size.values():
         video = _planar(np.stack(frames))
         _, height, width, _ = video.shape
-        size = settings.smart_resize(height, width, int(limits["min_pixels"]), int(limits["max_pixels"]))
+        size = settings.smart_resize(height, width, *pixel_limits(limits))
         groups = list(_groups(video, chosen.frames))
         made += [chosen.binding(group, size) for group in groups]
         stretch += [measures(group, size)["stretch"] for group in groups]
@@ -98,7 +98,7 @@ def _outputs(
     chosen = _moving(settings)
     nested = all(isinstance(video, (list, tuple)) for video in images)
     videos = [_frames(video) for video in (images if nested else [images])]
-    least, most = int(limits["min_pixels"]), int(limits["max_pixels"])
+    least, most = pixel_limits(limits)
     sizes = [settings.smart_resize(video.shape[1], video.shape[2], least, most) for video in videos]
     outs = []
     for video, size in zip(videos, sizes, strict=True):

@@ -54,7 +54,7 @@ def test_arrays_and_other_modes() -> None:
     kernel = load("qwen2.5-vl", threads=1)
     (expected,) = kernel([image])
     assert expected.shape == (34 * 46, 1176)  # 476 x 644 pixels
-    for same in (np.asarray(image), np.asarray(image.convert("RGBA")), image.convert("RGBX")):
+    for same in (np.asarray(image), image.convert("RGBA"), image.convert("RGBX")):
         assert np.array_equal(kernel([same])[0], expected)
     assert kernel([image], max_pixels=4 * 28 * 28)[0].shape == (8, 1176)
 
@@ -79,9 +79,30 @@ def test_what_is_refused() -> None:
         kernel([])
     with pytest.raises(ArgumentError, match=r"array of float64 \[4, 4, 3\]; give uint8 \[H, W, 3\]"):
         kernel([np.zeros((4, 4, 3))])
+    for shape in ((50, 60, 4), (50, 60, 60), (50, 60), (50, 0, 3)):
+        with pytest.raises(ArgumentError, match=r"an array of uint8 \[50.*\]; give uint8 \[H, W, 3\]$"):
+            kernel([np.zeros(shape, np.uint8)])
+    with pytest.raises(ArgumentError, match=r"\[3, 48, 64\]; give uint8 \[H, W, 3\]: image.transpose\(1, 2, 0\) puts"):
+        kernel([np.zeros((3, 48, 64), np.uint8)])
     with pytest.raises(ArgumentError, match="an image is a str; give images of Pillow"):
         kernel(["photo.jpg"])
     with pytest.raises(ArgumentError, match="siglip has no setting max_pixels; it has none"):
         kernel([image], max_pixels=1)
     with pytest.raises(ArgumentError, match="no setting dtype, max_pixel; it has min_pixels, max_pixels; give dtype"):
         load("qwen2.5-vl")([image], dtype="bfloat16", max_pixel=3000)
+
+
+@pytest.mark.parametrize("name", ["qwen2.5-vl", "qwen2.5-vl-video"])
+def test_limits_that_no_number_of_pixels_can_be(name: str) -> None:
+    kernel, image = load(name, threads=1), pictures()[0]
+    for value in (-1, 0, "x", 1e6, True, None):
+        with pytest.raises(ArgumentError, match=rf"max_pixels is {value!r}; it must be a whole number, at least 1"):
+            kernel([image], max_pixels=value)
+    with pytest.raises(ArgumentError, match="min_pixels is -1; it must be a whole number, at least 0"):
+        kernel([image], min_pixels=-1)
+    assert kernel([image], max_pixels=np.int64(3136), min_pixels=0)
+
+
+def test_a_loaded_kernel_is_shown_in_a_line() -> None:
+    kernel = load("qwen2.5-vl", bucket="reduced", threads=2)
+    assert repr(kernel) == f"<Tuned qwen2.5-vl, reduced, 2 threads: {kernel.answer.rung}>"
