@@ -45,7 +45,8 @@ def matrix(
     nothing and is compiled once. `autosched tune` on several workloads ends with this and records it.
     """
     from autosched.cli.samples import choose, sample, space_of
-    from autosched.records import write as write_records
+    from autosched.cli.written import tell
+    from autosched.records import put
     from autosched.shipped import user_directory
     from autosched.vlm.registry import get
 
@@ -61,8 +62,8 @@ def matrix(
     tuned = {f"tuned for {bucket}": record.schedule for bucket, (record,) in records.items()}
     written = compare(family, sampled, tuned, records, count, seconds, regime, within)
     if write:
-        for path in write_records(written, family.pipeline().name, out_dir or user_directory()):
-            out().print(f"written to {path}", soft_wrap=True)
+        for file in put(written, family.pipeline().name, out_dir or user_directory()):
+            tell(file, written)
 
 
 def exact_records(family: KernelFamily, sampled: Sequence[Sampled], threads: int) -> dict[str, list[Record]]:

@@ -22,13 +22,17 @@ from autosched.tune.place import checked, state_directory
 
 @dataclass(frozen=True)
 class Request:
-    """A run on a cluster: the kernel, the command line of each node, the nodes, and the directory of the records."""
+    """A run on a cluster: the kernel, the command line of each node, the nodes, and the directory of the records.
+
+    `replace` is whether these take the place of more rigorous ones there.
+    """
 
     name: str
     arguments: tuple[str, ...]
     cluster: Cluster
     storage: str | None
     destination: Path
+    replace: bool = False
 
     def __post_init__(self) -> None:
         url = None if self.storage is None else checked(self.storage)

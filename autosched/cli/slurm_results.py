@@ -13,8 +13,9 @@ from rich.text import Text
 from autosched.cli.console import complain, err, out, say, warn
 from autosched.cli.job import ledger_file, records_folder
 from autosched.cli.slurm_request import Request
+from autosched.cli.written import HOW, tell
 from autosched.errors import RecordError
-from autosched.records import Record, read_strictly, write
+from autosched.records import Record, merge, put, read_strictly
 from autosched.slurm import State, Submitted, Target, query
 from autosched.threads import counted
 from autosched.tune import ledger
@@ -89,8 +90,8 @@ def collect(request: Request, jobs: Sequence[Submitted], ended: dict[str, State]
             warn(f"the nodes of {target.label} are not alike ({', '.join(sorted(classes))}), and tuned each class for "
                  "itself; a --constraint for each class tunes them together")  # fmt: skip
     for pipeline, group in sorted(by_pipeline.items()):
-        for path in write(group, pipeline, request.destination):
-            out().print(f"written to {path}", soft_wrap=True)
+        for written in put(group, pipeline, request.destination, replace=request.replace):
+            tell(written, merge(group), HOW)
     for job in jobs:
         if request.finished(job.target):
             known.pop(job.target.label, None)

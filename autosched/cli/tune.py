@@ -102,6 +102,9 @@ def tune(
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Write records to this directory.", show_default=False)
     ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Record what is found also where an earlier search was more rigorous.")
+    ] = False,
     slurm: Slurm = False,
     partition: Partition = None,
     constraint: Constraint = None,
@@ -120,7 +123,8 @@ def tune(
     them are what is recorded. With --slurm all of this is done on nodes of a cluster.
     """  # fmt: skip
     from autosched.cli.samples import choose, load_images, sample, space_of
-    from autosched.records import refuse_newer, write
+    from autosched.cli.written import HOW, tell
+    from autosched.records import put, refuse_newer
     from autosched.shipped import user_directory
     from autosched.tune import PRESETS, Budget, Interrupted, Method, Task
     from autosched.tune import tune as search
@@ -164,7 +168,7 @@ def tune(
             _minutes(seconds, limit),
             options(sbatch or []),
         )
-        request = Request(name, passed_on(context), cluster, storage, directory.resolve())
+        request = Request(name, passed_on(context), cluster, storage, directory.resolve(), replace)
         if dry_run:
             show(request)
         else:
@@ -203,13 +207,14 @@ def tune(
             complain(f"{stop}; the same command goes on from there, and with {only}--trials {max(stop.trials, 1)} it "
                      "records the best so far", 130)  # fmt: skip
             raise typer.Exit(130) from None
-        (path,) = write([result.record], pipeline.name, directory)
+        (written,) = put([result.record], pipeline.name, directory, replace=replace)
         found.append((sampled, Found(result.record, finalists({sampled.workload.name: result}))))
         book.finish(spec.name, found[-1][1])
-        _report(title, result, path, method.sampler)
+        _report(title, result, method.sampler)
+        tell(written, [result.record], HOW * (len(specs) == 1))
     if len(found) > 1:
         left = COMPARE_SECONDS * len(found) if seconds is None else COMPARE * seconds / 2  # the rest is for preparing
-        _compare(family, found, count, left, method.regime, directory)
+        _compare(family, found, count, left, method.regime, directory, replace)
 
 
 def _compare(
@@ -219,10 +224,12 @@ def _compare(
     seconds: float,
     regime: RegimeName,
     directory: Path,
+    replace: bool,
 ) -> None:
     """Time the best of each search on all workloads, and record the fewest that serve them all."""
     from autosched.cli.matrix import compare
-    from autosched.records import write
+    from autosched.cli.written import HOW, tell
+    from autosched.records import put
 
     records: dict[str, list[Record]] = {}
     for sampled, one in found:
@@ -230,8 +237,8 @@ def _compare(
     schedules = {label: schedule for _, one in found for label, schedule in one.schedules.items()}
     out().print(f"{family.name}, all workloads:")
     covered = compare(family, [sampled for sampled, _ in found], schedules, records, threads, seconds, regime)
-    (path,) = write(covered, family.pipeline().name, directory)
-    out().print(f"written to {path}", soft_wrap=True)
+    (written,) = put(covered, family.pipeline().name, directory, replace=replace)
+    tell(written, covered, HOW)
 
 
 def _minutes(seconds: float | None, limit: float | None) -> int:
@@ -310,7 +317,7 @@ class _Display:
         self.bar.update(self.task, completed=min(max(done), 1.0), best=best)
 
 
-def _report(title: str, result: Result, path: Path, sampler: str) -> None:
+def _report(title: str, result: Result, sampler: str) -> None:
     from collections import Counter
 
     from autosched.tune.study import SIMPLIFIED
@@ -339,4 +346,3 @@ def _report(title: str, result: Result, path: Path, sampler: str) -> None:
              "closer to it than that counts as equal; tune again when it is quiet")  # fmt: skip
     for complaint in result.machine.complaints(result.record.key.threads):
         warn(f"{complaint}; the times are less certain than they look")
-    console.print(f"written to {path}", soft_wrap=True)

@@ -8,7 +8,7 @@ from autosched.records.here import key_here, origin_here
 from autosched.records.lookup import Answer, Located, lookup
 from autosched.records.merge import merge
 from autosched.records.model import SCHEMA, Key, Machine, Origin, Record, RecordFile, Search, Times
-from autosched.records.store import find, nearest, read, read_strictly, refuse_newer, write
+from autosched.records.store import Written, find, nearest, put, read, read_strictly, refuse_newer, write
 from autosched.shipped import tuned_directories
 
 __all__ = [
@@ -22,12 +22,14 @@ __all__ = [
     "RecordFile",
     "Search",
     "Times",
+    "Written",
     "find",
     "key_here",
     "lookup",
     "merge",
     "nearest",
     "origin_here",
+    "put",
     "read",
     "read_strictly",
     "refuse_newer",

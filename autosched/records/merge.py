@@ -23,6 +23,12 @@ def merge(*groups: Iterable[Record]) -> tuple[Record, ...]:
     return tuple(best[key] for key in sorted(best))
 
 
+def deciding(kept: Record, other: Record) -> str:
+    """Why `other` is not preferred to a record with the same key."""
+    rigor, less = rank(kept)[:3], rank(other)[:3]
+    return "was less rigorous" if less < rigor else "found nothing faster"
+
+
 def rank(record: Record) -> tuple[Any, ...]:
     """What makes a record preferable to another with the same key; a total order of different records."""
     s = record.search

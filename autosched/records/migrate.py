@@ -30,12 +30,14 @@ def _without_losses(file: Data) -> Data:
 STEPS: dict[int, Callable[[Data], Data]] = {1: _without_machine, 2: _without_losses}
 
 
-def migrate(file: Data) -> Data | None:
-    """The data of a file under the present schema; None where its own is not known."""
+def known(schema: object) -> bool:
+    """Whether a file of that schema can be read: it is the present one, or steps lead there."""
+    return isinstance(schema, int) and not isinstance(schema, bool) and (schema == SCHEMA or schema in STEPS)
+
+
+def migrate(file: Data) -> Data:
+    """The data of a file under the present schema; its own is known."""
     while file["schema"] != SCHEMA:
         version = file["schema"]
-        step = STEPS.get(version) if isinstance(version, int) and not isinstance(version, bool) else None
-        if step is None:
-            return None
-        file = {**step(file), "schema": version + 1}
+        file = {**STEPS[version](file), "schema": version + 1}
     return file

@@ -16,7 +16,7 @@ from autosched.errors import AutoschedWarning, RecordError
 from autosched.files import write_whole
 from autosched.records.lookup import Answer, Located, lookup, preference
 from autosched.records.merge import merge
-from autosched.records.migrate import migrate
+from autosched.records.migrate import known, migrate
 from autosched.records.model import SCHEMA, Key, Record, RecordFile
 from autosched.runtime.cpu import fingerprint
 from autosched.schedule import Schedule
@@ -48,14 +48,15 @@ def parse(text: str) -> Contents:
         data = json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
         return Contents(problem=f"it is not JSON ({error})")
-    if not isinstance(data, dict) or not {"schema", "pipeline", "records"} <= data.keys():
+    needed = {"schema", "pipeline", "records"}
+    if isinstance(data, dict) and "schema" in data and not known(data["schema"]):
+        newer = isinstance(data["schema"], int) and data["schema"] > SCHEMA
+        return Contents(problem=f"its schema is {data['schema']!r}, this version reads 1 to {SCHEMA}", newer=newer)
+    if not isinstance(data, dict) or not needed <= data.keys():
         return Contents(problem="it is not a file of tuned records (it needs 'schema', 'pipeline' and 'records')")
     if not isinstance(data["records"], list):
         return Contents(problem="its 'records' is not a list")
-    if (migrated := migrate(data)) is None:
-        newer = isinstance(data["schema"], int) and data["schema"] > SCHEMA
-        return Contents(problem=f"its schema is {data['schema']!r}, this version reads 1 to {SCHEMA}", newer=newer)
-    data = migrated
+    data = migrate(data)
     found: list[Record] = []
     problem = ""
     for i, item in enumerate(data["records"]):
@@ -90,14 +91,18 @@ def _warn(path: Path, problem: str, *, newer: bool) -> None:
     warnings.warn(f"{path} is passed over: {problem}; {way_out(path, newer=newer)}", AutoschedWarning, stacklevel=4)
 
 
-def read_strictly(path: Path) -> tuple[str, tuple[Record, ...]]:
-    """The pipeline and all records of a file of this or an older schema. Raises RecordError where that is not all."""
+def read_strictly(path: Path, tunable: Callable[[str], bool] = lambda _: True) -> tuple[str, tuple[Record, ...]]:
+    """The pipeline and all records of a file of this or an older schema. Raises RecordError where that is not all.
+
+    `tunable` says whether `autosched tune` knows a name, which a file is expected to have.
+    """
     try:
         contents = parse(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise RecordError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if contents.problem:
-        raise RecordError(f"{path} cannot be merged: {contents.problem}; {way_out(path, newer=contents.newer)}")
+        way = way_out(path, newer=contents.newer) if contents.newer or tunable(path.stem) else "leave it out"
+        raise RecordError(f"{path} cannot be merged: {contents.problem}; {way}")
     return contents.pipeline, contents.records
 
 
@@ -108,17 +113,37 @@ def way_out(path: Path, *, newer: bool) -> str:
     return f"`autosched tune {path.stem}` writes it anew and keeps this one beside it, or delete it"
 
 
-def write(records: Iterable[Record], pipeline: str, directory: Path) -> list[Path]:
-    """Merge `records` of a pipeline into the files of `directory`, one for each class of CPU. Returns the files.
+@dataclass(frozen=True)
+class Written:
+    """A file that records were merged into, and what it held before and holds now."""
 
-    Atomic, and safe against other writers: each merges under a lock. A file that is not valid is kept beside its
-    successor as `<name>.broken`. Raises RecordError where nothing can be written.
+    path: Path
+    before: tuple[Record, ...]
+    after: tuple[Record, ...]
+
+    def instead(self, record: Record) -> Record | None:
+        """What the file has in the place of a record that was to be written; None where that is there."""
+        same = next((r for r in self.after if r.key == record.key), record)
+        return None if same == record else same
+
+
+def write(records: Iterable[Record], pipeline: str, directory: Path) -> list[Path]:
+    """The files of `put`, which keeps of two records with one key the more rigorous."""
+    return [written.path for written in put(records, pipeline, directory)]
+
+
+def put(records: Iterable[Record], pipeline: str, directory: Path, *, replace: bool = False) -> list[Written]:
+    """Merge `records` of a pipeline into the files of `directory`, one for each class of CPU.
+
+    With `replace` they take the place of what the files hold with their keys, however rigorous that is. Atomic, and
+    safe against other writers: each merges under a lock. A file that is not valid is kept beside its successor as
+    `<name>.broken`. Raises RecordError where nothing can be written.
     """
     by_class: dict[str, list[Record]] = {}
     for record in records:
         by_class.setdefault(record.key.cpu.fingerprint().cpu_class, []).append(record)
     return [
-        _merge_into(directory / cpu_class / file_name(pipeline), pipeline, group)
+        _merge_into(directory / cpu_class / file_name(pipeline), pipeline, group, replace)
         for cpu_class, group in sorted(by_class.items())
     ]
 
@@ -141,7 +166,7 @@ def _refuse_newer(path: Path, contents: Contents) -> None:
         )
 
 
-def _merge_into(path: Path, pipeline: str, records: list[Record]) -> Path:
+def _merge_into(path: Path, pipeline: str, records: list[Record], replace: bool) -> Written:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _turn(path):
@@ -149,9 +174,10 @@ def _merge_into(path: Path, pipeline: str, records: list[Record]) -> Path:
             _refuse_newer(path, old)
             if old.problem:
                 write_whole(path.with_name(path.name + ".broken"), path.read_bytes(), durable=True)
-            merged = RecordFile.model_validate(
-                {"schema": SCHEMA, "pipeline": pipeline, "records": merge(old.records, records)}
-            )
+            given = {record.key.model_dump_json() for record in records} if replace else ()
+            left = [record for record in old.records if record.key.model_dump_json() not in given]
+            made = {"schema": SCHEMA, "pipeline": pipeline, "records": merge(left, records)}
+            merged = RecordFile.model_validate(made)
             text = json.dumps(merged.model_dump(mode="json", by_alias=True), indent=1)
             write_whole(path, (text + "\n").encode(), durable=True)
     except Timeout:
@@ -163,7 +189,7 @@ def _merge_into(path: Path, pipeline: str, records: list[Record]) -> Path:
         raise RecordError(
             f"{path} cannot be written: {error.strerror or error}; choose another place with --out DIR or {VARIABLE}"
         ) from None
-    return path
+    return Written(path, old.records, merged.records)
 
 
 @contextmanager

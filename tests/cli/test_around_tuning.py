@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import blur_family
@@ -38,6 +39,29 @@ def test_merge(autosched: Command, places: Path) -> None:
     said = autosched("merge", *both)
     assert said.status == 2 and "cannot be merged: it is not a file of tuned records" in said.err
     assert "`autosched tune blur-test` writes it anew" in said.err and not record_file(places).exists()
+    (places / "passwd.json").write_text("{}")
+    said = autosched("merge", str(places / "passwd.json"))
+    assert said.status == 2 and said.err.rstrip().endswith("'records'); leave it out")
+
+
+def test_merging_says_what_is_kept(autosched: Command, places: Path) -> None:
+    """The record that wins over another with its key, and that a file has everything already."""
+    for trials, out in (("4", "long"), ("3", "short")):
+        autosched("tune", NAME, "--trials", trials, "-t", "1", "--out", str(places / out))
+        shutil.rmtree(places / "state")
+    long, short, to = record_file(places, "long"), record_file(places, "short"), record_file(places, "all")
+    autosched("merge", str(long), "--out", str(places / "all"))
+    before = to.read_bytes()
+    said = autosched("merge", str(short), "--out", str(places / "all"))
+    kept, unchanged, _ = said.out.splitlines()
+    assert (
+        kept.startswith("kept for bucket small, 1 thread: small (4 schedules, ")
+        and f" from {to}, not small (3 " in kept
+    )
+    assert kept.endswith(f"from {short}") and unchanged == f"nothing is new to {to}" and to.read_bytes() == before
+    said = autosched("merge", str(short), str(long), "--out", str(places / "other"))
+    kept, written, _ = said.out.splitlines()
+    assert f" from {long}, not small (3 schedules" in kept and written == f"written to {record_file(places, 'other')}"
 
 
 def test_space(autosched: Command, places: Path) -> None:

@@ -82,6 +82,24 @@ def test_tune_workloads_images_and_out(autosched: Command, places: Path) -> None
     assert [r.search.workload for r in read(record_file(places))] == ["images-pictures"]
 
 
+def test_a_less_rigorous_search_is_recorded_when_that_is_asked_for(autosched: Command, places: Path) -> None:
+    pictures = places / "pictures"
+    pictures.mkdir()
+    (pictures / "0.png").write_bytes(png())
+    autosched("tune", NAME, "-w", "small", "--trials", "5", "-t", "1")
+    before = record_file(places).read_bytes()
+    again = ("tune", NAME, "--images", str(pictures), "--trials", "3", "-t", "1")
+    said = autosched(*again)
+    assert said.status == 0 and "written to" not in said.out and record_file(places).read_bytes() == before
+    last = said.out.splitlines()[-1]
+    assert last.startswith("kept the record of small (5 schedules, ") and "this search (3 schedules, " in last
+    assert last.endswith("was less rigorous; --replace writes it")
+    said = autosched(*again, "--replace")
+    assert said.status == 0 and said.out.endswith(f"written to {record_file(places)}\n")
+    (record,) = read(record_file(places))
+    assert record.search.workload.startswith("images-pictures") and record.search.trials == 3
+
+
 def test_show(autosched: Command, places: Path) -> None:
     assert "vectorized x_vi x16" in autosched("show", NAME, "--schedule", "v3").out
     assert "produce rows:" in autosched("show", NAME, "-s", "v1").out

@@ -16,7 +16,7 @@ from record_data import Make, data
 from autosched import shipped as shipped_module
 from autosched.errors import AutoschedWarning, RecordError
 from autosched.files import write_whole
-from autosched.records import SCHEMA, find, nearest, read, tuned_directories, write
+from autosched.records import SCHEMA, find, nearest, put, read, tuned_directories, write
 from autosched.records import store as store_module
 from autosched.records.migrate import STEPS
 from autosched.schedule import Schedule
@@ -39,6 +39,17 @@ def test_what_is_written_is_read(tmp_path: Path, make: Make) -> None:
         "amd-25-1-avx512vbmi",
         "amd-25-17-avx512vbmi",
     ]
+
+
+def test_what_is_kept_is_told_and_may_be_replaced(tmp_path: Path, make: Make) -> None:
+    long, short, other = make(search__trials=90), make(search__trials=5), make(key__threads=1)
+    (written,) = put([long, other], "blur", tmp_path)
+    assert written.before == () and written.instead(long) is None
+    (written,) = put([short], "blur", tmp_path)
+    assert written.instead(short) == long and written.before == written.after == read(written.path)
+    (written,) = put([short], "blur", tmp_path, replace=True)
+    assert written.instead(short) is None and long in written.before and long not in read(written.path)
+    assert short in read(written.path) and other in read(written.path)
 
 
 def test_no_file_is_no_record(tmp_path: Path) -> None:
@@ -101,10 +112,11 @@ def test_a_bad_record_does_not_spoil_the_good_ones(tmp_path: Path, make: Make) -
         assert what in str(caught[0].message)
 
 
-def test_a_newer_file_is_not_destroyed(tmp_path: Path, make: Make) -> None:
+@pytest.mark.parametrize("rest", [{"pipeline": "blur", "records": []}, {"entries": []}])
+def test_a_newer_file_is_not_destroyed(tmp_path: Path, make: Make, rest: dict[str, Any]) -> None:
     path = tmp_path / "amd-25-17-avx512vbmi" / "blur.json"
     path.parent.mkdir()
-    path.write_text(json.dumps({"schema": SCHEMA + 1, "pipeline": "blur", "records": []}))
+    path.write_text(json.dumps({"schema": SCHEMA + 1, **rest}))
     with pytest.warns(AutoschedWarning, match="upgrade: `pip install --upgrade autosched`"):
         read(path)
     with pytest.raises(RecordError, match="written by a newer autosched"):
