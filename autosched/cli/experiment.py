@@ -13,7 +13,7 @@ import autosched
 from autosched.cli.options import duration, thread_count
 from autosched.errors import ArgumentError
 
-app = typer.Typer(no_args_is_help=True, help="Run the studies of a checkout, draw their figures, write the report.")
+app = typer.Typer()
 
 Names = Annotated[list[str], typer.Argument(help="Experiments; `autosched experiment list` shows them.")]
 Families = Annotated[
@@ -36,6 +36,13 @@ Budget = Annotated[str, typer.Option("--budget", help="For everything together, 
 Stop = Annotated[str, typer.Option("--stop-after", help="Begin nothing new after that; the same command goes on.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder of the figures.", show_default=False)]
 Results = Annotated[Path | None, typer.Option("--results", help="Folder of the tables.", show_default=False)]
+
+
+@app.callback(invoke_without_command=True)
+def _help(context: typer.Context) -> None:
+    """Run the studies of a checkout, draw their figures, write the report."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command("list")

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from autosched.cli.console import out
 from autosched.cli.options import Bucket, Name, Threads, thread_count
 
+if TYPE_CHECKING:
+    from autosched.vlm.registry import KernelFamily
+
 
 def explain(name: Name, bucket: Bucket = None, threads: Threads = None) -> None:
-    """Say which rung of the lookup ladder answers for each bucket, and which field of the key failed on the others."""
+    """Say which tuned record answers for each bucket, and why others do not.
+
+    A bucket is the images of a kernel that are shrunk by about as much; each has a schedule of its own.
+    """
     from autosched.records import tuned_directories
     from autosched.runtime.cpu import fingerprint
     from autosched.vlm.load import load
@@ -16,6 +24,8 @@ def explain(name: Name, bucket: Bucket = None, threads: Threads = None) -> None:
     count = thread_count(threads)
     buckets = [bucket] if bucket is not None else [b.name for b in get(name).buckets]
     answers = [load(name, bucket=each, threads=count) for each in buckets]
+    family = answers[0].family
+    usual = _usual(family) if any(tuned.answer.located is None for tuned in answers) else set()
     console = out()
     console.print(f"CPU class {fingerprint().cpu_class}; records are looked for in", soft_wrap=True)
     for directory in tuned_directories():
@@ -33,4 +43,21 @@ def explain(name: Name, bucket: Bucket = None, threads: Threads = None) -> None:
             )
             console.print(f"  {'; '.join(facts)}", soft_wrap=True)
         else:
-            console.print(f"  `autosched tune {name}` makes a record", soft_wrap=True)
+            console.print(f"  {_way_out(name, tuned.bucket.name in usual)}", soft_wrap=True)
+
+
+def _way_out(name: str, usual: bool) -> str:
+    """How a bucket gets a record; `usual` is whether a workload that is tuned by default falls into it."""
+    if usual:
+        return f"`autosched tune {name}` makes a record"
+    return (
+        f"no usual workload falls in this bucket; `autosched tune {name} --images DIR` with images of this size makes "
+        "a record"
+    )
+
+
+def _usual(family: KernelFamily) -> set[str]:
+    """The buckets of the workloads that are tuned by default."""
+    from autosched.cli.samples import sample, space_of
+
+    return {sample(family, w, None).bucket.name for w in space_of(family).workloads if w.tune}

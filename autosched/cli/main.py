@@ -73,7 +73,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
             return complain(str(error))
         except typer.TyperException as error:
             command = getattr(getattr(error, "ctx", None), "command_path", None) or "autosched"
-            return complain(f"{_message(error).rstrip('.')}; `{command} --help` says what there is")
+            message = _message(error).rstrip(".")
+            stop = "" if message.endswith("?") else ";"
+            return complain(f"{message}{stop} `{command} --help` says what there is")
         except typer.Abort:
             return complain("stopped", 130)
         except BrokenPipeError:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from autosched.cli.console import say
 from autosched.cli.options import Bucket, Name, Threads, thread_count
 from autosched.errors import ArgumentError, ScheduleError
+from autosched.threads import counted
 
 if TYPE_CHECKING:
     from autosched.schedule import Schedule
@@ -40,8 +42,21 @@ def show(
 
     tuned = load(name, bucket=bucket, threads=thread_count(threads))
     chosen = pick(tuned, schedule)
+    if schedule == "tuned":
+        say(_told(tuned, every=bucket is None))
     text = chosen.to_json() if level is Level.json else chosen.show(tuned.pipeline, level.value)
     typer.echo(text)
+
+
+def _told(tuned: Tuned, every: bool) -> str:
+    """What is shown; with `every`, also which other buckets have schedules of their own."""
+    from autosched.vlm.load import load
+
+    name, here = tuned.family.name, tuned.bucket.name
+    said = f"{name}, bucket {here}, {counted(tuned.threads)}: {tuned.answer.rung}"
+    others = [b.name for b in tuned.family.buckets if b.name != here] if every else []
+    found = [b for b in others if load(name, bucket=b, threads=tuned.threads).answer.located is not None]
+    return said + (f"; tuned are also {', '.join(found)}, which --bucket shows" if found else "")
 
 
 def pick(tuned: Tuned, which: str) -> Schedule:

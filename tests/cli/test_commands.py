@@ -40,6 +40,8 @@ def test_tune_then_look_at_it(autosched: Command, places: Path) -> None:
     said = autosched("list")
     assert said.status == 0 and NAME in said.out and "built-in default" in said.out and "3x3 box blur" in said.out
 
+    assert "`autosched tune blur-test` makes a record" in autosched("explain", NAME, "--bucket", "small").out
+
     said = autosched("tune", NAME, "--trials", "4", "--threads", "1")
     assert said.status == 0, said.err
     assert "bucket small, small: 4 schedules timed" in said.out and " *" in said.out
@@ -56,7 +58,9 @@ def test_tune_then_look_at_it(autosched: Command, places: Path) -> None:
 
     said = autosched("explain", NAME, "--threads", "1")
     assert "answered by: exact" in said.out and str(record_file(places)) in said.out
-    assert "bucket is small, wanted large" in said.out and "`autosched tune blur-test` makes a record" in said.out
+    assert "bucket is small, wanted large" in said.out and "falls in this bucket" in said.out
+    large = autosched("explain", NAME, "--bucket", "large", "-t", "1").out
+    assert "no usual workload falls in this bucket; `autosched tune blur-test --images DIR` with images of" in large
     assert "exact" in autosched("explain", NAME, "--bucket", "small", "-t", "1").out
     assert "threads is 1, wanted 2" in autosched("explain", NAME, "--bucket", "small", "-t", "2").out
 
@@ -98,6 +102,19 @@ def test_a_less_rigorous_search_is_recorded_when_that_is_asked_for(autosched: Co
     assert said.status == 0 and said.out.endswith(f"written to {record_file(places)}\n")
     (record,) = read(record_file(places))
     assert record.search.workload.startswith("images-pictures") and record.search.trials == 3
+
+
+def test_what_is_tuned_is_said_of_buckets(autosched: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By `list` of how many, by `show` of the one that it takes."""
+    monkeypatch.setenv("AUTOSCHED_NUM_THREADS", "1")
+    assert autosched("show", NAME).err == "blur-test, bucket small, 1 thread: built-in default\n"
+    autosched("tune", NAME, "-w", "large", "--trials", "3")
+    assert re.search(r"^blur-test +tuned for 1 of 2 buckets  ", autosched("list").out, re.MULTILINE)
+    said = autosched("show", NAME)
+    note = "blur-test, bucket small, 1 thread: built-in default; tuned are also large, which --bucket shows\n"
+    assert said.err == note and "bucket" not in said.out
+    assert autosched("show", NAME, "--bucket", "large").err == "blur-test, bucket large, 1 thread: exact\n"
+    assert autosched("show", NAME, "-s", "v1").err == ""
 
 
 def test_show(autosched: Command, places: Path) -> None:
@@ -213,6 +230,7 @@ BAD: list[tuple[str, list[str], str]] = [
     ("unknown kernel to show", ["show", "blurtest"], "did you mean blur-test?"),
     ("far from any name", ["explain", "zzzzzzzz"], "there are blur-test. `autosched list` shows them all"),
     ("unknown command", ["frobnicate"], "No such command 'frobnicate'; `autosched --help`"),
+    ("near a command", ["lst"], "No such command 'lst'. Did you mean 'list'? `autosched --help` says what there is"),
     ("unknown option", ["tune", NAME, "--bogus"], "No such option: --bogus"),
     ("where to look", ["tune", NAME, "--bogus"], "`autosched tune --help` says what there is"),
     ("no name", ["tune"], "Missing argument 'name'"),

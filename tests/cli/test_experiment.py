@@ -22,6 +22,13 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert status == 0 and "runtime" in said and "families: qwen2.5-vl" in said and "w4" in said
 
 
+def test_without_a_subcommand(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["experiment"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("Usage: autosched experiment ") and captured.out.count("\n") > 5
+    assert "Run the studies of a checkout" in captured.out and captured.err == ""
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
