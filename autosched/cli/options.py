@@ -15,7 +15,14 @@ Name = Annotated[str, typer.Argument(help="A kernel; `autosched list` shows them
 Threads = Annotated[
     int | None, typer.Option("--threads", "-t", help="Threads to run on. [default: all CPUs]", show_default=False)
 ]
-Images = Annotated[Path | None, typer.Option("--images", help="Use the images in this directory.", show_default=False)]
+Images = Annotated[
+    Path | None,
+    typer.Option(
+        "--images",
+        help="Use the images in this directory, up to 64; with --workload under the settings of that one.",
+        show_default=False,
+    ),
+]
 Bucket = Annotated[
     str | None, typer.Option("--bucket", help="A bucket of the kernel. [default: the most common]", show_default=False)
 ]

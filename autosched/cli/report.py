@@ -63,9 +63,10 @@ def report(
     one, two = read["tpe"], read["nsga2"]
     trials = one.trials or two.trials
     if not trials:
+        which = f"-w {sampled.workload.name}" if images is None else f"--images {images}"
         raise ArgumentError(
             f"{name} was not tuned on {sampled.workload.name} with {count} threads here; "
-            f"`autosched tune {name} -w {sampled.workload.name} -t {count}` does it"
+            f"`autosched tune {name} {which} -t {count}` does it"
         )
     stem = f"{name}-{sampled.workload.name}"
     parts = [

@@ -21,6 +21,7 @@ from PIL import Image
 from autosched import hf
 from autosched.cache import cache_directory
 from autosched.cli.options import duration
+from autosched.cli.samples import label_of
 from autosched.errors import ArgumentError
 from autosched.lang import Pipeline
 from autosched.records import read
@@ -82,8 +83,10 @@ def test_tune_workloads_images_and_out(autosched: Command, places: Path) -> None
         Image.fromarray(noise).save(pictures / f"{i}.png")
     (pictures / "notes.txt").write_text("not an image")
     said = autosched("tune", NAME, "--images", str(pictures), "--trials", "3", "-t", "1")
-    assert said.status == 0 and "images-pictures" in said.out
-    assert [r.search.workload for r in read(record_file(places))] == ["images-pictures"]
+    label = label_of(pictures)
+    assert said.status == 0 and f"bucket small, {label}:" in said.out and label.startswith("images-pictures-")
+    assert said.err.splitlines()[0] == f"2 images of {pictures}; skipped, for they are no images: notes.txt"
+    assert [r.search.workload for r in read(record_file(places))] == [label]
 
 
 def test_a_less_rigorous_search_is_recorded_when_that_is_asked_for(autosched: Command, places: Path) -> None:
@@ -249,6 +252,8 @@ BAD: list[tuple[str, list[str], str]] = [
     ("no directory", ["tune", NAME, "--images", "{}/none"], "none does not exist; name a directory with images"),
     ("a file", ["tune", NAME, "--images", "{}/search_spaces/blur-test.toml"], "is not a directory"),
     ("no images", ["bench", NAME, "--images", "{}/search_spaces"], "has no images; put some there"),
+    ("both", ["tune", NAME, "--images", "{}/cut", "-w", "small"], "leave one of the two out, or name one workload"),
+    ("both in bench", ["bench", NAME, "--images", "{}/cut", "-w", "small"], "--workload small says nothing of"),
     ("truncated", ["tune", NAME, "--images", "{}/cut"], "cut.png cannot be decoded:"),
     ("not an image", ["tune", NAME, "--images", "{}/fake"], "fake.jpg cannot be decoded:"),
     ("out is a file", ["tune", NAME, "--out", "{}/file"], "file: File exists; choose another place with --out DIR"),

@@ -63,13 +63,15 @@ def test_everything_else_is_passed_on(autosched: Command, places: Path, monkeypa
     monkeypatch.chdir(places)
     monkeypatch.setattr("autosched.cli.samples.load_images", lambda directory: [])
     given = ["--trials", "7", "--time-budget", "5m", "--preset", "standard", "--sampler", "random", "--regime",
-             "cold-source", "--seed", "3", "--threads", "2", "--workload", "small", "--workload", "large"]  # fmt: skip
-    said = autosched("tune", NAME, *given, "--images", "pictures", "--out", "x", "--slurm", "--dry-run")
-    assert said.status == 0, said.err
-    (passed,) = re.findall(r"# on each node: autosched tune blur-test (.*)", said.out)
-    for option, value in zip(given[::2], given[1::2], strict=True):
-        assert f"{option} {value}" in passed
-    assert f"--images {places}/pictures" in passed and not {"--out", "--slurm", "--dry-run"} & set(passed.split())
+             "cold-source", "--seed", "3", "--threads", "2"]  # fmt: skip
+    workloads = ["--workload", "small", "--workload", "large"]
+    for also, meant in ((workloads, workloads), (["--images", "pictures"], ["--images", f"{places}/pictures"])):
+        said = autosched("tune", NAME, *given, *also, "--out", "x", "--replace", "--slurm", "--dry-run")
+        assert said.status == 0, said.err
+        (passed,) = re.findall(r"# on each node: autosched tune blur-test (.*)", said.out)
+        for option, value in zip([*given, *meant][::2], [*given, *meant][1::2], strict=True):
+            assert f"{option} {value}" in passed
+        assert not {"--out", "--replace", "--slurm", "--dry-run"} & set(passed.split())
 
 
 def test_flags_are_passed_on_too() -> None:
