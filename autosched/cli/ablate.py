@@ -98,10 +98,12 @@ def measured(tuned: Tuned, sampled: Sampled, space: Space, knobs: Sequence[str],
 
 def importances(family: KernelFamily, space: Space, sampled: Sampled, threads: int, method: Method) -> list[Row]:
     """What the study of earlier searches says; nothing where there is none, or where a tuner works on it."""
+    from autosched.cli.samples import busy
     from autosched.records import key_here
     from autosched.tune import Task
     from autosched.tune.ablation import Row
     from autosched.tune.measure import Estimate
+    from autosched.tune.place import BusyError
     from autosched.tune.study import read_study
     from autosched.tune.task import study_name
 
@@ -111,6 +113,9 @@ def importances(family: KernelFamily, space: Space, sampled: Sampled, threads: i
     key = key_here(pipeline, sampled.bucket, threads)
     try:
         found = read_study(pipeline.name, study_name(task, key, method.regime), space).importances
+    except BusyError:
+        warn(f"importances are left out: {busy(f'{family.name}, {sampled.workload.name}')}")
+        return []
     except TuneError as error:
         warn(f"importances are left out: {error}")
         return []

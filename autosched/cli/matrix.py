@@ -33,7 +33,11 @@ def matrix(
     ] = 0.03,
     regime: Regime = "warm",
     write: Annotated[
-        bool, typer.Option("--write", help="Record for each bucket the schedule of the smallest set.")
+        bool,
+        typer.Option(
+            "--write",
+            help="Record for each bucket the schedule of the smallest set, and keep the matrix for the report.",
+        ),
     ] = False,
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Write records to this directory.", show_default=False)
@@ -60,10 +64,28 @@ def matrix(
     if write and not records:
         raise ArgumentError(f"{name} has no record of this machine to write to; `autosched tune {name}` makes them")
     tuned = {f"tuned for {bucket}": record.schedule for bucket, (record,) in records.items()}
-    written = compare(family, sampled, tuned, records, count, seconds, regime, within)
+    if write:
+        records = _rewritable(records, sampled)
+    written = compare(family, sampled, tuned, records, count, seconds, regime, within, keeping=write)
     if write:
         for file in put(written, family.pipeline().name, out_dir or user_directory()):
             tell(file, written)
+
+
+def _rewritable(records: dict[str, list[Record]], sampled: Sequence[Sampled]) -> dict[str, list[Record]]:
+    """Those that were tuned on nothing but these workloads: of others, what they say would be lost."""
+    here = {one.workload.name for one in sampled}
+    made: dict[str, list[Record]] = {}
+    for bucket, (record,) in records.items():
+        others = sorted({record.search.workload, *(record.losses or ())} - here)
+        if others:
+            warn(f"the record of bucket {bucket} stays as it is: it was tuned on {', '.join(others)}, which this "
+                 "matrix does not have")  # fmt: skip
+        else:
+            made[bucket] = [record]
+    if not made:
+        raise ArgumentError("no record is of the workloads of this matrix alone; without --write it is only shown")
+    return made
 
 
 def exact_records(family: KernelFamily, sampled: Sequence[Sampled], threads: int) -> dict[str, list[Record]]:
@@ -87,9 +109,10 @@ def compare(
     seconds: float,
     regime: Regime,
     within: float | None = None,
+    keeping: bool = True,
 ) -> list[Record]:
-    """Time `schedules` and the built-in defaults on all workloads, show the matrix and its cover, and keep it for the
-    report. Returns what the `records` of each bucket become.
+    """Time `schedules` and the built-in defaults on all workloads, and show the matrix and its cover; with `keeping` it
+    is kept for the report. Returns what the `records` of each bucket become.
     """
     from dataclasses import asdict
 
@@ -112,10 +135,11 @@ def compare(
     found = cover(made, within)
     show(made, found, within)
     pipeline = family.pipeline()
-    try:
-        keep(made, found, pipeline.name, key_here(pipeline, sampled[0].bucket, threads), regime)
-    except TuneError as error:
-        warn(f"the report will not have this matrix: {error}")
+    if keeping:
+        try:
+            keep(made, found, pipeline.name, key_here(pipeline, sampled[0].bucket, threads), regime)
+        except TuneError as error:
+            warn(f"the report will not have this matrix: {error}")
     return covering(made, found, records, Machine(**asdict(watch.state())), regime)
 
 

@@ -13,6 +13,7 @@ import typer
 from autosched.cli.console import amount, out
 from autosched.cli.options import Images, Name, Regime, Threads, thread_count
 from autosched.errors import ArgumentError
+from autosched.files import write_whole
 from autosched.threads import counted
 
 if TYPE_CHECKING:
@@ -41,9 +42,10 @@ def report(
     ablation, loop nest and source.
     """
     from autosched.cli.page import folded, page, pre
-    from autosched.cli.samples import choose, sample, space_of
+    from autosched.cli.samples import busy, choose, sample, space_of
     from autosched.records import key_here
     from autosched.tune import Method, Task
+    from autosched.tune.place import BusyError
     from autosched.tune.study import read_study
     from autosched.tune.task import study_name
     from autosched.vlm.load import load
@@ -59,7 +61,10 @@ def report(
     task = Task(tuned.pipeline, file.space, sampled.workload, schedules, sampled.bucket)
     key = key_here(tuned.pipeline, sampled.bucket, count)
     study = study_name(task, key, Method(regime=regime).regime)
-    read = {s: read_study(tuned.pipeline.name, study, file.space, s) for s in ("tpe", "nsga2")}
+    try:
+        read = {s: read_study(tuned.pipeline.name, study, file.space, s) for s in ("tpe", "nsga2")}
+    except BusyError:
+        raise BusyError(busy(f"{name}, {sampled.workload.name}")) from None
     one, two = read["tpe"], read["nsga2"]
     trials = one.trials or two.trials
     if not trials:
@@ -82,22 +87,23 @@ def report(
     ]
     title = f"{name}, {sampled.workload.name}, {counted(count)}"
     path = out_file or Path(f"{stem}.html")
+    made = page(title, _facts(tuned, trials, sampled.workload.name), parts)
     try:
-        path.write_text(page(title, _facts(tuned, trials), parts), encoding="utf-8")
+        write_whole(path, made.encode(), durable=True)
     except OSError as error:
         raise ArgumentError(f"--out {path} cannot be written: {error.strerror or error}") from None
     out().print(f"written to {path}", soft_wrap=True)
 
 
-def _facts(tuned: Tuned, trials: Sequence[Trial]) -> str:
-    """The result in a line."""
+def _facts(tuned: Tuned, trials: Sequence[Trial], workload: str) -> str:
+    """The result in a line: of the record that answers, which may be of another search than the `trials`."""
     timed = sum(t.outcome.kind in ("ok", "slow") for t in trials)
-    cpu = escape(f"bucket {tuned.bucket.name}, {timed} schedules timed")
+    rest = escape(f"bucket {tuned.bucket.name}; the search on {workload} timed {timed} schedules")
     if tuned.answer.located is None:
-        return f"The built-in default is used; {cpu}."
-    times = tuned.answer.located.record.times
+        return f"The built-in default is used; {rest}."
+    times, of = tuned.answer.located.record.times, escape(tuned.answer.located.record.search.workload)
     gain = f"{times.speedup.median:.2f} [{times.speedup.low:.2f}, {times.speedup.high:.2f}]"
-    return f"<b>{times.schedule.median:.4g} ms</b> per item, <b>{gain}</b> times the default's speed; {cpu}."
+    return f"<b>{times.schedule.median:.4g} ms</b> per item of {of}, <b>{gain}</b> times the default's speed; {rest}."
 
 
 def _answer(tuned: Tuned) -> str:
@@ -112,7 +118,11 @@ def _answer(tuned: Tuned) -> str:
         ("time", f"{times.schedule.median:.4g} ms per item [{times.schedule.low:.4g}, {times.schedule.high:.4g}]"),
         ("speed over the default", f"{times.speedup.median:.2f} [{times.speedup.low:.2f}, {times.speedup.high:.2f}]"),
         ("noise of the default against itself", f"{100 * times.noise:.1f} %"),
-        ("search", f"{search.trials} schedules, {search.rounds} rounds, {search.seconds:.0f} s, {search.conditions}"),
+        (
+            "search of the record",
+            f"{search.workload}: {search.trials} schedules tried, {search.rounds} rounds, "
+            f"{search.seconds:.0f} s, {search.conditions}",
+        ),
         ("made", f"{record.origin.when:%Y-%m-%d}, Python {record.origin.python}, Numba {record.origin.numba}"),
     ]
     if record.losses is not None:
@@ -131,13 +141,15 @@ def _matrix(tuned: Tuned, key: Key) -> str:
 
     found = kept(tuned.pipeline.name, key)
     if found is None:
-        return text(f"`autosched tune {tuned.family.name}` on several workloads makes it, or `autosched matrix`.")
+        return text(
+            f"`autosched tune {tuned.family.name}` on several workloads makes it, or `autosched matrix --write`."
+        )
     number = len(found.kept)
     said = (
         f"Measured on {found.when:%Y-%m-%d} ({found.conditions}): each schedule in interleaved rounds with all others, "
         "its median and how much longer than the best of the workload it takes. "
-        f"{number} schedule{'s' * (number > 1)} serve{'s' * (number == 1)} all buckets (framed), at worst "
-        f"{100 * found.worst:.1f} % slower than the best."
+        f"{number} schedule{'s' * (number > 1)} serve{'s' * (number == 1)} the buckets of these workloads (framed), at "
+        f"worst {100 * found.worst:.1f} % slower than the best."
     )
     return text(said) + grid(found.matrix, found.cover)
 

@@ -32,6 +32,11 @@ class Sampled:
     settings: dict[str, Any]
 
 
+def busy(what: str) -> str:
+    """What to say where another process searches for a kernel and a workload."""
+    return f"another `autosched tune` works on {what}; wait for it, or end it"
+
+
 def space_of(family: KernelFamily) -> SpaceFile:
     """The family's search space: of its file or, where there is none, derived from its algorithm."""
     path = shipped("search_spaces") / family.space_file

@@ -9,6 +9,7 @@ import contextlib
 import json
 import math
 import random
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -204,9 +205,10 @@ class Study:
             return {}
         evaluator = optuna.importance.PedAnovaImportanceEvaluator()
         found: dict[str, float] = {}
-        shares = optuna.importance.get_param_importances(
-            self._study, evaluator=evaluator, target=(lambda t: t.values[0]) if self.sampler == "nsga2" else None
-        )
+        target = (lambda t: t.values[0]) if self.sampler == "nsga2" else None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Optuna's remarks on few trials are about its own code
+            shares = optuna.importance.get_param_importances(self._study, evaluator=evaluator, target=target)
         for name, share in shares.items():
             knob = name.partition("[")[0]
             found[knob] = found.get(knob, 0.0) + share

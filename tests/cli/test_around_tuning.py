@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -10,8 +11,10 @@ from pathlib import Path
 import blur_family
 import pytest
 from command import NAME, Command, png, record_file
+from filelock import FileLock
 
 from autosched.cli import tune as cli_tune
+from autosched.cli.samples import label_of
 from autosched.records import key_here, read
 from autosched.schedule import Schedule
 from autosched.tune.matrix_file import kept
@@ -144,6 +147,45 @@ def test_report(autosched: Command, places: Path) -> None:
     assert said.status == 2 and "is not a table of `autosched ablate`" in said.err
 
 
+def test_a_report_of_a_search_whose_record_is_another_ones(
+    autosched: Command, places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is said of either names its workload; a page that cannot be written whole leaves the old one."""
+    pictures = places / "pictures"
+    pictures.mkdir()
+    (pictures / "0.png").write_bytes(png())
+    said = autosched("report", NAME, "-t", "1", "--images", str(pictures))
+    assert f"`autosched tune blur-test --images {pictures} -t 1` does it" in said.err
+    autosched("tune", NAME, "--trials", "5", "-t", "1")
+    autosched("tune", NAME, "--images", str(pictures), "--trials", "3", "-t", "1")
+    page = places / "page.html"
+    arguments = ("report", NAME, "-t", "1", "--images", str(pictures), "--out", str(page))
+    assert autosched(*arguments).status == 0
+    text = page.read_text()
+    assert " ms</b> per item of small, " in text and f"the search on {label_of(pictures)} timed 3 schedules" in text
+    assert "<td>small: 5 schedules tried, " in text
+
+    def no_space(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", no_space)
+    said = autosched(*arguments)
+    assert said.status == 2 and f"--out {page} cannot be written: No space left on device" in said.err
+    assert page.read_text() == text
+
+
+def test_another_search_is_named_as_its_user_does(autosched: Command, places: Path) -> None:
+    autosched("tune", NAME, "--trials", "3", "-t", "1")
+    (lock,) = (places / "state" / "studies").glob(".*.lock")
+    with FileLock(lock):
+        for command in ("tune", "report"):
+            said = autosched(command, NAME, "-t", "1")
+            assert said.status == 2
+            assert "error: another `autosched tune` works on blur-test, small; wait for it, or end it\n" in said.err
+        said = autosched("ablate", NAME, "-t", "1", "-k", "lanes", "--time-budget", "50ms", "--out", str(places))
+        assert "importances are left out: another `autosched tune` works on blur-test, small" in said.err
+
+
 def test_time_and_memory(autosched: Command, places: Path) -> None:
     """nsga2 has a study of its own; what it trades is printed with the final, and in the report."""
     said = autosched("tune", NAME, "--trials", "16", "-t", "1", "--sampler", "nsga2", "--seed", "1")
@@ -226,9 +268,22 @@ def test_matrix(autosched: Command, places: Path) -> None:
     assert len(labels) == len({r.schedule for r in records} | {Schedule()})
     assert lines[0].split() == ["schedule", "small,", "ms", "large,", "ms"]
     assert any("within 3 % of the best of each workload" in line for line in lines)
+    key = key_here(blur_family.pipeline(), blur_family.FAMILY.buckets[0], 1)
+    shown = kept("blur-test", key)
+    autosched("matrix", NAME, "-w", "small", "-t", "1", "--time-budget", "100ms")
+    assert kept("blur-test", key) == shown and shown is not None and shown.rows.keys() == {"small", "large"}
     last = " ".join(line for line in lines if " for small (small)" in line or "large (large)" in line)
     assert "small" in last and "large" in last
     said = autosched("matrix", NAME, "-t", "3", "--write", "--time-budget", "100ms")
     assert said.status == 2 and "has no record of this machine to write to; `autosched tune blur-test`" in said.err
+    pictures = places / "pictures"
+    pictures.mkdir()
+    (pictures / "0.png").write_bytes(png())
+    autosched("tune", NAME, "--images", str(pictures), "-t", "1", "--trials", "9")
+    said = autosched("matrix", NAME, *arguments, "--time-budget", "100ms", "--write")
+    assert f"record of bucket small stays as it is: it was tuned on {label_of(pictures)}, which this" in said.err
+    assert label_of(pictures) in {r.search.workload for r in read(record_file(places))}
+    said = autosched("matrix", NAME, "-w", "small", "-t", "1", "--time-budget", "100ms", "--write")
+    assert said.status == 2 and "no record is of the workloads of this matrix alone" in said.err
     said = autosched("matrix", NAME, "--within", "3")
     assert said.status == 2 and "--within is 3.0; it must be at least 0 and less than 1, 0.03 for 3 %" in said.err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ from autosched.tune import place, study
 from autosched.tune.candidate import Kind
 from autosched.tune.constraints import Condition
 from autosched.tune.place import networked, open_place, state_directory
+from autosched.tune.samplers import Sampler
 from autosched.tune.space import Knob, Ref, Space, Template
 from autosched.tune.study import Outcome, Study
 
@@ -113,6 +115,18 @@ def test_enqueued_points_come_first_and_once(tmp_path: Path) -> None:
             else:
                 assert proposal.point != point
             study.finish(proposal, Outcome("ok", 1.0))
+
+
+@pytest.mark.parametrize("sampler", ["random", "nsga2"])
+def test_importances_come_without_remarks_of_optuna(
+    tmp_path: Path, sampler: Sampler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study, "LEAST_TRIALS", 8)
+    with Study("p", "n", SPACE, tmp_path, 0, sampler) as made, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        while (proposal := made.propose()) is not None:
+            made.finish(proposal, Outcome("ok", 1 / int(proposal.point["lanes"]), memory=proposal.number))
+        assert made.importances().keys() == {"lanes", "mode"}
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:
