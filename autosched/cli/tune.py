@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -61,14 +62,18 @@ def tune(
     trials: Annotated[
         int | None,
         typer.Option(
-            "--trials", help="Stop when so many schedules are timed, earlier runs included.", show_default=False
+            "--trials",
+            help="Search until so many schedules were tried, in earlier runs too. The built-in ones count, and are "
+            "always tried.",
+            show_default=False,
         ),
     ] = None,
     time_budget: Annotated[
         str | None,
         typer.Option(
             "--time-budget",
-            help="Stop after so long: 60s, 5m. [default: the preset's, none with --trials]",
+            help="How long to search, the finals included: 60s, 5m. What cannot be shorter comes on top: about 20 s a "
+            "workload for checks, built-in schedules and rounds. [default: the preset's, none with --trials]",
             show_default=False,
         ),
     ] = None,
@@ -176,6 +181,8 @@ def tune(
         return
     pipeline = family.pipeline()
     refuse_newer(pipeline.name, directory)
+    if count > (cpus := os.cpu_count() or 1):
+        warn(f"{count} threads will share {cpus} CPUs, and their times be uncertain; --threads {cpus} has one for each")
     searching = None if seconds is None else seconds * (1 - COMPARE * (len(specs) > 1))
     book = Ledger(ledger)
     found: list[tuple[Sampled, Found]] = []
@@ -198,7 +205,7 @@ def tune(
             with _Display(f"{place}{name}, {sampled.workload.name}", budget.trials, share) as display:
                 report = _noted(display.update, book, spec.name)
                 run = partial(search, task, budget, threads=count, report=report, method=method, storage=storage)
-                result = _patiently(run, PATIENCE if ledger is not None else 0.0)
+                result = _patiently(run, PATIENCE if ledger is not None else 0.0, f"{name}, {spec.name}")
         except Interrupted as stop:
             if ledger is not None:
                 say(str(stop))  # the job says what comes next
@@ -256,18 +263,19 @@ def _noted(update: Callable[[Progress], None], book: Ledger, workload: str) -> C
     return report
 
 
-def _patiently(search: Callable[[], Result], patience: float) -> Result:
-    """The result of a search, begun again for so many seconds while another process works on its study."""
+def _patiently(search: Callable[[], Result], patience: float, what: str) -> Result:
+    """The result of a search for `what`, begun again for so many seconds while another process works on its study."""
+    from autosched.cli.samples import busy
     from autosched.tune.place import BusyError
 
     end = time.monotonic() + patience
     while True:
         try:
             return search()
-        except BusyError as error:
+        except BusyError:
             if time.monotonic() > end:
-                raise
-            warn(f"{error}; waiting for it to end")
+                raise BusyError(busy(what)) from None
+            warn(f"{busy(what)}; waiting for it now")
             time.sleep(5.0)
 
 
@@ -330,17 +338,21 @@ def _report(title: str, result: Result, sampler: str) -> None:
     counted = f"{timed} schedules timed" + (f" ({result.resumed} before)" if result.resumed else "")
     console.print(f"{title}: {counted}" + (f"; {failed}" if failed else "") + ("; the whole space" * result.exhausted))
     rows = table("schedule", "ms per item", "times the default's speed", "memory", numbers=3)
-    for standing in result.final.standings:
+    for title, standing in zip(result.titles, result.final.standings, strict=True):
         best = " *" if standing is result.final.winner else ""
         ms, s = standing.seconds.scaled(1e3 / items), standing.speedup
         speed = f"{s.median:.2f} [{s.low:.2f}, {s.high:.2f}]"
-        rows.add_row(standing.label + best, f"{ms.median:.4g}", speed, amount(standing.memory))
+        rows.add_row(title + best, f"{ms.median:.4g}", speed, amount(standing.memory))
     console.print(rows)
     if sampler == "nsga2":
-        traded = "; ".join(standing.label for standing in result.final.trade_offs)
+        titles = {id(s): title for title, s in zip(result.titles, result.final.standings, strict=True)}
+        traded = "; ".join(titles[id(standing)] for standing in result.final.trade_offs)
         console.print(f"no other is faster and needs less memory: {traded}", soft_wrap=True)
     tied = f"; {result.final.tied} cannot be told apart, the simplest is kept" if result.final.tied > 1 else ""
     console.print(f"noise {100 * result.final.noise:.1f} %, {result.final.rounds} rounds{tied}")
+    if result.only_named and not result.exhausted:
+        warn("the search was over before any schedule but the built-in ones, and those of records, was timed; give it "
+             "more with --time-budget or --trials")  # fmt: skip
     if result.final.noise > NOISY:
         warn(f"this machine is busy: the default differs from itself by {100 * result.final.noise:.0f} %, and what is "
              "closer to it than that counts as equal; tune again when it is quiet")  # fmt: skip

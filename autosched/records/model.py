@@ -78,7 +78,7 @@ class Key(_Model):
 
 
 class Search(_Model):
-    """The rigor of the search. `trials` counts distinct schedules timed, on all workloads of the bucket; `rounds` the
+    """The rigor of the search. `trials` counts distinct schedules tried, on all workloads of the bucket; `rounds` the
     paired rounds of what `times` come from, `workload` what they were taken on.
     """
 

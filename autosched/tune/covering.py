@@ -19,10 +19,11 @@ def finalists(results: Mapping[str, Result]) -> dict[str, Schedule]:
     made: dict[str, Schedule] = {}
     for workload, result in results.items():
         winner = result.final.winner
-        close = [s for s in result.final.standings if s.speedup.median >= CLOSE * winner.speedup.median]
-        for standing in [winner, *(s for s in close if s is not winner)][:FINALISTS]:
+        entered = zip(result.titles, result.final.standings, strict=True)
+        close = [(t, s) for t, s in entered if s is winner or s.speedup.median >= CLOSE * winner.speedup.median]
+        for title, standing in close[:FINALISTS]:
             if standing.label != "default" and standing.schedule not in made.values():
-                made[f"{workload}: {standing.label}"] = standing.schedule
+                made[f"{workload}: {title}"] = standing.schedule
     return made
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +35,8 @@ from autosched.errors import TuneError
 VARIABLE = "AUTOSCHED_STATE_DIR"
 #: First key of all advisory locks of autosched, and the second of the one for opening.
 _SPACE, _OPENING = 0x61757473, 0
+#: Bytes without which SQLite cannot write.
+_LITTLE = 1 << 20
 #: File systems that other machines may write to as well.
 NETWORKED = {"nfs", "nfs4", "lustre", "gpfs", "beegfs", "ceph", "cifs", "smb3", "afs", "panfs", "pvfs2", "fuse.sshfs"}
 
@@ -219,8 +223,46 @@ def names(path: Path) -> list[str]:
         engine.dispose()
 
 
+def ended(where: str, error: Exception) -> TuneError:
+    """What to say when a database that was open does not work any more."""
+    kept = "what was finished is kept, and the same command goes on when"
+    if full(where, error):
+        return TuneError(f"{_no_space(where)}; {kept} there is")
+    said = str(error).splitlines()[0]
+    return TuneError(f"the database {where} does not answer any more ({said}); {kept} it is back")
+
+
+def full(where: str, error: BaseException | None) -> bool:
+    """Whether an error comes of a full disk, under SQLite."""
+    if where.startswith("postgresql"):
+        return False
+    while error is not None:
+        if isinstance(error, sqlite3.Error):
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            return code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _free(Path(where)) < _LITTLE)
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _free(path: Path) -> int:
+    """Bytes that are free on the disk of a file."""
+    try:
+        return shutil.disk_usage(path.parent).free
+    except OSError:
+        return _LITTLE
+
+
+def _no_space(where: str) -> str:
+    return (
+        f"no space is left for studies on the disk of {where}: free some, or set {VARIABLE} to a directory on another "
+        "disk"
+    )
+
+
 def unusable(where: str, error: Exception) -> TuneError:
     """What to say when a database does not work."""
+    if full(where, error):
+        return TuneError(_no_space(where))
     said = str(error).splitlines()[0]
     if where.startswith("postgresql"):
         return TuneError(f"the database {where} cannot be used ({said}); see that the server runs and lets you in")

@@ -17,15 +17,17 @@ from autosched.records.model import Interval
 from autosched.schedule import Schedule
 from autosched.threads import checked
 from autosched.tune.bench import Bench, Job, Ready
-from autosched.tune.candidate import CandidateError
+from autosched.tune.candidate import TIMED, CandidateError
 from autosched.tune.finals import Contender, Final, play
 from autosched.tune.interrupt import Interruption
 from autosched.tune.isolated import IsolatedBench
 from autosched.tune.machine import State, Watch
 from autosched.tune.measure import Estimate, Race
+from autosched.tune.place import ended
 from autosched.tune.polish import bare, neighbours, simplify
 from autosched.tune.study import SIMPLIFIED, Outcome, Study, Trial
 from autosched.tune.task import USUAL_BUDGET, USUAL_METHOD, Budget, Method, Task, study_name
+from autosched.tune.titles import titles
 from autosched.workload import Bucket
 
 #: Seconds of each final and of the simplification where no time budget is given.
@@ -72,6 +74,16 @@ class Result:
     @property
     def schedule(self) -> Schedule:
         return self.record.schedule
+
+    @property
+    def titles(self) -> list[str]:
+        """What the standings of the final are called; no two alike."""
+        return titles(self.final.standings, self.trials)
+
+    @property
+    def only_named(self) -> bool:
+        """Whether no point of the space was timed: only what comes with the pipeline, and records."""
+        return not any(t.point is not None and t.outcome.kind in TIMED for t in self.trials)
 
 
 class Interrupted(TuneError):  # noqa: N818 (an end, not a mistake)
@@ -158,10 +170,7 @@ class _Run:
                     final = self.shortened(study, self.final(study))
                     self.interruption.check()
             except (SQLAlchemyError, StorageInternalError) as error:
-                raise TuneError(
-                    f"the database {study.where} does not answer any more ({str(error).splitlines()[0]}); what was "
-                    "finished is kept, and the same command goes on when it is back"
-                ) from error
+                raise ended(study.where, error) from error
             except KeyboardInterrupt:
                 raise Interrupted(study.finished, study.where) from None
             finally:

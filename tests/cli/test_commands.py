@@ -120,6 +120,17 @@ def test_what_is_tuned_is_said_of_buckets(autosched: Command, monkeypatch: pytes
     assert autosched("show", NAME, "-s", "v1").err == ""
 
 
+def test_what_makes_times_uncertain_is_warned_of(autosched: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More threads than CPUs before the search; that nothing was searched for when it is over."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    said = autosched("tune", NAME, "--trials", "1", "--threads", "2")
+    first = "warning: 2 threads will share 1 CPUs, and their times be uncertain; --threads 1 has one for each"
+    assert said.status == 0 and said.err.splitlines()[0] == first
+    assert "the search was over before any schedule but the built-in ones" in said.err
+    said = autosched("tune", NAME, "--trials", "5", "--threads", "1")
+    assert "will share" not in said.err and "the search was over" not in said.err
+
+
 def test_show(autosched: Command, places: Path) -> None:
     assert "vectorized x_vi x16" in autosched("show", NAME, "--schedule", "v3").out
     assert "produce rows:" in autosched("show", NAME, "-s", "v1").out

@@ -80,6 +80,8 @@ def test_who_is_compared(result: Result) -> None:
         }
     )
     assert list(made) == ["x: b", "y: c", "z: d", *(f"z: t{i}" for i in range(FINALISTS - 1))]
+    same = finalists({"x": ended(("t, simplified", B, 2.0), ("t, simplified", C, 2.0))})
+    assert same == {"x: t, simplified": B, "x: t, simplified (2)": C}
 
 
 def test_a_matrix_is_kept_for_the_report(result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
