@@ -70,7 +70,7 @@ def run_all(names: Sequence[str], plan: Plan) -> None:
     counts = plan.selection.threads
     failed = 0
     for done, threads in enumerate(counts):
-        here = replace(plan, selection=replace(plan.selection, threads=(threads,)))
+        here = replace(plan, selection=replace(plan.selection, threads=(threads,)), counts=counts)
         spent, rest = time.perf_counter() - begin, len(counts) - done
         if plan.budget is not None:
             here = replace(here, budget=max(0.0, plan.budget - spent) / rest)

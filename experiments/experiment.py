@@ -142,6 +142,10 @@ def rows(name: str, folder: Path = RESULTS, cpu_class: str = "") -> list[Row]:
     if not path.exists():
         files = [file for file in sorted(folder.glob(f"{name}-*.csv")) if not file.stem.endswith("-quick")]
         if len(files) != 1 or cpu_class:
-            raise ArgumentError(f"{folder} has no table of {name}; `autosched experiment run {name}` makes it")
+            quick = (
+                "no table of" if not table(name, True, folder, cpu_class).exists() else "a table of --quick alone of"
+            )
+            where = "" if folder == RESULTS else f" --results {folder}"
+            raise ArgumentError(f"{folder} has {quick} {name}; `autosched experiment run {name}{where}` makes it")
         (path,) = files
     return list(Results(path))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ class Plan:
             for the next run.
         stop_after: seconds after which no case is begun; None for never.
         folder: of the results.
+        counts: numbers of threads of the whole run, of which the selection may have one.
     """
 
     selection: Selection = field(default_factory=Selection)
@@ -42,6 +43,7 @@ class Plan:
     budget: float | None = None
     stop_after: float | None = None
     folder: Path = RESULTS
+    counts: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,9 @@ def run(experiments: Sequence[Experiment], plan: Plan, console: Console) -> Outc
         chosen = list(e.cases(plan.selection))
         left_over = [case for case in chosen if plan.fresh or not finished(kept[e.name], case)]
         todo += [(e, case) for case in left_over]
-        if not chosen:
+        if not chosen and not any(e.cases(replace(plan.selection, threads=plan.counts))):
             console.print(f"{e.name}: nothing is selected; it has {_choices(e)}", highlight=False, soft_wrap=True)
-        elif not left_over:
+        elif chosen and not left_over:
             console.print(f"{e.name}: finished here already; --fresh measures it again", highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
     overheads: list[float] = []

@@ -57,7 +57,13 @@ def test_a_wheel_says_that_a_checkout_is_needed(
 def test_figures_of_a_folder_without_tables(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     status, said = say(capsys, "plot", "memory", "--results", str(tmp_path), "--out", str(tmp_path))
-    assert status == 2 and "no table of memory; `autosched experiment run memory` makes it" in said
+    way_out = f"`autosched experiment run memory --results {tmp_path}` makes it"
+    assert status == 2 and f"no table of memory; {way_out}" in said
+    from experiments.experiment import table
+
+    table("memory", quick=True, folder=tmp_path).write_text("")
+    status, said = say(capsys, "plot", "memory", "--results", str(tmp_path), "--out", str(tmp_path))
+    assert status == 2 and f"a table of --quick alone of memory; {way_out}" in said
     from experiments.command import plot
 
     plot(["memory"], tmp_path, tmp_path, what_there_is=True)

@@ -107,6 +107,17 @@ def test_what_is_left_is_shared(overheads: list[float], left: float | None, expe
     assert _share(cases, overheads, left, quick=False) == expected
 
 
+def test_what_is_measured_on_other_threads_is_not_called_nothing(tmp_path: Path) -> None:
+    def cases(selection: Selection) -> list[Case]:
+        return [Case("f", "w1", 1, ("a",), lambda effort: [])] if 1 in selection.threads else []
+
+    alone = Experiment("alone", "Alone", "Is it so?", cases)
+    for counts, said in (((1, 2), False), ((2,), True)):
+        console = Console(record=True, width=200, file=io.StringIO())
+        run([alone], Plan(Selection(threads=(2,)), folder=tmp_path, counts=counts), console)
+        assert ("nothing is selected" in console.export_text()) == said
+
+
 def test_nothing_to_measure_is_said(tmp_path: Path) -> None:
     """A name that the experiment has not, and what is finished already."""
     ran: Ran = []
