@@ -36,8 +36,10 @@ def explain(name: Name, bucket: Bucket = None, threads: Threads = None) -> None:
         if tuned.answer.located is not None:
             record = tuned.answer.located.record
             times, search = record.times, record.search
+            by = f"tuned with {search.kernel}, " if search.kernel not in ("", family.name) else ""
+            ms = f"{times.schedule.median:.4g} ms per item of {search.workload}"
             facts = (
-                f"recorded {record.origin.when:%Y-%m-%d}: {times.schedule.median:.4g} ms per item of {search.workload}",
+                f"{by}recorded {record.origin.when:%Y-%m-%d}: {ms}",
                 f"{times.speedup.median:.2f} times the default's speed, noise {100 * times.noise:.1f} %",
                 f"{search.trials} schedules, {search.rounds} rounds",
             )

@@ -214,11 +214,13 @@ def tune(
             complain(f"{stop}; the same command goes on from there, and with {only}--trials {max(stop.trials, 1)} it "
                      "records the best so far", 130)  # fmt: skip
             raise typer.Exit(130) from None
-        (written,) = put([result.record], pipeline.name, directory, replace=replace)
-        found.append((sampled, Found(result.record, finalists({sampled.workload.name: result}))))
+        search_of = result.record.search.model_copy(update={"kernel": family.name})
+        record = result.record.model_copy(update={"search": search_of})
+        (written,) = put([record], pipeline.name, directory, replace=replace)
+        found.append((sampled, Found(record, finalists({sampled.workload.name: result}))))
         book.finish(spec.name, found[-1][1])
         _report(title, result, method.sampler)
-        tell(written, [result.record], HOW * (len(specs) == 1))
+        tell(written, [record], HOW * (len(specs) == 1))
     if len(found) > 1:
         left = COMPARE_SECONDS * len(found) if seconds is None else COMPARE * seconds / 2  # the rest is for preparing
         _compare(family, found, count, left, method.regime, directory, replace)

@@ -26,8 +26,19 @@ def _without_losses(file: Data) -> Data:
     return {**file, "records": records}
 
 
+def _without_kernel(file: Data) -> Data:
+    """3 to 4: searches say which kernel they tuned; older ones do not know."""
+    records = [
+        {**r, "search": {**r["search"], "kernel": ""}}
+        if isinstance(r, dict) and isinstance(r.get("search"), dict)
+        else r
+        for r in file["records"]
+    ]
+    return {**file, "records": records}
+
+
 #: From a version to the next.
-STEPS: dict[int, Callable[[Data], Data]] = {1: _without_machine, 2: _without_losses}
+STEPS: dict[int, Callable[[Data], Data]] = {1: _without_machine, 2: _without_losses, 3: _without_kernel}
 
 
 def known(schema: object) -> bool:

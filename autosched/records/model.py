@@ -12,7 +12,7 @@ from autosched.schedule import Schedule
 from autosched.workload import Bucket
 
 #: Version of the files. A reader refuses what it does not know; `migrate.py` knows the older ones.
-SCHEMA = 3
+SCHEMA = 4
 
 
 def _schedule(data: Any) -> Schedule:
@@ -78,8 +78,11 @@ class Key(_Model):
 
 
 class Search(_Model):
-    """The rigor of the search. `trials` counts distinct schedules tried, on all workloads of the bucket; `rounds` the
-    paired rounds of what `times` come from, `workload` what they were taken on.
+    """The rigor of the search.
+
+    `trials` counts distinct schedules tried, on all workloads of the bucket; `rounds` the paired rounds of what `times`
+    come from, `workload` what they were taken on. `kernel` is the one that was tuned, of all that have the pipeline;
+    empty where the record is older than that, or the pipeline is of no kernel with a name.
     """
 
     trials: Annotated[int, Field(ge=1)]
@@ -88,6 +91,7 @@ class Search(_Model):
     space: str
     workload: str
     conditions: str = "warm"
+    kernel: str = ""
 
 
 class Interval(_Model):
@@ -152,6 +156,6 @@ class Record(_Model):
 class RecordFile(_Model):
     """A file of records of one pipeline on one class of CPUs."""
 
-    schema_: Annotated[Literal[3], Field(alias="schema")] = 3
+    schema_: Annotated[Literal[4], Field(alias="schema")] = 4
     pipeline: str
     records: tuple[Record, ...]

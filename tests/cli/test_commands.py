@@ -37,7 +37,7 @@ def test_help_and_version(autosched: Command) -> None:
     assert "--time-budget" in autosched("tune", "--help").out
 
 
-def test_tune_then_look_at_it(autosched: Command, places: Path) -> None:
+def test_tune_then_look_at_it(autosched: Command, places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = autosched("list")
     assert said.status == 0 and NAME in said.out and "built-in default" in said.out and "3x3 box blur" in said.out
 
@@ -64,6 +64,11 @@ def test_tune_then_look_at_it(autosched: Command, places: Path) -> None:
     assert "no usual workload falls in this bucket; `autosched tune blur-test --images DIR` with images of" in large
     assert "exact" in autosched("explain", NAME, "--bucket", "small", "-t", "1").out
     assert "threads is 1, wanted 2" in autosched("explain", NAME, "--bucket", "small", "-t", "2").out
+
+    other = dataclasses.replace(blur_family.FAMILY, name="blur-other")
+    assert record.search.kernel == NAME and "tuned with" not in said.out
+    monkeypatch.setattr(registry, "_families", {NAME: blur_family.FAMILY, "blur-other": other})
+    assert f"  tuned with {NAME}, recorded 20" in autosched("explain", "blur-other", "--bucket", "small", "-t", "1").out
 
     said = autosched("show", NAME, "--threads", "1", "--level", "json")
     assert json.loads(said.out) == json.loads(json.dumps(record.schedule.to_data()))

@@ -31,7 +31,15 @@ def data(**changes: Any) -> dict[str, Any]:
             "bucket": {"name": "medium", "measures": {"pixels": 1e6, "scale": 1.0}},
         },
         "schedule": Schedule().parallel("out", "y").to_data(),
-        "search": {"trials": 50, "rounds": 9, "seconds": 12.5, "space": "s", "workload": "w1", "conditions": "warm"},
+        "search": {
+            "trials": 50,
+            "rounds": 9,
+            "seconds": 12.5,
+            "space": "s",
+            "workload": "w1",
+            "conditions": "warm",
+            "kernel": "",
+        },
         "times": {
             "schedule": {"median": 1.0, "low": 0.9, "high": 1.1},
             "default": {"median": 3.0, "low": 2.9, "high": 3.3},

@@ -57,6 +57,7 @@ OTHERS = [
     ("search__conditions", "cold-source"),
     ("search__rounds", 1),
     ("search__seconds", 1.0),
+    ("search__kernel", "siglip"),
     ("times__schedule__median", 7.0),
     ("times__default__median", 7.0),
     ("times__speedup__median", 7.0),

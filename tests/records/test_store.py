@@ -63,8 +63,8 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], str], str]] = {
     "nested": (lambda d: "[" * 100_000, "it is not JSON"),
     "a list": (lambda d: "[]", "it is not a file of tuned records"),
     "foreign": (lambda d: '{"BLOCK_SIZE_M": 64}', "it is not a file of tuned records"),
-    "old schema": (lambda d: json.dumps({**d, "schema": 0}), "its schema is 0, this version reads 1 to 3"),
-    "odd schema": (lambda d: json.dumps({**d, "schema": "1"}), "its schema is '1', this version reads 1 to 3"),
+    "old schema": (lambda d: json.dumps({**d, "schema": 0}), "its schema is 0, this version reads 1 to 4"),
+    "odd schema": (lambda d: json.dumps({**d, "schema": "1"}), "its schema is '1', this version reads 1 to 4"),
     "records": (lambda d: json.dumps({**d, "records": {}}), "its 'records' is not a list"),
 }
 
@@ -124,21 +124,29 @@ def test_a_newer_file_is_not_destroyed(tmp_path: Path, make: Make, rest: dict[st
     assert json.loads(path.read_text())["schema"] == SCHEMA + 1
 
 
-@pytest.mark.parametrize(("schema", "lacks"), [(1, ("machine", "losses")), (2, ("losses",))])
+@pytest.mark.parametrize(("schema", "lacks"), [(1, ("machine", "losses")), (2, ("losses",)), (3, ())])
 def test_files_of_older_schemas_are_brought_up_to_date(
     tmp_path: Path, make: Make, schema: int, lacks: tuple[str, ...]
 ) -> None:
     """They are read as they are, and written anew when a record is added."""
     path = tmp_path / "amd-25-17-avx512vbmi" / "blur.json"
     path.parent.mkdir()
-    file = {"schema": schema, "pipeline": "blur", "records": [{k: v for k, v in data().items() if k not in lacks}]}
+    file: dict[str, Any] = {"schema": schema, "pipeline": "blur"}
+    file["records"] = [{k: v for k, v in data().items() if k not in lacks}]
+    for record in file["records"]:
+        del record["search"]["kernel"]
     path.write_text(json.dumps(file))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         (old,) = read(path)
-    assert old == make() and old.machine is None and old.losses is None
+    assert old == make() and old.machine is None and old.losses is None and old.search.kernel == ""
     assert json.loads(path.read_text()) == file
-    known = make(key__threads=1, machine={"cpus": 2, "load": 0.1, "mhz": [1.0, 2.0]}, losses={"w1": 0.01})
+    known = make(
+        search__kernel="siglip",
+        key__threads=1,
+        machine={"cpus": 2, "load": 0.1, "mhz": [1.0, 2.0]},
+        losses={"w1": 0.01},
+    )
     write([known], "blur", tmp_path)
     assert json.loads(path.read_text())["schema"] == SCHEMA
     assert sorted(read(path), key=lambda r: r.key.threads) == [known, old]
