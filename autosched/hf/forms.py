@@ -265,8 +265,6 @@ class Slow4(FamilyDropIn):
     _autosched_generation = 4
 
     def preprocess(self, images: Any, *args: Any, **kwargs: Any) -> Any:
-        if images is not None:
-            images = self.fetch_images(images)  # type: ignore[attr-defined]
         try:
             if images is None or args:
                 raise NotCoveredError("there are no images, or positional arguments after them")
@@ -278,13 +276,25 @@ class Slow4(FamilyDropIn):
                 raise NotCoveredError(f"data_format is {layout!r}")
             if not (values.get("do_rescale") or values.get("do_normalize")):
                 raise NotCoveredError("neither do_rescale nor do_normalize is set, so the result is uint8")
-            if not self._autosched_family.samples:
-                return self._autosched_answer(images, values)
-            images, counts = _samples(images)
-            return self._autosched_answer(images, values, (counts,))
+            images, extra = self._autosched_fetched(images)
+            return self._autosched_answer(images, values, extra)
         except NotCoveredError as reason:
             self._autosched_give_up(reason)
         return self._autosched_rounded(super().preprocess(images, *args, **kwargs))  # type: ignore[misc]
+
+    def _autosched_fetched(self, images: Any) -> tuple[Any, tuple[list[int], ...]]:
+        """The images of a call, addresses read, and the lengths of samples where the family has them.
+
+        Where that fails, Hugging Face's own code is given what the call was given: it has errors of other arguments
+        that come first, and warnings.
+        """
+        try:
+            if self._autosched_family.samples:
+                images, counts = _samples(images)
+                return self.fetch_images(images), (counts,)  # type: ignore[attr-defined]
+            return self.fetch_images(images), ()  # type: ignore[attr-defined]
+        except Exception as error:
+            raise NotCoveredError(f"the images are no images or addresses: {error}") from error
 
     def _autosched_resolved(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments of a call, those that are None from the processor's attributes, as the slow processors do."""
@@ -347,6 +357,8 @@ def _samples(images: Any) -> tuple[Any, list[int]]:
         return images, [1]
     if len(images) > 0 and isinstance(images[0], (list, tuple)):
         filled = [sample for sample in images if sample]
+        if not filled:
+            raise NotCoveredError("there are no images")
         return filled, [len(sample) for sample in filled]
     return images, [1] * len(images)
 

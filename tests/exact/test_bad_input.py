@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from references import Oracle, check_outcome, oracles
+from references import Oracle, check_outcome, oracles, outcome
+
+from autosched.hf import accelerate
 
 #: Names as 5.x calls the torchvision form, and the settings that make calls quick.
 FAMILIES: dict[str, dict[str, Any]] = {
@@ -55,6 +58,10 @@ IMAGES: dict[str, Callable[[], Any]] = {
     "a file that does not exist": lambda: "/nowhere/at/all.png",
     "images and numbers": lambda: [picture(), 3],
     "bytes": lambda: b"\x89PNG",
+    "a tuple": lambda: (picture(), picture(20, 50)),
+    "a tuple of samples": lambda: ([picture()], [picture(20, 50), picture()]),
+    "samples that are tuples": lambda: [(picture(20, 50), picture()), (picture(),)],
+    "a tuple of empty samples": lambda: ([], []),
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     "tensors of a library that does not exist": {"return_tensors": "xyz"},
@@ -95,3 +102,19 @@ def test_extreme_aspects(oracle: Oracle, settings: dict[str, Any]) -> None:
     processor = oracle.build(**settings)
     for size in ((1, 1), (3, 1), (1, 250), (900, 4)):
         check_outcome(processor, lambda size=size: picture(*size), return_tensors="pt")
+
+
+@pytest.mark.parametrize(("oracle", "settings"), ORACLES)
+@pytest.mark.parametrize("arguments", [{"foo": 1}, {"foo": 1, "size": {}}, {"size": {"depth": 3}}], ids=str)
+def test_what_is_said_first_of_several_mistakes(
+    oracle: Oracle, settings: dict[str, Any], arguments: dict[str, Any]
+) -> None:
+    processor = oracle.build(**settings)
+    for make in (IMAGES["a tuple"], IMAGES["a number"], IMAGES["images and numbers"]):
+        said = []
+        for one in (processor, accelerate(processor)):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                error = outcome(lambda one=one, make=make: one(make(), return_tensors="pt", **arguments)).error
+            said.append((error, [(warning.category, str(warning.message)) for warning in caught]))
+        assert said[1] == said[0]

@@ -7,6 +7,7 @@ runs as it is while the second only records; then all images are computed at onc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Final
@@ -119,7 +120,8 @@ class SlowPatches4(FamilyDropIn):
 
     def preprocess(self, images: Any, *args: Any, **kwargs: Any) -> Any:
         if images is not None:
-            images = self.fetch_images(images)  # type: ignore[attr-defined]
+            with suppress(Exception):  # which Hugging Face's own code raises, after errors of other arguments
+                images = self.fetch_images(images)  # type: ignore[attr-defined]
         try:
             if args or kwargs.get("videos") is not None:
                 raise NotCoveredError("there are videos or other positional arguments")
