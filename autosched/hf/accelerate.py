@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from autosched.errors import UnsupportedProcessorError
 from autosched.hf.drop_in import DropIn, State
 from autosched.hf.registry import find_support
+from autosched.hf.unchanged import Unchanged
 from autosched.lang.types import Type, result_type
 from autosched.threads import checked
 
@@ -113,16 +114,18 @@ def drop_in_class(original: type) -> type[DropIn]:
 def _make_class(original: type) -> type[DropIn]:
     support = find_support(original, {})
     mixin = support.mixin
+    replaced = [name for name in ("preprocess", "_preprocess_image_like_inputs", "_preprocess") if hasattr(mixin, name)]
     namespace: dict[str, Any] = {
         "__module__": original.__module__,
         "__qualname__": original.__qualname__,
         "__doc__": original.__doc__,
         "autosched_original_class": original,
         "_autosched_replaced": frozenset((*support.replaced, *support.optional)),
+        "_autosched_computing": Unchanged(original, support.replaced[0], replaced, without=("fetch_images",)),
+        "_autosched_resolving": Unchanged(original, "preprocess", replaced),
     }
-    for name in ("preprocess", "_preprocess_image_like_inputs", "_preprocess"):
-        if hasattr(mixin, name):
-            namespace[name] = _with_signature_of(getattr(original, name), getattr(mixin, name))
+    for name in replaced:
+        namespace[name] = _with_signature_of(getattr(original, name), getattr(mixin, name))
     try:
         return type(original)(original.__name__, (mixin, original), namespace)
     except Exception as error:  # such as of __slots__, or of its __init_subclass__

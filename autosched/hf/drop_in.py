@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from autosched.hf.explanation import Explanation
 from autosched.hf.resolved import Resolved
+from autosched.hf.unchanged import Unchanged
 from autosched.lang import Type, f32
 
 
@@ -49,6 +50,10 @@ class DropIn:
     """The Hugging Face class that this class was made from."""
     _autosched_replaced: ClassVar[frozenset[str]]
     """The names of its methods that the kernels replace."""
+    _autosched_computing: ClassVar[Unchanged]
+    """What computes in transformers, which the kernels replace."""
+    _autosched_resolving: ClassVar[Unchanged]
+    """All that a call runs in transformers, which remembered arguments replace too."""
 
     def autosched_explain(self) -> Explanation | None:
         """Says what computed the pixels of the latest call in this thread; None before the first."""

@@ -88,10 +88,15 @@ class FamilyDropIn(DropIn):
         return self._autosched_family(Arguments(values, self._autosched_reference, self, self._autosched_generation))
 
     def _autosched_require_methods(self) -> None:
-        """Refuses a processor that was given a method of its own which the kernels replace."""
+        """Refuses what the kernels replace where it is not transformers': methods of the processor's own, and what was
+        put in the place of methods of a class and functions of a module.
+        """
         own = sorted(self._autosched_replaced & vars(self).keys())
         if own:
             raise NotCoveredError(f"the processor has its own {own[0]}")
+        changed = self._autosched_computing.changed(type(self))
+        if changed is not None:
+            raise NotCoveredError(f"{changed} is not transformers' own")
 
     def _autosched_require_type(self, return_tensors: Any) -> None:
         """Refuses return types that the kernels do not make, and that pixel values have no type in."""
@@ -165,7 +170,8 @@ class Form5(FamilyDropIn):
     def preprocess(self, images: Any, *args: Any, **kwargs: Any) -> Any:
         # What a class of somebody else's does before it computes is not known.
         published = self.autosched_original_class.__module__.startswith("transformers.")
-        if args or not published or not is_common(kwargs):
+        plain = published and not args and is_common(kwargs)
+        if not plain or self._autosched_resolving.changed(type(self)) is not None:
             self._autosched_state.local.asked = None  # which an interrupted call may have left
             return super().preprocess(images, *args, **kwargs)  # type: ignore[misc]
         state, wanted = self._autosched_state, kwargs.get("return_tensors")

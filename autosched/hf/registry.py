@@ -22,7 +22,8 @@ class Support:
         module: the module that defines the class.
         base: name of a base class that tells apart generations of transformers that share name and module.
         mixin: what is placed before the class.
-        replaced: methods whose work the kernels do; a subclass that overrides one has no drop-in.
+        replaced: methods whose work the kernels do, the one that calls the others first; a subclass that overrides
+            one has no drop-in.
         optional: the same, but not every version of the class has them.
     """
 

@@ -126,6 +126,7 @@ class SlowPatches4(FamilyDropIn):
             if args or kwargs.get("videos") is not None:
                 raise NotCoveredError("there are videos or other positional arguments")
             self._autosched_require_type(kwargs.get("return_tensors"))
+            self._autosched_require_methods()
             batch, recording = self._autosched_record_images(images, kwargs)
             family = recording.family
             if family is None:
@@ -165,7 +166,6 @@ class SlowPatches4(FamilyDropIn):
         if not (kwargs.get("do_rescale") or kwargs.get("do_normalize")):
             raise NotCoveredError("neither do_rescale nor do_normalize is set, so the result is uint8")
         if recording.family is None:
-            self._autosched_require_methods()
             recording.family = self._autosched_family(Arguments(kwargs, "pil", self, 4))
         pixels = slow_pixels(images, bool(kwargs.get("do_convert_rgb")), self)
         size = recording.family.resized(pixels)
