@@ -145,7 +145,14 @@ class FamilyDropIn(DropIn):
         if is_tensor(converted):
             read.require_cpu(converted.device)
         array = converted.numpy() if is_tensor(converted) else converted
-        if array.ndim != 3 or array.shape[0] != CHANNELS or array.dtype != np.uint8 or 0 in array.shape:
+        kinds = (np.ndarray, np.memmap)  # others change what operations mean, as masked arrays do
+        if (
+            type(array) not in kinds
+            or array.ndim != 3
+            or array.shape[0] != CHANNELS
+            or array.dtype != np.uint8
+            or 0 in array.shape
+        ):
             raise NotCoveredError(f"{describe(image)} was converted to {array.dtype} {list(array.shape)}")
         return as_hwc(array)
 

@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 from families import noise, tensors
 from PIL import Image
-from references import HAS_TORCH, TRANSFORMERS_5, Oracle, check_accelerated, check_fallback, check_outcome, oracles
+from references import (
+    HAS_TORCH,
+    TRANSFORMERS_5,
+    Oracle,
+    check_accelerated,
+    check_fallback,
+    check_outcome,
+    oracles,
+)
 
 from autosched.errors import AutoschedWarning, ScheduleError
 from autosched.hf import accelerate
@@ -152,6 +160,14 @@ SMALL: dict[str, dict[str, Any]] = {
     "Qwen2VLImageProcessor": {"patch_size": 1, "merge_size": 1, "size": {"shortest_edge": 10, "longest_edge": 600}},
     "Siglip2ImageProcessor": {"patch_size": 1, "max_num_patches": 40},
 }
+
+
+@pytest.mark.parametrize("oracle", [o for name in CLASSES for o in oracles(name)])
+@pytest.mark.parametrize("resized", [True, False])
+def test_masked_arrays(oracle: Oracle, resized: bool) -> None:
+    array = np.array(picture())
+    processor = oracle.build() if resized else oracle.build(do_resize=False, do_center_crop=False)
+    check_outcome(processor, lambda: np.ma.masked_array(array, array > 200), return_tensors=tensors(oracle))
 
 
 @pytest.mark.parametrize(("name", "oracle"), [(name, *o.values) for name in SMALL for o in oracles(name)[:1]], ids=str)
