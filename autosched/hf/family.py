@@ -174,6 +174,7 @@ class Family(ABC):
         slow_converts: whether the slow processors of 4.57 convert images to RGB before they resize them.
         slow_channels: the numbers of channels that the slow processors of 4.57 look for when they guess a layout.
         bytes_stay: whether the PIL backend of 5.x gives bytes where they are neither rescaled nor normalized.
+        videos: whether the fast processors of 4.57 take videos after the images.
     """
 
     summary: str
@@ -182,6 +183,7 @@ class Family(ABC):
     slow_converts: ClassVar[bool] = True
     slow_channels: ClassVar[tuple[int, ...]] = (1, CHANNELS)
     bytes_stay: ClassVar[bool] = True
+    videos: ClassVar[bool] = False
 
     @abstractmethod
     def __init__(self, arguments: Arguments) -> None: ...

@@ -258,7 +258,8 @@ class Fast4(FamilyDropIn):
             if kwargs.get("input_data_format") is not None:
                 raise NotCoveredError(f"input_data_format is {kwargs['input_data_format']!r}")
             read.require_cpu(kwargs.get("device"))
-            return self._autosched_answer(images, kwargs, tuple(a for a in args if a is not None))
+            no_videos = self._autosched_family.videos and len(args) == 1 and args[0] is None
+            return self._autosched_answer(images, kwargs, () if no_videos else args)
         except NotCoveredError as reason:
             self._autosched_give_up(reason)
         made = super()._preprocess_image_like_inputs(images, *args, **kwargs)  # type: ignore[misc]

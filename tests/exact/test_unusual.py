@@ -13,10 +13,12 @@ from references import (
     HAS_TORCH,
     TRANSFORMERS_5,
     Oracle,
+    assert_same_values,
     check_accelerated,
     check_fallback,
     check_outcome,
     oracles,
+    outcome,
 )
 
 from autosched.errors import AutoschedWarning, ScheduleError
@@ -168,6 +170,18 @@ def test_masked_arrays(oracle: Oracle, resized: bool) -> None:
     array = np.array(picture())
     processor = oracle.build() if resized else oracle.build(do_resize=False, do_center_crop=False)
     check_outcome(processor, lambda: np.ma.masked_array(array, array > 200), return_tensors=tensors(oracle))
+
+
+@pytest.mark.parametrize("oracle", [o for name in (*CLASSES, "Qwen2VLImageProcessor") for o in oracles(name)])
+def test_nothing_after_the_images(oracle: Oracle) -> None:
+    processor = oracle.build()
+    drop_in = accelerate(processor)
+    expected, actual = (
+        outcome(lambda one=one: one(picture(), None, return_tensors=tensors(oracle))) for one in (processor, drop_in)
+    )
+    assert actual.error == expected.error
+    if expected.values is not None:
+        assert_same_values(actual.values, expected.values)
 
 
 @pytest.mark.parametrize(("name", "oracle"), [(name, *o.values) for name in SMALL for o in oracles(name)[:1]], ids=str)

@@ -30,6 +30,7 @@ class PatchFamily(Family):
     """Qwen-VL: the kernel and the limits of the size rule, in pixels."""
 
     bytes_stay = False
+    videos = True
     title: ClassVar[str] = "Qwen-VL"
     made: ClassVar[Callable[..., QwenVL]] = QwenVL
 
