@@ -64,11 +64,11 @@ def is_tensor(image: object) -> bool:
 
 
 def is_byte_tensor(tensor: Any) -> bool:
-    """Whether this is a tensor of bytes on the CPU, of no subclass, which are what its memory has."""
+    """Whether this is a dense tensor of bytes on the CPU, of no subclass, which are what its memory has."""
     import torch
 
     plain = type(tensor) is torch.Tensor and tensor.dtype == torch.uint8 and tensor.device.type == "cpu"
-    return plain and not tensor.is_neg()
+    return plain and tensor.layout == torch.strided and not tensor.is_nested and not tensor.is_neg()
 
 
 def is_plain(image: Any) -> bool:
@@ -80,9 +80,7 @@ def is_plain(image: Any) -> bool:
     if is_pil(image):
         return _is_plain_pil(image)
     if is_tensor(image):
-        import torch
-
-        if not is_byte_tensor(image) or image.layout != torch.strided:
+        if not is_byte_tensor(image):
             return False
     elif not (type(image) in (np.ndarray, np.memmap) and image.dtype == np.uint8) or any(
         stride < 0 for stride in image.strides

@@ -172,6 +172,16 @@ def test_masked_arrays(oracle: Oracle, resized: bool) -> None:
     check_outcome(processor, lambda: np.ma.masked_array(array, array > 200), return_tensors=tensors(oracle))
 
 
+@pytest.mark.skipif(not HAS_TORCH, reason="torch is not installed")
+@pytest.mark.parametrize("oracle", [o for name in (*CLASSES, "Qwen2VLImageProcessor") for o in oracles(name)])
+def test_sparse_tensors(oracle: Oracle) -> None:
+    import torch
+
+    for array in (np.asarray(picture()), np.asarray(picture()).transpose(2, 0, 1)):
+        tensor = torch.from_numpy(array.copy()).to_sparse()
+        check_outcome(oracle.build(), lambda tensor=tensor: tensor, return_tensors="pt")
+
+
 @pytest.mark.parametrize("oracle", [o for name in (*CLASSES, "Qwen2VLImageProcessor") for o in oracles(name)])
 def test_nothing_after_the_images(oracle: Oracle) -> None:
     processor = oracle.build()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from families import noise
-from references import TRANSFORMERS_5, check_accelerated, check_fallback
+from references import TRANSFORMERS_5, check_accelerated, check_fallback, check_outcome
 
 from autosched.runtime import Kernel
 from autosched.tune.check import reference
@@ -101,6 +101,13 @@ def test_schedules_of_frames(name: str) -> None:
         right = reference(pipeline, binding)
         for label, kernel in kernels.items():
             assert np.array_equal(kernel(shape=binding.shape, **binding.given), right), label
+
+
+def test_sparse_frames() -> None:
+    raw = {"input_data_format": "channels_first", "do_convert_rgb": False} if TRANSFORMERS_5 else {}
+    frames = video(np.random.default_rng(3), 4, 32)
+    processor = transformers.Qwen2VLVideoProcessor()
+    check_outcome(processor, frames.to_sparse, return_tensors="pt", do_sample_frames=False, **raw)
 
 
 def test_what_falls_back() -> None:
