@@ -142,9 +142,12 @@ class Batch:
 
 
 def require_columns(preparation: Preparation, sizes: Iterable[Size]) -> None:
-    """Refuses floats that are resized to a single column, of which ATen makes other values than of wider ones."""
-    if preparation.arithmetic != "integer" and any(width == 1 for _, width in sizes):
-        raise NotCoveredError("floats are resized to a width of 1")
+    """Refuses what ATen resizes otherwise: floats to a single column, and bytes to a single pixel, which it cannot."""
+    if preparation.arithmetic != "integer":
+        if any(width == 1 for _, width in sizes):
+            raise NotCoveredError("floats are resized to a width of 1")
+    elif preparation.reference == "torchvision" and (1, 1) in sizes:
+        raise NotCoveredError("bytes are resized to a single pixel")
 
 
 def _sizes(plans: Sequence[Plan]) -> Iterator[Size]:

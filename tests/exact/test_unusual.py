@@ -172,6 +172,22 @@ def test_masked_arrays(oracle: Oracle, resized: bool) -> None:
     check_outcome(processor, lambda: np.ma.masked_array(array, array > 200), return_tensors=tensors(oracle))
 
 
+@pytest.mark.parametrize("oracle", oracles("CLIPImageProcessor"))
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1)])
+def test_images_that_are_resized_to_a_pixel(oracle: Oracle, size: tuple[int, int]) -> None:
+    """torch fails there: an assertion of its own."""
+    processor = oracle.build(size={"height": size[0], "width": size[1]}, do_center_crop=False)
+    for image in (picture(), picture(1, 1)):
+        check_outcome(processor, lambda image=image: image, return_tensors=tensors(oracle))
+
+
+@pytest.mark.parametrize(("name", "oracle"), [(name, *oracles(name)[0].values) for name in SMALL], ids=str)
+def test_patches_of_images_that_are_resized_to_a_pixel(name: str, oracle: Oracle) -> None:
+    pixel = {"max_num_patches": 1} if name.startswith("Siglip2") else {"size": {"shortest_edge": 1, "longest_edge": 1}}
+    processor = oracle.build(**{**SMALL[name], **pixel})
+    check_outcome(processor, lambda: picture(20, 20), return_tensors="pt")
+
+
 @pytest.mark.skipif(not HAS_TORCH, reason="torch is not installed")
 @pytest.mark.parametrize("oracle", [o for name in (*CLASSES, "Qwen2VLImageProcessor") for o in oracles(name)])
 def test_sparse_tensors(oracle: Oracle) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from autosched.hf.arguments import NotCoveredError
 from autosched.hf.families.qwen_vl import PatchFamily
-from autosched.hf.family import Arguments, Batch, Family
+from autosched.hf.family import Arguments, Batch, Family, require_columns
 from autosched.hf.forms import FamilyDropIn
 from autosched.hf.images import is_byte_tensor
 from autosched.hf.registry import Support
@@ -105,6 +105,7 @@ class Qwen2Video(PatchFamily):
         sizes = [self.frame_size(len(video), video[0]) for video in videos]
         if min(min(size) for size in sizes) < kernel.factor:
             raise NotCoveredError("a video would be resized to nothing")
+        require_columns(kernel.preparation, sizes)
         grids = [
             patch_grid(len(video), size, kernel.patch_size, temporal) for video, size in zip(videos, sizes, strict=True)
         ]
