@@ -124,6 +124,8 @@ class FamilyDropIn(DropIn):
             data = family.outputs(batch)
         except UNBUILT as error:
             raise unbuilt(error) from error
+        except MemoryError as error:
+            raise NotCoveredError(f"there is not enough memory: {error}") from error
         self._autosched_record(by_kernels(family.summary, reference, len(images)))
         return family.finish(feature(data, return_tensors, self.autosched_original_class), batch)
 

@@ -246,6 +246,20 @@ def test_a_kernel_that_cannot_be_built_costs_speed_and_a_warning(
 
 
 @every_oracle
+def test_a_result_that_there_is_no_memory_for(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hugging Face's own code has another error, or needs less."""
+
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise MemoryError("no memory for an array of 480000000000 bytes")
+
+    monkeypatch.setattr(QwenVL, "compute", fail)
+    processor = oracle.build(**SETTINGS["small"])
+    drop_in = accelerate(processor)
+    assert_same_values(dict(drop_in(image())), dict(processor(image())))
+    assert drop_in.autosched_explain().reason.startswith("there is not enough memory: no memory for")
+
+
+@every_oracle
 def test_many_threads_share_a_drop_in(oracle: Oracle) -> None:
     processor = oracle.build(**SETTINGS["small"])
     drop_in = accelerate(processor)

@@ -136,8 +136,12 @@ class SlowPatches4(FamilyDropIn):
                 patches = family.kernel.compute(recording.images, recording.sizes, self._autosched_state.threads)
             except UNBUILT as error:
                 raise unbuilt(error) from error
+            except MemoryError as error:
+                raise NotCoveredError(f"there is not enough memory: {error}") from error
         except NotCoveredError as reason:
             self._autosched_give_up(reason)
+            family = None
+        if family is None:
             return self._autosched_rounded(super().preprocess(images, *args, **kwargs))  # type: ignore[misc]
         self._autosched_record(by_kernels(family.summary, "pil", len(recording.images)))
         # HF computed everything but the patches: the grid is there and of the type that was asked for.
