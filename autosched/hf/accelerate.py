@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from autosched.errors import UnsupportedProcessorError
 from autosched.hf.drop_in import DropIn, State
 from autosched.hf.registry import find_support
+from autosched.hf.separate import separate
 from autosched.hf.unchanged import Unchanged
 from autosched.lang.types import Type, result_type
 from autosched.threads import checked
@@ -41,7 +42,8 @@ def accelerate(processor: Processor, *, threads: int | None = None, dtype: objec
     Takes an image or video processor of transformers 4.57 or 5.x, or a processor that holds them (it is copied
     shallowly, its ``image_processor`` replaced, and its ``video_processor`` where there is a drop-in for it). The
     result is an instance of a subclass of the original's class with the same name and the same attributes, so that
-    isinstance, saving, pickling and everything else work as before. The original stays as it is. Calls that the kernels
+    isinstance, saving, pickling and everything else work as before. The original stays as it is, also where sizes and
+    lists of the result are changed. Calls that the kernels
     do not cover run Hugging Face's own code: ``autosched_explain()`` of the image (or video) processor tells
     what the latest call did.
     Accelerating twice changes nothing.
@@ -80,7 +82,7 @@ def accelerate(processor: Processor, *, threads: int | None = None, dtype: objec
     else:
         original = type(processor)
         find_support(original, getattr(processor, "__dict__", {}))
-    return rebuild(original, dict(vars(processor)), threads, kind)  # type: ignore[return-value]
+    return rebuild(original, separate(vars(processor)), threads, kind)  # type: ignore[return-value]
 
 
 def restored(threads: int | None, dtype: Type, made: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:

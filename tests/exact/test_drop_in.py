@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import transformers
 from PIL import Image
-from references import ORACLES, SETTINGS, TRANSFORMERS_5, Oracle, assert_same_values, outcome
+from references import ORACLES, SETTINGS, TRANSFORMERS_5, Oracle, assert_same_values, oracles, outcome
 
 from autosched.errors import ArgumentError, AutoschedWarning, CacheError, CompileError, UnsupportedProcessorError
 from autosched.hf import Explanation, accelerate
@@ -98,6 +98,36 @@ def test_the_original_is_left_alone(oracle: Oracle) -> None:
     assert vars(processor) == before
     assert not hasattr(processor, "autosched_explain")
     assert drop_in(image())["pixel_values"].shape[1] == 3 * 2 * 16 * 16
+
+
+def test_the_originals_sizes_and_lists_are_left_alone() -> None:
+    for name, settings in (
+        ("Qwen2VLImageProcessor", SETTINGS["small"]),
+        ("LlavaNextImageProcessor", {"image_grid_pinpoints": [[336, 672], [672, 336]]}),
+    ):
+        for oracle in (parameter.values[0] for parameter in oracles(name)):
+            processor = oracle.build(**settings)
+            before = copy.deepcopy(vars(processor))
+            first = accelerate(processor)
+            second = accelerate(first, threads=1)
+            for drop_in in (first, second):
+                drop_in.size["shortest_edge"] = 5000
+                if "Llava" in name:
+                    drop_in.image_grid_pinpoints[0][0] = 42
+                assert vars(processor) == before
+                assert vars(drop_in) != before
+
+
+@every_oracle
+def test_what_is_in_two_attributes_is_one_thing(oracle: Oracle) -> None:
+    processor = oracle.build()
+    lock = threading.Lock()
+    itself: list[Any] = [lock]
+    itself.append(itself)
+    processor.one, processor.two, processor.lock = itself, {"one": itself}, lock
+    drop_in = accelerate(processor)
+    assert drop_in.one is drop_in.two["one"] is drop_in.one[1] is not itself
+    assert drop_in.lock is drop_in.one[0] is lock
 
 
 @every_oracle
