@@ -22,6 +22,8 @@ from autosched.vlm.preparation import Reference
 _FILTERS_BY_PIL_NUMBER: Final[dict[int, Filter]] = {1: "lanczos", 2: "bilinear", 3: "bicubic"}
 _FILTERS_BY_NAME: Final[dict[str, Filter]] = {name: name for name in _FILTERS_BY_PIL_NUMBER.values()}
 _FIRST_TORCHVISION_WITH_LANCZOS: Final = (0, 27)
+#: A little less than the largest float32.
+_LARGEST: Final = 3.4e38
 
 
 class NotCoveredError(Exception):
@@ -74,6 +76,15 @@ def byte_steps(arguments: Mapping[str, Any], stay: bool) -> dict[str, Any]:
         if 0.0 in steps["std"]:
             raise NotCoveredError("image_std has a zero")
     return steps
+
+
+def require_no_overflow(steps: Mapping[str, Any]) -> None:
+    """Refuses `byte_steps` whose numbers or results are too large for float32, which numpy warns of."""
+    largest = 255.0 * abs(steps.get("rescale_factor", 1.0))
+    means, stds = ([abs(number) for number in steps.get(name, ())] for name in ("mean", "std"))
+    quotients = [(largest + mean) / std for mean, std in zip(means, stds, strict=True)]
+    if not max([largest, *means, *stds, *quotients]) < _LARGEST:
+        raise NotCoveredError("rescale_factor, image_mean or image_std has results that are too large for float32")
 
 
 def resampling(resample: Any, reference: Reference, floats: bool) -> dict[str, Any]:

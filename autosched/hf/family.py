@@ -78,10 +78,13 @@ class Arguments:
         """The settings of pixels, as every family calls them; `floats`: bytes become floats before they are resized."""
         stay = self.reference == "torchvision" or self.processor._autosched_family.bytes_stay
         resample = self.values["interpolation"] if "interpolation" in self.values else self.values.get("resample")
+        filtered, steps = read.resampling(resample, self.reference, floats), read.byte_steps(self.values, stay)
+        if self.reference == "pil":
+            read.require_no_overflow(steps)
         return Preparation(
             reference=self.reference,
-            **read.resampling(resample, self.reference, floats),
-            **read.byte_steps(self.values, stay),
+            **filtered,
+            **steps,
             dtype=self.processor._autosched_state.dtype,
         )
 

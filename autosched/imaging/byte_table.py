@@ -60,11 +60,11 @@ def _cached_table(
 ) -> npt.NDArray[np.float32]:
     if flavour not in ("torchvision", "pillow"):
         raise ArgumentError(f"Unknown flavour {flavour!r}; choose torchvision or pillow.")
-    mean32 = np.array(mean, dtype=np.float32)[:, None]
-    std32 = np.array(std, dtype=np.float32)[:, None]
     values = np.tile(np.arange(256, dtype=np.float32), (CHANNELS, 1))
     # float32 arrays times np.float32 scalars stay in float32, as torch computes with a Python scalar.
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+    with np.errstate(all="ignore"):
+        mean32 = np.array(mean, dtype=np.float32)[:, None]
+        std32 = np.array(std, dtype=np.float32)[:, None]
         if flavour == "torchvision" and do_rescale and do_normalize:
             inverse = np.float32(1.0 / rescale_factor)
             mean32 = mean32 * inverse

@@ -53,11 +53,11 @@ def constants(
     mean: Sequence[float], std: Sequence[float], rescale_factor: float, flavour: Flavour
 ) -> dict[str, npt.NDArray[Any]]:
     """What the Inputs of `normalized` are bound to."""
-    mean32, std32 = np.array(mean, np.float32), np.array(std, np.float32)
-    if flavour == "torchvision":
-        inverse = np.float32(1.0 / rescale_factor)
-        mean32, std32 = mean32 * inverse, std32 * inverse
-    with np.errstate(divide="ignore", over="ignore"):
+    with np.errstate(all="ignore"):  # torch, which computes these in Hugging Face's code, warns of none
+        mean32, std32 = np.array(mean, np.float32), np.array(std, np.float32)
+        if flavour == "torchvision":
+            inverse = np.float32(1.0 / rescale_factor)
+            mean32, std32 = mean32 * inverse, std32 * inverse
         inverse32 = np.float32(1) / std32
     return {"mean": mean32, "std": std32, "inverse": inverse32, "rescale": np.array([rescale_factor], np.float64)}
 

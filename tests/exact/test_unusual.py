@@ -210,6 +210,26 @@ def test_nothing_after_the_images(oracle: Oracle) -> None:
         assert_same_values(actual.values, expected.values)
 
 
+#: Settings with numbers that float32 has not, or has no results of.
+EXTREME: list[dict[str, Any]] = [
+    {"rescale_factor": 1e-40},
+    {"rescale_factor": 1e39},
+    {"rescale_factor": 1e39, "do_normalize": False},
+    {"image_mean": [1e39, 0.5, -1e39]},
+    {"image_std": [1e39, 0.5, 0.5]},
+    {"image_std": [0.5, 1e-40, 0.5]},
+]
+
+
+@pytest.mark.skipif(not HAS_TORCH, reason="torch is not installed")
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("oracle", oracles("CLIPImageProcessor"))
+@pytest.mark.parametrize("settings", EXTREME, ids=str)
+def test_warnings_of_numbers_that_float32_has_not(oracle: Oracle, settings: dict[str, Any]) -> None:
+    """numpy's are errors here; torch has none."""
+    check_outcome(oracle.build(**settings), picture, return_tensors="pt")
+
+
 @pytest.mark.parametrize(("name", "oracle"), [(name, *o.values) for name in SMALL for o in oracles(name)[:1]], ids=str)
 def test_random_images_of_torchvision_in_patches_of_a_pixel(name: str, oracle: Oracle) -> None:
     """Bilinear: torch resizes floats where it has no instructions for bytes, and some images to a single column."""
