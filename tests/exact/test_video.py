@@ -9,6 +9,7 @@ import pytest
 from families import noise
 from references import TRANSFORMERS_5, check_accelerated, check_fallback, check_outcome
 
+from autosched.hf import accelerate
 from autosched.runtime import Kernel
 from autosched.tune.check import reference
 from autosched.vlm.registry import get
@@ -101,6 +102,36 @@ def test_schedules_of_frames(name: str) -> None:
         right = reference(pipeline, binding)
         for label, kernel in kernels.items():
             assert np.array_equal(kernel(shape=binding.shape, **binding.given), right), label
+
+
+@pytest.mark.parametrize("name", ["qwen2-vl small", "qwen3-vl small", "internvl"])
+@pytest.mark.parametrize("cap", [{}, {"cap_pixels_per_frame": False}], ids=str)
+def test_what_is_said_once(name: str, cap: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    """5.x warns of frames that nothing limits, in a process once."""
+    if cap and (not TRANSFORMERS_5 or name == "internvl"):
+        pytest.skip("there is no such argument")
+    cls, settings, least = CASES[name]
+    processor = getattr(transformers, cls)(**settings)
+    drop_in = accelerate(processor)
+    frames, said = video(np.random.default_rng(3), 4, least), []
+    logging, library = transformers.utils.logging, transformers.utils.logging.get_logger("transformers")
+    before = logging.get_verbosity()
+    logging.set_verbosity_warning()
+    try:
+        for one in (drop_in, processor):
+            type(library).warning_once.cache_clear()
+            caplog.clear()
+            library.addHandler(caplog.handler)
+            for _ in range(2):
+                one(frames, return_tensors="pt", do_sample_frames=False, **cap)
+            library.removeHandler(caplog.handler)
+            said.append([(record.name, record.getMessage()) for record in caplog.records])
+    finally:
+        library.removeHandler(caplog.handler)
+        logging.set_verbosity(before)
+    assert drop_in.autosched_explain().accelerated
+    assert said[0] == said[1]
+    assert len(said[0]) == (TRANSFORMERS_5 and not cap and name != "internvl")
 
 
 def test_sparse_frames() -> None:
