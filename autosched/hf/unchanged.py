@@ -16,7 +16,9 @@ _CACHED: Final = type(functools.lru_cache(maxsize=1)(len))
 class Unchanged:
     """The functions that run in transformers from one method on: methods, and what their modules call by name.
 
-    They are compared in every call, which takes about a microsecond: code is also replaced later, and put back.
+    Code is also replaced later, and put back. So methods, and the functions of the class's own module, are compared in
+    every call, which takes less than a microsecond, and a dozen where caches are cold. Functions of other modules are
+    looked at once.
     """
 
     __slots__ = ("_known", "_original", "_shadowed", "_start", "_without")
@@ -58,9 +60,11 @@ class _Followed:
         self.globals: dict[int, tuple[dict[str, Any], set[str]]] = {}
 
     def reads(self) -> list[tuple[Any, Callable[[Any], Any]]]:
-        """How all of it is read again."""
+        """How what is compared in every call is read again."""
         attributes = [(owner, attrgetter(*sorted(names))) for owner, names in self.attributes.items()]
-        return [*attributes, *((known, itemgetter(*sorted(names))) for known, names in self.globals.values())]
+        home = self.original.__module__
+        own = [(found, names) for found, names in self.globals.values() if found["__name__"] == home]
+        return [*attributes, *((found, itemgetter(*sorted(names))) for found, names in own)]
 
     def follow(self, name: str) -> None:
         """A method of the class, with those that it calls, and those of bases that it extends."""

@@ -61,12 +61,12 @@ def test_releases_that_always_pad(oracle: Oracle, monkeypatch: pytest.MonkeyPatc
     """5.16 and before have do_pad among their options, unset, and do not listen to it."""
     if not TRANSFORMERS_5:
         pytest.skip("4.57 always pads")
-    computes = getattr(transformers, oracle.class_name)._preprocess
-
-    def always(self: Any, images: Any, **options: Any) -> Any:
-        return computes(self, images, **{**options, "do_pad": True})
-
-    monkeypatch.setattr(getattr(transformers, oracle.class_name), "_preprocess", always)
+    cls = getattr(transformers, oracle.class_name)
+    # as if it were written in transformers
+    release = {"__name__": cls.__module__, "computes": cls._preprocess}
+    older = "def _preprocess(self, images, **options): return computes(self, images, **{**options, 'do_pad': True})"
+    exec(older, release)
+    monkeypatch.setattr(cls, "_preprocess", release["_preprocess"])
     processor = oracle.build(**OPTIONS["shrunk"], do_pad=None)
     check_accelerated(processor, photographs(), return_tensors="np")
 

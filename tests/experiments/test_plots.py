@@ -129,7 +129,8 @@ def test_the_frontier_is_what_nothing_beats() -> None:
 
 
 def test_a_missing_table_says_how_it_is_made(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match="no table of runtime; `autosched experiment run runtime` makes it"):
+    made = f"no table of runtime; `autosched experiment run runtime --results {tmp_path}` makes it"
+    with pytest.raises(ArgumentError, match=re.escape(made)):
         tables.rows("runtime", tmp_path)
 
 
