@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from autosched.lang import Pipeline
@@ -39,6 +39,9 @@ UNROLLS = (1, 2, 4)
 #: Rows that share the loops of a reduction, and blocks of lanes; together at most as many as there are registers.
 ROWS = (1, 2, 4, 6, 8, 12)
 _ACCUMULATORS = 24
+#: Those of both that are worth trying, and the bytes of a vector.
+_BLOCKS = ((12, 2), (8, 2), (6, 4), (4, 4))
+_VECTOR = 64
 #: Turns of a reduction's innermost loop that are written out, where its length is not known.
 TURNS = (1, 2, 4, 8)
 #: Up to this length it may be written out whole.
@@ -97,7 +100,24 @@ def derive(pipeline: Pipeline) -> Space:
             parts.forbid(**{_at(func.name): "tile", "tile": 0})
         _producer(func, output, places, parts)
     _loads(pipeline, parts)
-    return Space(pipeline.name, tuple(parts.knobs), tuple(parts.constraints), tuple(parts.templates))
+    space = Space(pipeline.name, tuple(parts.knobs), tuple(parts.constraints), tuple(parts.templates))
+    return replace(space, named=_worth_trying(output, space))
+
+
+def _worth_trying(output: Func, space: Space) -> dict[str, Point]:
+    """Points of an output that reduces, whose sums fill the registers: whole vectors, by rows along each coordinate."""
+    if not _reduced(output) or len(output.args) < 2:
+        return {}
+    axes, lanes = next(knob.choices for knob in space.knobs if knob.name == "axis"), _VECTOR // output.type.bytes
+    found: dict[str, Point] = {}
+    for axis in axes:
+        for rows, unroll in _BLOCKS:
+            blocks = {"axis": axis, "rows": rows, "unroll": unroll, "lanes": lanes, "tail": "shift_inwards"}
+            blocks["inner"] = space.default()["inner"]
+            point = space.nearest({**space.default(), **blocks, "strips": 8})
+            if all(point.get(name) == value for name, value in blocks.items()):
+                found[f"{rows} rows of {unroll} vectors along {axis}"] = point
+    return found
 
 
 class _Names:
@@ -183,7 +203,8 @@ def _output(func: Func, parts: _Parts) -> None:
     reduces = bool(_reduced(func))
     inner = tuple(args[:-3:-1]) if len(args) > 2 else (args[-1],)
     axes = tuple(args[:-1]) if len(args) == 2 else tuple(args)
-    parts.knob("strips", STRIPS, 16, summary="rows that a thread takes at a time")
+    what = "blocks of rows" if reduces and len(args) > 1 else "rows"
+    parts.knob("strips", STRIPS, 16, summary=f"{what} that a thread takes at a time")
     if len(args) == 1:
         parts.add(func, "split", ALWAYS, var=args[0], outer=names.strip, inner=names.row, factor=Ref("strips"))
         _lanes(func, ((names.row, ALWAYS),), ALWAYS, parts, prefix="")
@@ -195,9 +216,14 @@ def _output(func: Func, parts: _Parts) -> None:
         for name in axes:
             if name in inner:
                 parts.forbid(axis=name, inner=name)
-        rows = names.rows if reduces else names.row
-        for axis in axes:
-            parts.add(func, "split", _is(axis=axis), var=axis, outer=names.strip, inner=rows, factor=Ref("strips"))
+        if reduces:
+            _shared_rows(func, tuple((axis, _is(axis=axis)) for axis in axes), ALWAYS, parts, prefix="")
+            parts.add(func, "split", ALWAYS, var=names.rows, outer=names.strip, inner=names.row, factor=Ref("strips"))
+        else:
+            for axis in axes:
+                chosen = _is(axis=axis)
+                parts.add(func, "split", chosen, var=axis, outer=names.strip, inner=names.row, factor=Ref("strips"))
+        shared = [names.shared] if reduces else []
         for last in inner:
             when = _is(inner=last, tile=_some(TILES))
             parts.add(func, "split", when, var=last, outer=names.tile, inner=names.col, factor=Ref("tile"))
@@ -207,13 +233,11 @@ def _output(func: Func, parts: _Parts) -> None:
                     continue
                 rest = [a for a in args if a not in (axis, last)]
                 for order in ("rows", "rest"):
-                    middle = [rows, *rest] if order == "rows" else [*rest, rows]
+                    middle = [names.row, *rest, *shared] if order == "rows" else [*rest, names.row, *shared]
                     chosen = _is(axis=axis, inner=last, order=order)
                     parts.add(func, "reorder", _both(chosen, _is(tile=0)), vars=(names.strip, *middle, last))
                     tiled = (names.strip, names.tile, *middle, names.col)
                     parts.add(func, "reorder", _both(chosen, _is(tile=_some(TILES))), vars=tiled)
-        if reduces:
-            _shared_rows(func, ((rows, ALWAYS),), ALWAYS, parts, prefix="")
         loops = [(names.col, _is(tile=_some(TILES))), *((last, _is(tile=0, inner=last)) for last in inner)]
         _lanes(func, tuple(loops), ALWAYS, parts, prefix="")
     _reductions(func, "", parts)
@@ -253,7 +277,7 @@ def _producer(func: Func, output: Func, places: list[str], parts: _Parts) -> Non
         _shared_rows(func, tuple(above), computed, parts, prefix)
     _lanes(func, tuple(loops_of), computed, parts, prefix)
     if len(args) > 1:
-        outermost = names.row if shares and len(args) == 2 else args[0]
+        outermost = names.rows if shares and len(args) == 2 else args[0]
         parts.add(func, "parallel", _is(**{at: "root"}), var=outermost)
     _reductions(func, prefix, parts, computed)
 
@@ -261,13 +285,13 @@ def _producer(func: Func, output: Func, places: list[str], parts: _Parts) -> Non
 def _shared_rows(
     func: Func, loops: tuple[tuple[str, Condition], ...], when: Condition, parts: _Parts, prefix: str
 ) -> None:
-    """Rows of a Func that share the loops of its reductions, from the loop around the innermost one."""
+    """Rows of a Func that share the loops of its reductions: blocks of one of `loops`, the last one moved back."""
     knob, names = f"{prefix}rows", parts.names
     parts.knob(knob, ROWS, 4, when, f"rows of {func.name} that share the loops of its reductions")
     for var, chosen in loops:
         parts.add(
             func, "split", _both(when, chosen),
-            var=var, outer=names.row, inner=names.shared, factor=Ref(knob),
+            var=var, outer=names.rows, inner=names.shared, factor=Ref(knob), tail="shift_inwards",
         )  # fmt: skip
     parts.add(func, "unroll", when, var=names.shared, factor=Ref(knob))
 

@@ -77,7 +77,8 @@ def test_every_point_is_legal(name: str) -> None:
         point = space.sample(rng)
         assert space.contains(point)
         space.schedule(point).check(pipeline)
-    for point in (space.default(), *(space.sample(rng) for _ in range(4))):
+    for point in (space.default(), *(space.sample(rng) for _ in range(4)), *space.named.values()):
+        assert space.contains(point)
         lower(pipeline, space.schedule(point))
 
 
@@ -192,6 +193,15 @@ def test_the_order_of_integers_is_a_choice_where_no_sum_of_floats_shares_their_d
     assert {k.name for k in space.knobs if k.name.endswith(("_inner", "_terms"))} == {"n_inner", "n_terms"}
     for point in (space.sample(random.Random(i)) for i in range(100)):
         space.schedule(point).check(Pipeline(both))
+
+
+def test_blocks_that_fill_the_registers_are_tried_first() -> None:
+    """24 sums at most, of whole vectors, along each coordinate that has no lanes."""
+    named = derive(REDUCING["convolution"]).named
+    assert {(p["axis"], p["rows"], p["unroll"]) for p in named.values()} == {
+        (axis, rows, unroll) for axis in ("c", "y") for rows, unroll in ((12, 2), (8, 2), (6, 4), (4, 4))
+    }
+    assert not derive(PIPELINES["blur-test"]).named
 
 
 def test_what_a_person_would_write_is_there() -> None:
