@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from autosched.errors import ArgumentError
 from autosched.runtime.cpu import fingerprint
+from experiments.apps.programs import APPS
 from experiments.endtoend.accelerators import ACCELERATORS
 from experiments.endtoend.measure import PREPARERS
 from experiments.endtoend.models import MODELS
@@ -125,16 +126,17 @@ class Tables(LookUps):
         titles = (WORKLOADS[workload].title for workload in places)
         return markdown(["over torchvision / over PIL", *titles, "peak over output, x"], lines)
 
-    def over(self, experiment: str, base: str) -> str:
+    def over(self, experiment: str, base: str, **only: Any) -> str:
         """Markdown: speeds over `base` by implementation, a line a workload and number of threads."""
-        found = self.find(experiment, measure="speedup", against=base)
+        found = self.find(experiment, measure="speedup", against=base, **only)
         names = [name for name in dict.fromkeys(row.implementation for row in found) if name != base]
         lines = []
         for family, workload, threads in dict.fromkeys((r.family, r.workload, r.threads) for r in found):
             place = {"family": family, "workload": workload, "threads": threads, "measure": "speedup"}
             cells = [_speed(self.one(experiment, **place, implementation=name, against=base)) for name in names]
             title = f"{FAMILIES[family].title}, " if family in FAMILIES else ""
-            title += WORKLOADS[workload].title if workload in WORKLOADS else workload
+            titles = WORKLOADS if workload in WORKLOADS else APPS
+            title += titles[workload].title if workload in titles else workload
             lines.append([f"{title}, {threads} thread{'s' * (threads > 1)}", *cells])
         return markdown([f"over {base}", *names], lines)
 
@@ -373,9 +375,12 @@ def write(folder: Path = RESULTS) -> Path:
 
 
 def summarized(text: str) -> str:
-    """The README with the table that stands in it, of the class of CPUs that it names, looked up anew."""
+    """The README with the tables that stand in it, of the class of CPUs that they name, looked up anew."""
 
     def looked_up(found: re.Match[str]) -> str:
-        return f"{found.group(1)}\n{Tables(RESULTS, found.group(2)).summary()}\n{found.group(3)}"
+        begin, what, cpu_class, end = found.groups()
+        tables = Tables(RESULTS, cpu_class)
+        made = tables.summary() if what == "speeds" else tables.over("apps", "halide-adams2019", threads=1)
+        return f"{begin}\n{made}\n{end}"
 
-    return re.sub(r"(<!-- speeds on (\S+) -->)\n.*?\n(<!-- end of speeds -->)", looked_up, text, flags=re.DOTALL)
+    return re.sub(r"(<!-- (speeds|apps) on (\S+) -->)\n.*?\n(<!-- end of \2 -->)", looked_up, text, flags=re.DOTALL)

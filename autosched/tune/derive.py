@@ -31,6 +31,8 @@ _DEPTH: dict[Value, float] = {"root": 0, "strip": 1, "tile": 2, "row": 3, "slidi
 _MANY = 6
 
 STRIPS = (1, 4, 8, 16, 32, 64)
+#: Where rows come in blocks that share the loops of reductions; each of them is much to compute.
+STRIPS_OF_BLOCKS = (1, 2, 4, 8, 16)
 TILES = (0, 32, 64, 128, 256)
 #: The most are for elements of one or two bytes.
 LANES = (0, 4, 8, 16, 32, 64)
@@ -114,7 +116,7 @@ def _worth_trying(output: Func, space: Space) -> dict[str, Point]:
         for rows, unroll in _BLOCKS:
             blocks = {"axis": axis, "rows": rows, "unroll": unroll, "lanes": lanes, "tail": "shift_inwards"}
             blocks["inner"] = space.default()["inner"]
-            point = space.nearest({**space.default(), **blocks, "strips": 8})
+            point = space.nearest({**space.default(), **blocks})
             if all(point.get(name) == value for name, value in blocks.items()):
                 found[f"{rows} rows of {unroll} vectors along {axis}"] = point
     return found
@@ -203,8 +205,10 @@ def _output(func: Func, parts: _Parts) -> None:
     reduces = bool(_reduced(func))
     inner = tuple(args[:-3:-1]) if len(args) > 2 else (args[-1],)
     axes = tuple(args[:-1]) if len(args) == 2 else tuple(args)
-    what = "blocks of rows" if reduces and len(args) > 1 else "rows"
-    parts.knob("strips", STRIPS, 16, summary=f"{what} that a thread takes at a time")
+    if reduces and len(args) > 1:
+        parts.knob("strips", STRIPS_OF_BLOCKS, 4, summary="blocks of rows that a thread takes at a time")
+    else:
+        parts.knob("strips", STRIPS, 16, summary="rows that a thread takes at a time")
     if len(args) == 1:
         parts.add(func, "split", ALWAYS, var=args[0], outer=names.strip, inner=names.row, factor=Ref("strips"))
         _lanes(func, ((names.row, ALWAYS),), ALWAYS, parts, prefix="")

@@ -73,7 +73,7 @@ def test_tables_of_speeds(tmp_path: Path) -> None:
     tables = Tables(tmp_path)
     assert tables.families_table().splitlines()[2] == "| SigLIP | 4.5 / 8.25 | 1.02 |"
     header, _, line = tables.over("apps", "halide").splitlines()
-    assert header == "| over halide | autosched |" and line == "| blur, 1 thread | 1.25 |"
+    assert header == "| over halide | autosched |" and line == "| blur 3x3, u16, 2560x1600, 1 thread | 1.25 |"
 
 
 def test_an_ambiguous_number_is_refused(tmp_path: Path) -> None:
