@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -106,29 +107,30 @@ def test_schedules_of_frames(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["qwen2-vl small", "qwen3-vl small", "internvl"])
 @pytest.mark.parametrize("cap", [{}, {"cap_pixels_per_frame": False}], ids=str)
-def test_what_is_said_once(name: str, cap: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_said_once(name: str, cap: dict[str, Any]) -> None:
     """5.x warns of frames that nothing limits, in a process once."""
     if cap and (not TRANSFORMERS_5 or name == "internvl"):
         pytest.skip("there is no such argument")
     cls, settings, least = CASES[name]
     processor = getattr(transformers, cls)(**settings)
     drop_in = accelerate(processor)
-    frames, said = video(np.random.default_rng(3), 4, least), []
-    logging, library = transformers.utils.logging, transformers.utils.logging.get_logger("transformers")
-    before = logging.get_verbosity()
-    logging.set_verbosity_warning()
+    frames = video(np.random.default_rng(3), 4, least)
+    said: list[list[tuple[str, str]]] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said[-1].append((record.name, record.getMessage()))  # type: ignore[method-assign]
+    levels, library = transformers.utils.logging, transformers.utils.logging.get_logger("transformers")
+    before = levels.get_verbosity()
+    levels.set_verbosity_warning()
+    library.addHandler(handler)
     try:
         for one in (drop_in, processor):
             type(library).warning_once.cache_clear()
-            caplog.clear()
-            library.addHandler(caplog.handler)
+            said.append([])
             for _ in range(2):
                 one(frames, return_tensors="pt", do_sample_frames=False, **cap)
-            library.removeHandler(caplog.handler)
-            said.append([(record.name, record.getMessage()) for record in caplog.records])
     finally:
-        library.removeHandler(caplog.handler)
-        logging.set_verbosity(before)
+        library.removeHandler(handler)
+        levels.set_verbosity(before)
     assert drop_in.autosched_explain().accelerated
     assert said[0] == said[1]
     assert len(said[0]) == (TRANSFORMERS_5 and not cap and name != "internvl")
