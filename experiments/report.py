@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from autosched.errors import ArgumentError
 from autosched.runtime.cpu import fingerprint
+from autosched.threads import counted
 from experiments.apps.programs import APPS
 from experiments.endtoend.accelerators import ACCELERATORS
 from experiments.endtoend.measure import PREPARERS
@@ -91,7 +92,7 @@ class Tables(LookUps):
                 speeds = [
                     self.one("runtime", **place, implementation=n, measure="speedup", against=against[n]) for n in names
                 ]
-                title = f"{WORKLOADS[workload].title}, {threads} thread{'s' * (threads > 1)}"
+                title = f"{WORKLOADS[workload].title}, {counted(threads)}"
                 an_image = ms.value / len(WORKLOADS[workload].sizes)
                 lines.append([title, digits(an_image), *(_speed(row) for row in speeds)])
         return markdown(header, lines)
@@ -137,7 +138,7 @@ class Tables(LookUps):
             title = f"{FAMILIES[family].title}, " if family in FAMILIES else ""
             titles = WORKLOADS if workload in WORKLOADS else APPS
             title += titles[workload].title if workload in titles else workload
-            lines.append([f"{title}, {threads} thread{'s' * (threads > 1)}", *cells])
+            lines.append([f"{title}, {counted(threads)}", *cells])
         return markdown([f"over {base}", *names], lines)
 
     def scaling_table(self) -> str:

@@ -10,6 +10,7 @@ import typer
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from autosched.threads import counted
 from experiments.experiment import rows
 from experiments.results import RESULTS, Row
 from plots import style
@@ -48,7 +49,7 @@ def script(make: Draw) -> None:
 
 def threads_of(count: int) -> str:
     """As in titles and, with a hyphen, in names of files."""
-    return f"{count} thread{'s' if count != 1 else ''}"
+    return counted(count)
 
 
 def machine(found: Iterable[Row]) -> str:

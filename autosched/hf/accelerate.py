@@ -43,9 +43,8 @@ def accelerate(processor: Processor, *, threads: int | None = None, dtype: objec
     shallowly, its ``image_processor`` replaced, and its ``video_processor`` where there is a drop-in for it). The
     result is an instance of a subclass of the original's class with the same name and the same attributes, so that
     isinstance, saving, pickling and everything else work as before. The original stays as it is, also where sizes and
-    lists of the result are changed. Calls that the kernels
-    do not cover run Hugging Face's own code: ``autosched_explain()`` of the image (or video) processor tells
-    what the latest call did.
+    lists of the result are changed. Calls that the kernels do not cover run Hugging Face's own code:
+    ``autosched_explain()`` of the image (or video) processor tells what the latest call did.
     Accelerating twice changes nothing.
 
     Args:

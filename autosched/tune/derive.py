@@ -111,12 +111,13 @@ def _worth_trying(output: Func, space: Space) -> dict[str, Point]:
     if not _reduced(output) or len(output.args) < 2:
         return {}
     axes, lanes = next(knob.choices for knob in space.knobs if knob.name == "axis"), _VECTOR // output.type.bytes
+    default = space.default()
+    fixed = {"inner": default["inner"], "lanes": lanes, "tail": "shift_inwards"}
     found: dict[str, Point] = {}
     for axis in axes:
         for rows, unroll in _BLOCKS:
-            blocks = {"axis": axis, "rows": rows, "unroll": unroll, "lanes": lanes, "tail": "shift_inwards"}
-            blocks["inner"] = space.default()["inner"]
-            point = space.nearest({**space.default(), **blocks})
+            blocks = {**fixed, "axis": axis, "rows": rows, "unroll": unroll}
+            point = space.nearest({**default, **blocks})
             if all(point.get(name) == value for name, value in blocks.items()):
                 found[f"{rows} rows of {unroll} vectors along {axis}"] = point
     return found
@@ -128,11 +129,12 @@ class _Names:
     def __init__(self, pipeline: Pipeline) -> None:
         taken = {a.name for f in pipeline.funcs for a in f.args}
         taken |= {v.name for f in pipeline.funcs for node in _reduced(f) for v in node.domain}
-        made = {n: n for n in ("strip", "rows", "row", "shared", "tile", "col", "block", "lane")}
+        made = {n: n for n in ("strip", "rows", "row", "shared", "tile", "col", "block", "blocko", "blocki", "lane")}
         for name in made:
             while made[name] in taken:
                 made[name] += "x"
-        self.strip, self.rows, self.row, self.shared, self.tile, self.col, self.block, self.lane = made.values()
+        self.strip, self.rows, self.row, self.shared, self.tile, self.col, *lanes = made.values()
+        self.block, self.around, self.written, self.lane = lanes
 
 
 class _Parts:
@@ -211,7 +213,7 @@ def _output(func: Func, parts: _Parts) -> None:
         parts.knob("strips", STRIPS, 16, summary="rows that a thread takes at a time")
     if len(args) == 1:
         parts.add(func, "split", ALWAYS, var=args[0], outer=names.strip, inner=names.row, factor=Ref("strips"))
-        _lanes(func, ((names.row, ALWAYS),), ALWAYS, parts, prefix="")
+        _lanes(func, ((names.row, ALWAYS),), ALWAYS, parts, prefix="", shares=False)
     else:
         parts.knob("axis", axes, axes[0], summary="coordinate that is cut into strips")
         parts.knob("inner", inner, inner[0], summary="innermost coordinate, which has the lanes")
@@ -243,7 +245,7 @@ def _output(func: Func, parts: _Parts) -> None:
                     tiled = (names.strip, names.tile, *middle, names.col)
                     parts.add(func, "reorder", _both(chosen, _is(tile=_some(TILES))), vars=tiled)
         loops = [(names.col, _is(tile=_some(TILES))), *((last, _is(tile=0, inner=last)) for last in inner)]
-        _lanes(func, tuple(loops), ALWAYS, parts, prefix="")
+        _lanes(func, tuple(loops), ALWAYS, parts, prefix="", shares=reduces)
     _reductions(func, "", parts)
     parts.knob("parallel", ("strips", "none"), "strips", summary="what is dealt to threads")
     parts.add(func, "parallel", _is(parallel="strips"), var=names.strip)
@@ -279,7 +281,7 @@ def _producer(func: Func, output: Func, places: list[str], parts: _Parts) -> Non
     shares = bool(above) and bool(_reduced(func))
     if shares:
         _shared_rows(func, tuple(above), computed, parts, prefix)
-    _lanes(func, tuple(loops_of), computed, parts, prefix)
+    _lanes(func, tuple(loops_of), computed, parts, prefix, shares)
     if len(args) > 1:
         outermost = names.rows if shares and len(args) == 2 else args[0]
         parts.add(func, "parallel", _is(**{at: "root"}), var=outermost)
@@ -300,13 +302,16 @@ def _shared_rows(
     parts.add(func, "unroll", when, var=names.shared, factor=Ref(knob))
 
 
-def _lanes(func: Func, loops: tuple[tuple[str, Condition], ...], when: Condition, parts: _Parts, prefix: str) -> None:
+def _lanes(
+    func: Func, loops: tuple[tuple[str, Condition], ...], when: Condition, parts: _Parts, prefix: str, shares: bool
+) -> None:
     """Lanes of the innermost loop, which is one of `loops`; blocks of lanes that are written out; the last block.
 
-    Where the Func reduces, the blocks that are written out are innermost: one loop of the reduction is for all.
+    Where the Func reduces, the blocks that are written out are innermost: one loop of the reduction is for all, and for
+    rows where it `shares` loops with them.
     """
     lanes, tail, unroll, names = f"{prefix}lanes", f"{prefix}tail", f"{prefix}unroll", parts.names
-    reduces, shares = bool(_reduced(func)), f"{prefix}rows" in {knob.name for knob in parts.knobs}
+    reduces = bool(_reduced(func))
     some = _is(**{lanes: _some(LANES)})
     choices = LANES if func.type.bytes <= 2 else LANES[:-1]
     parts.knob(lanes, choices, 16, when, f"elements of {func.name} that are computed at once; 0 is one by one")
@@ -328,14 +333,13 @@ def _lanes(func: Func, loops: tuple[tuple[str, Condition], ...], when: Condition
         return
     # lanes that depend on the block, as those of a block cut short do, cannot be outside of it
     parts.forbid(**{unroll: _some(UNROLLS), tail: "guard"})
-    around, written = f"{names.block}o", f"{names.block}i"
-    parts.add(func, "split", many, var=names.block, outer=around, inner=written, factor=Ref(unroll))
-    parts.add(func, "unroll", many, var=written, factor=Ref(unroll))
+    parts.add(func, "split", many, var=names.block, outer=names.around, inner=names.written, factor=Ref(unroll))
+    parts.add(func, "unroll", many, var=names.written, factor=Ref(unroll))
     if not shares:
-        parts.add(func, "reorder", many, vars=(names.lane, written))
+        parts.add(func, "reorder", many, vars=(names.lane, names.written))
         return
     parts.constraints.append(AtMost((f"{prefix}rows", unroll), _ACCUMULATORS))
-    parts.add(func, "reorder", many, vars=(around, names.lane, names.shared, written))
+    parts.add(func, "reorder", many, vars=(names.around, names.lane, names.shared, names.written))
     parts.add(func, "reorder", _both(some, _is(**{unroll: 1})), vars=(names.block, names.lane, names.shared))
     for var, chosen in loops:
         parts.add(func, "reorder", _both(_is(**{lanes: 0}), chosen), vars=(var, names.shared))
@@ -379,7 +383,7 @@ def _reductions(func: Func, prefix: str, parts: _Parts, when: Condition = ALWAYS
 
 def _loads(pipeline: Pipeline, parts: _Parts) -> None:
     """How Inputs are read whose elements do not lie next to each other where neighbours read them."""
-    reads = [(func, read) for func in pipeline.funcs for read in _reads(func) if isinstance(read.source, Input)]
+    reads = [(func, read) for func in pipeline.funcs for read in _reads(func)]
     for name in dict.fromkeys(read.source.name for func, read in reads if _scattered(read, func.args[-1])):
         knob = f"{name}_loads"
         parts.knob(knob, LOADS, "default", summary=f"how scattered elements of {name} are read into lanes")
@@ -392,13 +396,14 @@ def _loads(pipeline: Pipeline, parts: _Parts) -> None:
 
 
 def _reads(func: Func) -> list[Read]:
+    """What a definition itself reads of Inputs."""
     assert func.value is not None
-    return [node for node in walk(func.value) if isinstance(node, Read)]
+    return [node for node in walk(func.value) if isinstance(node, Read) and isinstance(node.source, Input)]
 
 
 def _scattered(read: Read, last: Var) -> bool:
     """Whether neighbours along `last` read what does not lie next to each other, as far as the algorithm says."""
-    moving = [any(node is last for node in walk(index)) for index in read.index]
+    moving = [_moves(index, last) for index in read.index]
     return any(moving[:-1]) or (moving[-1] and not _next_to(read.index[-1], last))
 
 
@@ -408,9 +413,13 @@ def _next_to(index: Expr, last: Var) -> bool:
         return True
     if not (isinstance(index, Binary) and index.op in ("add", "sub")):
         return False
-    if any(node is last for node in walk(index.b)):
-        return index.op == "add" and not any(node is last for node in walk(index.a)) and _next_to(index.b, last)
+    if _moves(index.b, last):
+        return index.op == "add" and not _moves(index.a, last) and _next_to(index.b, last)
     return _next_to(index.a, last)
+
+
+def _moves(index: Expr, last: Var) -> bool:
+    return any(node is last for node in walk(index))
 
 
 def _free(func: Func, node: Reduce, inlined: set[str]) -> bool:
@@ -428,9 +437,7 @@ def _turns(var: RVar) -> tuple[int, ...]:
 
 def _guarded(func: Func) -> bool:
     """Whether more of `func` can be computed than is needed, because nothing is read beside an Input for that."""
-    assert func.value is not None
-    reads = [node for node in walk(func.value) if isinstance(node, Read) and isinstance(node.source, Input)]
-    inside = all(_clamped(index, read.source, dim) for read in reads for dim, index in enumerate(read.index))
+    inside = all(_clamped(index, read.source, dim) for read in _reads(func) for dim, index in enumerate(read.index))
     return inside and all(_guarded(source) for source in sources(func) if isinstance(source, Func))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from kernels import same
 
-from autosched.lang import Func, Input, Pipeline, RDom, f32, sum_over, variables
+from autosched.lang import Func, Input, Pipeline, f32, variables
 from autosched.lang.interpret import interpret
 from autosched.lower import lower
 from autosched.lower.ir import Assign, For, statements
@@ -14,24 +14,16 @@ from autosched.runtime import Kernel
 from autosched.schedule import Schedule
 from autosched.schedule.directives import Tail
 from autosched.schedule.nest import resolve
+from experiments.apps.programs import matmul
 
-
-def product() -> Pipeline:
-    y, x = variables("y x")
-    a, b, made = Input("a", f32, 2), Input("b", f32, 2), Func("made")
-    r = RDom(k=a.extent(1))
-    made[y, x] = sum_over(r, a[y, r.k] * b[r.k, x])
-    return Pipeline(made, "product")
-
-
-P = product()
+P = matmul()
 
 
 def blocks(tail: Tail) -> Schedule:
     """Rows and blocks of lanes are unrolled around the lanes, as they are written down."""
-    s = Schedule().tile("made", "y", "x", "yo", "xo", "yi", "xi", 3, 16, "shift_inwards")
-    s = s.unroll("made", "yi", 3).split("made", "xi", "block", "lane", 8, tail)
-    return s.unroll("made", "block", 2).vectorize("made", "lane", 8)
+    s = Schedule().tile("product", "y", "x", "yo", "xo", "yi", "xi", 3, 16, "shift_inwards")
+    s = s.unroll("product", "yi", 3).split("product", "xi", "block", "lane", 8, tail)
+    return s.unroll("product", "block", 2).vectorize("product", "lane", 8)
 
 
 def together(schedule: Schedule) -> int:
@@ -42,9 +34,9 @@ def together(schedule: Schedule) -> int:
 
 
 def test_loops_are_shared_where_lanes_can_be_outside() -> None:
-    order = [loop.name for loop in resolve(P, blocks("shift_inwards")).funcs["made"].loops]
+    order = [loop.name for loop in resolve(P, blocks("shift_inwards")).funcs["product"].loops]
     assert order == ["yo", "xo", "lane", "yi", "block"]
-    kept = [loop.name for loop in resolve(P, blocks("guard")).funcs["made"].loops]
+    kept = [loop.name for loop in resolve(P, blocks("guard")).funcs["product"].loops]
     assert kept == ["yo", "xo", "yi", "block", "lane"]
     assert (together(blocks("shift_inwards")), together(blocks("guard"))) == (6, 1)
 
@@ -59,7 +51,7 @@ def test_the_bits_are_those_of_the_program(tail: Tail, shape: tuple[int, int]) -
 
 def test_loops_without_reductions_stay_in_order() -> None:
     y, x = variables("y x")
-    a, made = Input("a", f32, 2), Func("made")
+    a, made = Input("a", f32, 2), Func("product")
     made[y, x] = a[y, x] * 2.0
     schedule = blocks("shift_inwards")
-    assert [loop.name for loop in resolve(Pipeline(made), schedule).funcs["made"].loops][-1] == "lane"
+    assert [loop.name for loop in resolve(Pipeline(made), schedule).funcs["product"].loops][-1] == "lane"

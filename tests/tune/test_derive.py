@@ -23,19 +23,12 @@ from autosched.schedule.nest import resolve
 from autosched.tune.check import reference
 from autosched.tune.derive import derive
 from autosched.vlm.registry import get
+from experiments.apps.programs import matmul
 
 TESTS = Path(__file__).parent.parent
 sys.path += [str(TESTS / "apps"), str(TESTS / "property")]
 from classics import APPS  # noqa: E402
 from programs import Program, programs  # noqa: E402
-
-
-def _matmul() -> Pipeline:
-    y, x = variables("y x")
-    a, b, product = Input("a", f32, 2), Input("b", f32, 2), Func("product")
-    r = RDom(k=a.extent(1))
-    product[y, x] = sum_over(r, a[y, r.k] * b[r.k, x])
-    return Pipeline(product, "matmul")
 
 
 def _convolution() -> Pipeline:
@@ -57,7 +50,7 @@ def _rows() -> Pipeline:
     return Pipeline(total, "rows")
 
 
-REDUCING = {"matmul": _matmul(), "convolution": _convolution(), "rows": _rows()}
+REDUCING = {"matmul": matmul(), "convolution": _convolution(), "rows": _rows()}
 PIPELINES = {
     **{name: make().pipeline for name, make in APPS.items()},
     "qwen2.5-vl": get("qwen2.5-vl").pipeline(),
@@ -246,6 +239,17 @@ def test_outputs_may_go_past_the_caches_or_have_lines_fetched(stores: str, direc
     assert 0 < len(chosen) < len(drawn) and all(point["lanes"] for point in chosen)
     for point in drawn:
         assert (directive in space.schedule(point).funcs["blur"]) == (point in chosen)
+
+
+def test_names_of_blocks_do_not_clash() -> None:
+    blocko, blocki = variables("blocko blocki")
+    image, largest = Input("image", u8, 2), Func("largest")
+    rows = RDom(dy=3)
+    largest[blocko, blocki] = max_over(rows, image[blocko + rows.dy, blocki])
+    pipeline = Pipeline(largest, "names")
+    space = derive(pipeline)
+    for point in (*space.named.values(), *(space.sample(random.Random(i)) for i in range(30))):
+        space.schedule(point).check(pipeline)
 
 
 def test_names_do_not_clash_and_small_outputs_have_spaces() -> None:
