@@ -121,6 +121,7 @@ def _make_class(original: type) -> type[DropIn]:
         "__qualname__": original.__qualname__,
         "__doc__": original.__doc__,
         "autosched_original_class": original,
+        "_autosched_published": original.__module__.startswith("transformers."),
         "_autosched_replaced": frozenset((*support.replaced, *support.optional)),
         "_autosched_computing": Unchanged(original, support.replaced[0], replaced, without=("fetch_images",)),
         "_autosched_resolving": Unchanged(original, "preprocess", replaced),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 
 import numpy.typing as npt
 
@@ -14,6 +14,7 @@ from autosched.hf import arguments as read
 from autosched.hf.arguments import NotCoveredError
 from autosched.imaging.byte_table import CHANNELS
 from autosched.lang import bf16
+from autosched.runtime import Memory, Replay
 from autosched.vlm.parts import Plan, run_plans, stacked
 from autosched.vlm.preparation import Preparation, Reference
 from autosched.vlm.sizes import Size
@@ -168,6 +169,14 @@ def as_tensor(array: npt.NDArray[Any]) -> Any:
     return made.view(torch.bfloat16) if array.dtype == BFLOAT16_BITS else made
 
 
+class Replayed(NamedTuple):
+    """The outputs for images of one geometry: what computes the first, and those that only the geometry decides."""
+
+    key: str
+    replay: Replay
+    others: Mapping[str, npt.NDArray[Any]]
+
+
 class Family(ABC):
     """The settings of a call of a family's processor, read from its arguments; calls of many threads may share them.
 
@@ -197,6 +206,13 @@ class Family(ABC):
     @abstractmethod
     def outputs(self, batch: Batch) -> dict[str, Any]:
         """The outputs of a batch, with Hugging Face's keys, types and nesting."""
+
+    def replayed(self, image: Memory, threads: int) -> Replayed | None:
+        """The outputs for single images like this one, of which `outputs` has made one; None where they take more.
+
+        Nothing of `finish` is done for them.
+        """
+        return None
 
     def finish(self, encoding: Any, batch: Batch) -> Any:
         """Changes what transformers' BatchFeature made of the outputs."""

@@ -21,14 +21,26 @@ import numpy as np
 from autosched.errors import AutoschedError, AutoschedWarning, CacheError, CompileError, ScheduleError
 from autosched.hf import arguments as read
 from autosched.hf.arguments import NotCoveredError
-from autosched.hf.drop_in import DropIn
+from autosched.hf.drop_in import DropIn, State
 from autosched.hf.explanation import Explanation, by_kernels
 from autosched.hf.family import Arguments, Batch, Family, as_tensor
-from autosched.hf.images import as_hwc, as_pixels, describe, is_pil, is_plain, is_tensor, photographs, require_bytes
+from autosched.hf.images import (
+    as_hwc,
+    as_pixels,
+    describe,
+    is_photograph,
+    is_pil,
+    is_plain,
+    is_tensor,
+    photographs,
+    require_bytes,
+)
 from autosched.hf.registry import Support
-from autosched.hf.resolved import Resolved, is_common
-from autosched.hf.results import feature, require_type, rounded
+from autosched.hf.resolved import Resolved
+from autosched.hf.results import feature, feature_of_tensors, require_type, rounded
 from autosched.imaging.byte_table import CHANNELS
+from autosched.runtime import Memory
+from autosched.threads import default_threads
 from autosched.vlm.passes import Source
 from autosched.vlm.pillow import is_pillows, pillow_pixels
 from autosched.vlm.preparation import Reference
@@ -37,6 +49,10 @@ from autosched.vlm.preparation import Reference
 UNBUILT: Final = (CompileError, CacheError, ScheduleError)
 #: Arguments that the slow processors of 4.57 take from the call alone.
 _NO_ATTRIBUTES: Final = ("return_tensors", "data_format", "input_data_format", "return_row_col_info")
+
+
+#: Sizes of images that a processor's calls are remembered for.
+_REPLAYS: Final = 1024
 
 
 def unbuilt(error: AutoschedError) -> NotCoveredError:
@@ -175,17 +191,22 @@ class Form5(FamilyDropIn):
 
     __slots__ = ()
     _autosched_generation = 5
+    _autosched_published: ClassVar[bool]
+    """Whether the class is transformers': what others do before they compute is not known."""
 
     def preprocess(self, images: Any, *args: Any, **kwargs: Any) -> Any:
-        # What a class of somebody else's does before it computes is not known.
-        published = self.autosched_original_class.__module__.startswith("transformers.")
-        plain = published and not args and is_common(kwargs)
+        wanted = kwargs.get("return_tensors")
+        common = not kwargs or (len(kwargs) == 1 and type(wanted) is str)
+        plain = self._autosched_published and not args and common
         if not plain or self._autosched_resolving.changed(type(self)) is not None:
             self._autosched_state.local.asked = None  # which an interrupted call may have left
             return super().preprocess(images, *args, **kwargs)  # type: ignore[misc]
-        state, wanted = self._autosched_state, kwargs.get("return_tensors")
+        state = self._autosched_state
         known = state.resolved.get(wanted)
         if known is not None and known.holds(vars(self)):
+            answer = self._autosched_repeated(images, known, state)
+            if answer is not None:
+                return answer
             return self._autosched_inputs(images, (), known.values, known)
         try:
             state.local.asked = wanted, images
@@ -219,12 +240,49 @@ class Form5(FamilyDropIn):
                     known.family = family
             if flat is not None:
                 pixels = list(map(pillow_pixels, flat))
-                return self._autosched_feature(family, pixels, None, values.get("return_tensors"))
+                made = self._autosched_feature(family, pixels, None, values.get("return_tensors"))
+                if known is not None:
+                    self._autosched_remember(known, flat, pixels, family)
+                return made
             return self._autosched_answer(images, values, args, family)
         except NotCoveredError as reason:
             self._autosched_give_up(reason)
         made = super()._preprocess_image_like_inputs(images, *args, **values)  # type: ignore[misc]
         return self._autosched_rounded(made)
+
+    def _autosched_remember(self, known: Resolved, images: list[Any], pixels: list[Source], family: Family) -> None:
+        """Keeps how a call is repeated for other photographs of its size, where it was for one and made tensors."""
+        if len(pixels) != 1 or type(pixels[0]) is not Memory or known.values.get("return_tensors") != "pt":
+            return
+        threads = self._autosched_state.threads or default_threads()
+        repeated = family.replayed(pixels[0], threads)
+        if repeated is not None and len(known.replays) < _REPLAYS:
+            explanation = by_kernels(family.summary, self._autosched_reference, 1)
+            known.replays[images[0].size, threads] = repeated, explanation
+
+    def _autosched_repeated(self, images: Any, known: Resolved, state: State) -> Any:
+        """The answer for one photograph of a size that came before, in few steps of Python; None for any other."""
+        image = images[0] if type(images) is list and len(images) == 1 else images
+        if not is_photograph(image):
+            return None
+        found = known.replays.get((image.size, state.threads or default_threads()))
+        if found is None:
+            return None
+        repeated, explanation = found
+        try:
+            if self._autosched_reference == "torchvision":
+                read.require_torch_defaults()
+            pixels = pillow_pixels(image)
+            if type(pixels) is not Memory:  # in several blocks
+                return None
+            values = repeated.replay.run(pixels.address)
+        except (NotCoveredError, MemoryError):  # which are known to whom it is left to
+            return None
+        data = {repeated.key: as_tensor(values)}
+        for key, other in repeated.others.items():
+            data[key] = as_tensor(other.copy())
+        state.local.explanation = explanation
+        return feature_of_tensors(data, self.autosched_original_class)
 
     def _autosched_convert(self, image: Any, values: Mapping[str, Any]) -> Any:
         return self.process_image(image, **values)  # type: ignore[attr-defined]

@@ -52,7 +52,7 @@ def photographs(images: Any) -> list[PIL.Image.Image] | None:
     """A PIL image that `is_plain`, or a list of them, as transformers flattens it; None for anything else."""
     found = images if type(images) is list else [images]
     for image in found:  # in every call: few steps of Python
-        if not _is_plain_pil(image):
+        if not is_photograph(image):
             return None
     return found or None
 
@@ -78,7 +78,7 @@ def is_plain(image: Any) -> bool:
     negative strides (torch refuses them).
     """
     if is_pil(image):
-        return _is_plain_pil(image)
+        return is_photograph(image)
     if is_tensor(image):
         if not is_byte_tensor(image):
             return False
@@ -93,7 +93,8 @@ def is_plain(image: Any) -> bool:
     return CHANNELS in ends and sum(end in (1, 3, 4) for end in ends) == 1
 
 
-def _is_plain_pil(image: Any) -> bool:
+def is_photograph(image: Any) -> bool:
+    """Whether this is a PIL image that `is_plain`."""
     kind: type = type(image)
     return is_pillows(kind) and image.mode == "RGB" and 0 not in image.size and image.info.get("transparency") is None
 

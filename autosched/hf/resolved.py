@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import copy
 import marshal
-from collections.abc import Mapping
-from dataclasses import dataclass, is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, is_dataclass
 from enum import Enum
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from autosched.hf.family import Family
+    from autosched.hf.explanation import Explanation
+    from autosched.hf.family import Family, Replayed
 
 _PLAIN: Final = frozenset({type(None), bool, int, float, str})
 #: Of marshal: the last one in which equal values have equal bytes, whatever else refers to them.
@@ -29,58 +31,65 @@ class Resolved:
     Attributes:
         values: the arguments.
         names: the names of the processor's attributes.
-        written: the values of those that are in none of the following, as `marshal` writes them: with the types of all
-            that is in them.
-        records: the names and types of those that are dataclasses, such as sizes; they are written as dicts.
+        plain: reads those that are in none of the following.
+        written: these values, and those of `records` as dicts, as `marshal` writes them: with the types of all that is
+            in them.
+        records: the names and types of those that are dataclasses, such as sizes.
         members: the names and values of those that are members of an enum.
         texts: the names and values of those that are lists of strings.
         family: the settings that were read from the arguments; None before the first call that has read them.
+        replays: how calls for one image are computed again, by its size and the number of threads.
     """
 
     values: dict[str, Any]
     names: list[str]
+    plain: Callable[[Mapping[str, Any]], tuple[Any, ...]]
     written: bytes
     records: list[tuple[str, type]]
     members: list[tuple[str, Enum]]
     texts: list[tuple[str, list[str]]]
     family: Family | None = None
+    replays: dict[tuple[tuple[int, int], int], tuple[Replayed, Explanation]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, values: Mapping[str, Any], attributes: Mapping[str, Any]) -> Resolved | None:
         """Copies, so that what changes later is seen; None where there are attributes of other types."""
         try:
-            found = dict(attributes)
-            records = [(name, type(v)) for name, v in found.items() if is_dataclass(v) and hasattr(v, "__dict__")]
-            members = [(name, value) for name, value in found.items() if isinstance(value, Enum)]
-            texts = [(name, list(v)) for name, v in found.items() if type(v) is list and {*map(type, v)} == {str}]
-            for name, _ in (*members, *texts):
-                del found[name]
-            found |= {name: vars(found[name]) for name, _ in records}
-            if not _is_plain(found):
+            items = attributes.items()
+            records = [(name, type(v)) for name, v in items if is_dataclass(v) and hasattr(v, "__dict__")]
+            members = [(name, value) for name, value in items if isinstance(value, Enum)]
+            texts = [(name, list(v)) for name, v in items if type(v) is list and {*map(type, v)} == {str}]
+            others = {name for name, _ in (*records, *members, *texts)}
+            rest = [name for name in attributes if name not in others]
+            if len(rest) < 2:  # which itemgetter makes no tuple of
                 return None
-            written = marshal.dumps([*found.values()], _FORMAT)
-            return cls(copy.deepcopy(dict(values)), [*attributes], written, records, members, texts)
+            plain = itemgetter(*rest)
+            current = [*plain(attributes), *(vars(attributes[name]) for name, _ in records)]
+            if not _is_plain(current):
+                return None
+            written = marshal.dumps(current, _FORMAT)
+            return cls(copy.deepcopy(dict(values)), [*attributes], plain, written, records, members, texts)
         except Exception:  # whatever the methods of values raise; a list that holds itself
             return None
 
     def holds(self, attributes: Mapping[str, Any]) -> bool:
         """Whether the processor still has these attributes, in the same order and of the same types."""
         try:  # in every call: few steps of Python
-            current = dict(attributes)
-            if [*current] != self.names:
+            if [*attributes] != self.names:
                 return False
             for name, member in self.members:
-                if current.pop(name) is not member:
+                if attributes[name] is not member:
                     return False
             for name, texts in self.texts:
-                if current.pop(name) != texts:
+                if attributes[name] != texts:
                     return False
+            current = [*self.plain(attributes)]
             for name, kind in self.records:
-                record = current[name]
+                record = attributes[name]
                 if type(record) is not kind:
                     return False
-                current[name] = vars(record)
-            return marshal.dumps([*current.values()], _FORMAT) == self.written
+                current.append(vars(record))
+            return marshal.dumps(current, _FORMAT) == self.written
         except Exception:  # as in `of`
             return False
 
@@ -93,8 +102,3 @@ def _is_plain(value: Any) -> bool:
     if kind is dict:
         return all(map(_is_plain, value)) and all(map(_is_plain, value.values()))
     return kind in _PLAIN
-
-
-def is_common(kwargs: Mapping[str, Any]) -> bool:
-    """Whether a call gives nothing, or nothing but the type of its result as a string."""
-    return not kwargs or (len(kwargs) == 1 and type(kwargs.get("return_tensors")) is str)

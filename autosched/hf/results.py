@@ -31,13 +31,17 @@ def feature(data: dict[str, Any], return_tensors: Any, original: type) -> Any:
     """The BatchFeature of outputs that an original class makes; it looks at every value, unless all of them are what is
     asked for.
     """
-    kind = _feature_class(original)
     name = getattr(return_tensors, "value", return_tensors)
     if name == "pt" and all(map(is_tensor, data.values())):
-        made = kind()
-        made.data = data  # what the constructor does with a check of every key
-        return made
-    return kind(data, tensor_type=return_tensors)
+        return feature_of_tensors(data, original)
+    return _feature_class(original)(data, tensor_type=return_tensors)
+
+
+def feature_of_tensors(data: dict[str, Any], original: type) -> Any:
+    """`feature` of outputs that are all tensors, which are asked for."""
+    made = _feature_class(original)()
+    made.data = data  # what the constructor does with a check of every key
+    return made
 
 
 @cache

@@ -8,6 +8,7 @@ from autosched.runtime.bands import Bands, Memory, Rows, cropped
 from autosched.runtime.binding import address_of
 from autosched.runtime.kernel import Call, Kernel, run_calls
 from autosched.runtime.pool import empty, placed, scratch
+from autosched.runtime.replay import Replay
 from autosched.runtime.template import Missing, Template, template
 from autosched.schedule.schedule import Schedule
 from autosched.threads import default_threads
@@ -28,6 +29,7 @@ __all__ = [
     "Kernel",
     "Memory",
     "Missing",
+    "Replay",
     "Rows",
     "Template",
     "address_of",

@@ -112,7 +112,7 @@ def run_calls(calls: Sequence[Call], threads: int | None = None) -> None:
         return
     for stage in range(max((c.stages for c in calls), default=0)):
         here = [c for c in calls if stage < c.stages and c.iterations[stage] > 0]
-        dealt = list(_dealt(here, stage, workers))
+        dealt = list(dealt_ranges(here, stage, workers))
         if workers == 1 or len(dealt) <= 1 or not all(call.plain for call in here):
             run_tasks([partial(call.run_range, stage, first, last) for call, first, last in dealt], workers)
             continue
@@ -123,7 +123,7 @@ def run_calls(calls: Sequence[Call], threads: int | None = None) -> None:
             dealt[number][0].fail(stage, status)
 
 
-def _dealt(calls: Sequence[Call], stage: int, workers: int) -> Iterator[tuple[Call, int, int]]:
+def dealt_ranges(calls: Sequence[Call], stage: int, workers: int) -> Iterator[tuple[Call, int, int]]:
     """The ranges of a stage that threads take one after the other."""
     total = sum(c.iterations[stage] for c in calls if c.built.outline.stages[stage].parallel)
     size = max(1, -(-total // (workers * RANGES_PER_THREAD))) if workers > 1 else total

@@ -54,10 +54,11 @@ def _advise(memory: mmap.mmap, name: str, start: int, nbytes: int) -> None:
 class _Block:
     """Anonymous pages of `size` bytes, from `start` on in a mapping that is one huge page longer."""
 
-    __slots__ = ("address", "memory", "resting", "size", "start")
+    __slots__ = ("address", "memory", "pid", "resting", "size", "start")
 
     def __init__(self, size: int) -> None:
         self.size = size
+        self.pid = os.getpid()
         self.resting = False
         self.memory, self.start = huge_pages(size)
         self.address = np.frombuffer(self.memory, np.uint8).ctypes.data + self.start
@@ -66,7 +67,7 @@ class _Block:
         """An array at its beginning; the block goes back to the pool when nothing refers to that any more."""
         self.resting = False
         loan = _Loan((self.size,), _BYTE, self.memory, self.start)
-        loan.block, loan.pid = self, os.getpid()
+        loan.block = self
         return np.ndarray(shape, dtype, loan)
 
     def idle(self) -> None:
@@ -89,12 +90,11 @@ class _Loan(np.ndarray):
     """
 
     block: _Block
-    pid: int
 
     def __del__(self, getpid: Callable[[], int] = os.getpid, back: deque[_Block] = _returned) -> None:
         # The names are arguments because modules are empty when Python ends. Appending is one step: the collector may
         # run this in any thread, even inside of `empty`.
-        if self.pid == getpid():
+        if self.block.pid == getpid():  # not in a forked child
             back.append(self.block)
 
 
@@ -119,13 +119,17 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
 
 def placed(shape: tuple[int, ...], kind: np.dtype[Any]) -> tuple[npt.NDArray[Any], int]:
     """`empty`, and its address, which is known here and takes long to find out."""
-    nbytes = math.prod(shape) * kind.itemsize
+    return lent(shape, kind, math.prod(shape) * kind.itemsize)
+
+
+def lent(shape: tuple[int, ...], kind: np.dtype[Any], nbytes: int) -> tuple[npt.NDArray[Any], int]:
+    """`placed` of an array of so many bytes."""
     limit = pool_limit()
     if nbytes < HUGE_PAGE or not limit or not _PRIVATE or kind.kind not in _NUMBERS:
         made = np.empty(shape, kind)
         return made, made.ctypes.data
     size = -(-nbytes // HUGE_PAGE) * HUGE_PAGE
-    block = _taken(size, limit)
+    block = _latest(size) or _taken(size, limit)
     if block is None:
         try:
             block = _Block(size)
@@ -177,6 +181,21 @@ def clear() -> None:
             _waiting.clear()
 
 
+def _latest(size: int) -> _Block | None:
+    """The block that came back last, if it is of just this size: a call often needs what the one before it has left.
+
+    Each step is one of the interpreter's, so no lock is needed.
+    """
+    try:
+        block = _returned.pop()
+    except IndexError:
+        return None
+    if block.size == size:
+        return block
+    _returned.append(block)
+    return None
+
+
 def _taken(size: int, limit: int) -> _Block | None:
     """A block that has waited, for `size` bytes if there are any; what came back waits from now on, and rests."""
     global _changing
@@ -195,8 +214,9 @@ def _taken(size: int, limit: int) -> _Block | None:
 
 def _collect(limit: int) -> None:
     """Moves what came back among the waiting; the oldest go where that is too much."""
-    while _returned:  # nobody else takes from it while the lock is held
-        _waiting.append(_returned.popleft())
+    with contextlib.suppress(IndexError):  # others may take from it, see `_latest`
+        while True:
+            _waiting.append(_returned.popleft())
     total = sum(b.size for b in _waiting)
     while total > limit:
         total -= _waiting.pop(0).size

@@ -9,12 +9,14 @@ import ctypes
 import os
 import threading
 from collections.abc import Sequence
+from ctypes import Array as Words
+from ctypes import addressof, c_int64
+from itertools import chain
 from typing import Final, TypeAlias
 
 import numpy as np
 
 from autosched.codegen.build import compiling
-from autosched.runtime.binding import address_of
 
 #: Helpers there may be; more threads than these are not used.
 MOST: Final = 1024
@@ -74,17 +76,23 @@ class _Team:
         """What a helper's thread does; it keeps the words of the team alive."""
         self.code.help_jobs(line)
 
-    def run(self, ranges: Sequence[Range], helpers: int) -> tuple[int, int] | None:
-        """Run all ranges, on this thread and so many helpers; which one failed, and the status of its stage."""
+    def job(self, ranges: Sequence[Range], helpers: int) -> Words[c_int64]:
+        """A job of these ranges for so many helpers."""
         code = self.code
+        end = code.FIRST + code.WIDTH * len(ranges)
+        job = (c_int64 * (end + helpers))()
+        job[code.RANGES], job[code.HELPERS] = len(ranges), helpers
+        job[code.FIRST : end] = list(chain.from_iterable(ranges))
+        return job
+
+    def run(self, job: Words[c_int64]) -> tuple[int, int] | None:
+        """Run a new job, on this thread and helpers; which range failed, and the status of its stage."""
+        code = self.code
+        helpers = job[code.HELPERS]
         if self.count < helpers:
             self.grow(helpers)
-        end = code.FIRST + code.WIDTH * len(ranges)
-        job = np.zeros(end + helpers, np.int64)
-        job[code.RANGES], job[code.HELPERS] = len(ranges), helpers
-        job[code.FIRST : end].reshape(-1, code.WIDTH)[:] = ranges
-        code.run_job(address_of(job), self.address, self.count)
-        return (int(job[code.FAILED]) - 1, int(job[code.STATUS])) if job[code.FAILED] else None
+        code.run_job(addressof(job), self.address, self.count)
+        return (job[code.FAILED] - 1, job[code.STATUS]) if job[code.FAILED] else None
 
 
 def _taken_lock() -> int:
@@ -107,7 +115,29 @@ def run_ranges(ranges: Sequence[Range], threads: int) -> tuple[int, int] | None:
 
     The number of one that has failed, and its status; None where all are done. Nothing begins after a failure.
     """
-    return _of_process().run(ranges, min(threads, len(ranges)) - 1)
+    team = _of_process()
+    return team.run(team.job(ranges, min(threads, len(ranges)) - 1))
+
+
+class Ranges:
+    """Ranges that are run again and again, each time with other arguments of their stage."""
+
+    __slots__ = ("_job", "_slots")
+
+    def __init__(self, entry: int, ranges: Sequence[tuple[int, int]], threads: int) -> None:
+        """Iterations of the stage at an address, for at most `threads` threads."""
+        team = _of_process()
+        self._job = team.job([(entry, 0, first, last) for first, last in ranges], min(threads, len(ranges)) - 1)
+        start = team.code.FIRST + 1
+        self._slots = range(start, start + team.code.WIDTH * len(ranges), team.code.WIDTH)
+
+    def run(self, arguments: int) -> int:
+        """Run all with the arguments at an address; the status of one that failed, 0 where all are done."""
+        job = type(self._job).from_buffer_copy(self._job)
+        for slot in self._slots:
+            job[slot] = arguments
+        failed = _of_process().run(job)
+        return 0 if failed is None else failed[1]
 
 
 def _of_process() -> _Team:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autosched.errors import BindError
-from autosched.runtime import Call, Kernel, Missing, Template, address_of, template
+from autosched.runtime import Call, Kernel, Memory, Missing, Replay, Template, address_of, template
 from autosched.schedule import Schedule
 from autosched.vlm.lookup import tuned_schedule
 from autosched.vlm.passes import BUCKETS, Algorithm, Source, bucket_of
@@ -69,6 +69,20 @@ class Settings(ABC):
         source = image.dtype, image.shape, image.strides
         made = self._templates(source, geometry, size, place, threads, schedule or best_schedule)
         return made.at(address, out, {"src": image})
+
+    def replay_at(
+        self,
+        image: Memory,
+        size: tuple[int, int],
+        place: tuple[Hashable, ...],
+        geometry: Geometry,
+        shape: tuple[int, ...],
+        threads: int,
+    ) -> Replay | None:
+        """The calls of images like this one, whose outputs are arrays of `shape`; None where they need more memory."""
+        source = image.dtype, image.shape, image.strides
+        made = self._templates(source, geometry, size, place, threads, best_schedule)
+        return None if made.frame.roots else Replay(made, shape, geometry[0], threads)
 
     def shared(self) -> Self:
         """Settings that are equal to these, with what they have found out."""

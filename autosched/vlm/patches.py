@@ -17,7 +17,7 @@ import numpy.typing as npt
 from autosched.imaging.byte_table import CHANNELS
 from autosched.imaging.patchify import patchify
 from autosched.lang import Expr, Func, relayout
-from autosched.runtime import Call, address_of
+from autosched.runtime import Call, Memory, Replay, address_of
 from autosched.schedule import Schedule
 from autosched.vlm.calls import Geometry, Settings
 from autosched.vlm.passes import (
@@ -230,6 +230,10 @@ class PatchSettings(Settings):
         `schedule` is one of `resizing`; by default it is the best that is known for the image.
         """
         return self.bind_at(address_of(rows), rows, image, size, threads, schedule)
+
+    def replay(self, image: Memory, size: tuple[int, int], shape: tuple[int, int], threads: int) -> Replay | None:
+        """The calls of images like this one, whose rows are arrays of `shape`; see `Settings.replay`."""
+        return self.replay_at(image, size, (size,), self._geometry(size), shape, threads)
 
     def bind_at(
         self,

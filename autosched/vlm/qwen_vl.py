@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from autosched.errors import ArgumentError, BindError
 from autosched.imaging.byte_table import CHANNELS
-from autosched.runtime import Call, address_of, default_threads, run_calls
+from autosched.runtime import Call, Memory, Replay, address_of, default_threads, run_calls
 from autosched.vlm.passes import BUCKETS, Source, measures, rgb
 from autosched.vlm.patches import NAMED, PatchSettings
 from autosched.vlm.photographs import specimens
@@ -140,6 +140,10 @@ class QwenVL:
         out, address = self.preparation.placed((self.rows(sizes), self.row_length))
         self._run(images, sizes, out, address, threads)
         return out
+
+    def replay(self, image: Memory, size: tuple[int, int], threads: int) -> Replay | None:
+        """`compute` of single images like this one, None where it takes more than that."""
+        return self.settings.replay(image, size, (self.patches(size), self.row_length), threads)
 
     def _run(
         self,

@@ -17,9 +17,10 @@ import numpy as np
 from autosched.hf import arguments as read
 from autosched.hf.arguments import NotCoveredError
 from autosched.hf.explanation import by_kernels
-from autosched.hf.family import Arguments, Batch, Family, as_tensor, require_columns
+from autosched.hf.family import Arguments, Batch, Family, Replayed, as_tensor, require_columns
 from autosched.hf.forms import UNBUILT, FamilyDropIn, Fast4, Pil5, Torchvision5, slow_pixels, supports, unbuilt
 from autosched.hf.images import is_tensor
+from autosched.runtime import Memory
 from autosched.vlm.glm import GlmV
 from autosched.vlm.passes import Source
 from autosched.vlm.preparation import Preparation
@@ -69,6 +70,13 @@ class PatchFamily(Family):
             raise NotCoveredError(f"an image of {width}x{height} pixels would be resized to {size}")
         require_columns(self.kernel.preparation, [size])
         return size
+
+    def replayed(self, image: Memory, threads: int) -> Replayed | None:
+        """As `outputs`."""
+        size = self.resized(image)
+        replay = self.kernel.replay(image, size, threads)
+        grids = np.array([[1, *self.kernel.grid(size)]], dtype=np.int64)
+        return None if replay is None else Replayed("pixel_values", replay, {"image_grid_thw": grids})
 
     def outputs(self, batch: Batch) -> dict[str, Any]:
         """pixel_values, and the grid ``[1, gh, gw]`` of each image."""
