@@ -61,9 +61,7 @@ class Resolved:
             texts = [(name, list(v)) for name, v in items if type(v) is list and {*map(type, v)} == {str}]
             others = {name for name, _ in (*records, *members, *texts)}
             rest = [name for name in attributes if name not in others]
-            if len(rest) < 2:  # which itemgetter makes no tuple of
-                return None
-            plain = itemgetter(*rest)
+            plain = itemgetter(*rest, rest[0]) if rest else _none  # twice: of one name, it would make no tuple
             current = [*plain(attributes), *(vars(attributes[name]) for name, _ in records)]
             if not _is_plain(current):
                 return None
@@ -92,6 +90,11 @@ class Resolved:
             return marshal.dumps(current, _FORMAT) == self.written
         except Exception:  # as in `of`
             return False
+
+
+def _none(attributes: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The values of no attributes."""
+    return ()
 
 
 def _is_plain(value: Any) -> bool:

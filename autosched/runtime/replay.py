@@ -7,6 +7,7 @@ of binding and dealing anew took as long as half of a small image's kernel.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from ctypes import Array as Words
 from ctypes import addressof, c_int64
 from functools import partial
@@ -66,6 +67,6 @@ class Replay:
         return Call(self._frame.built, arguments, self._frame.iterations, out, self._frame.keep)
 
 
-def _run_all(enter: Any, entry: int, iterations: int, arguments: int) -> int:
+def _run_all(enter: Callable[..., int], entry: int, iterations: int, arguments: int) -> int:
     """All iterations of a stage on this thread; its status."""
     return enter(entry, arguments, 0, iterations)

@@ -80,7 +80,7 @@ class _Team:
         """A job of these ranges for so many helpers."""
         code = self.code
         end = code.FIRST + code.WIDTH * len(ranges)
-        job = (c_int64 * (end + helpers))()
+        job: Words[c_int64] = (c_int64 * (end + helpers))()
         job[code.RANGES], job[code.HELPERS] = len(ranges), helpers
         job[code.FIRST : end] = list(chain.from_iterable(ranges))
         return job

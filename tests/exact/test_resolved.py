@@ -14,7 +14,9 @@ from PIL import Image
 from references import ORACLES, TRANSFORMERS_5, Oracle, assert_same_values, oracles, outcome
 
 from autosched.hf import accelerate
-from autosched.hf.resolved import Resolved, is_common
+from autosched.hf.explanation import Explanation
+from autosched.hf.resolved import Resolved
+from autosched.runtime import Replay
 
 every_oracle = pytest.mark.parametrize("oracle", ORACLES)
 
@@ -52,7 +54,7 @@ def _in_size(processor: Any, longest: int) -> None:
 
 
 @every_oracle
-@pytest.mark.parametrize("kind", ["np", None])
+@pytest.mark.parametrize("kind", ["np", "pt", None])
 def test_changed_attributes_are_seen(oracle: Oracle, kind: str | None) -> None:
     if oracle.backend == "torchvision" and kind == "np":
         kind = "pt"
@@ -67,6 +69,63 @@ def test_changed_attributes_are_seen(oracle: Oracle, kind: str | None) -> None:
         for seed in (2, 3):
             assert_same_values(fast(image(seed), return_tensors=kind), processor(image(seed), return_tensors=kind))
             assert fast.autosched_explain().accelerated, name
+
+
+def repeats(processor: Any) -> list[tuple[tuple[int, int], int]]:
+    """The sizes of images, with numbers of threads, whose calls the drop-in repeats."""
+    known = processor._autosched_state.resolved.get("pt")
+    return [] if known is None else [*known.replays]
+
+
+@pytest.mark.skipif(not TRANSFORMERS_5, reason="4.57's classes resolve anew in every call")
+@every_oracle
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_calls_for_a_size_that_came_before(oracle: Oracle, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    processor = oracle.build()
+    fast = accelerate(processor, threads=threads)
+    ran = []
+    run = Replay.run
+    monkeypatch.setattr(Replay, "run", lambda self, address: ran.append(self) or run(self, address))
+    sizes = [(90, 70), (90, 70), (200, 70), (70, 90), (90, 70), (70, 90), (200, 70)]
+    for seed, size in enumerate(sizes):
+        pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+        for given in (Image.fromarray(pixels), [Image.fromarray(pixels)]):
+            made = fast(given, return_tensors="pt")
+            assert_same_values(made, processor(given, return_tensors="pt"))
+            assert fast.autosched_explain() == Explanation("kernels", fast.autosched_explain().reason, 1)
+            made["image_grid_thw"][:] = 0  # the next call has its own
+    assert repeats(fast) == [(size, threads) for size in dict.fromkeys(sizes)]
+    assert len(ran) == 2 * len(sizes) - len(set(sizes))
+    for given in ([Image.fromarray(pixels)] * 2, Image.fromarray(pixels).convert("L").convert("RGBA")):
+        assert_same_values(fast(given, return_tensors="pt"), processor(given, return_tensors="pt"))
+    assert len(ran) == 2 * len(sizes) - len(set(sizes))
+
+
+@pytest.mark.skipif(not TRANSFORMERS_5, reason="4.57's classes resolve anew in every call")
+@every_oracle
+def test_what_a_repeated_call_leaves_to_others(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
+    processor = oracle.build()
+    fast = accelerate(processor)
+    for seed in (0, 1):
+        assert_same_values(fast(image(seed), return_tensors="pt"), processor(image(seed), return_tensors="pt"))
+    assert len(repeats(fast)) == 1
+
+    def full(*_: Any) -> Any:
+        raise MemoryError("no memory for an array of 7 bytes")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Replay, "run", full)
+        assert_same_values(fast(image(2), return_tensors="pt"), processor(image(2), return_tensors="pt"))
+    transparent = image(3)
+    transparent.info["transparency"] = (1, 2, 3)
+    assert_same_values(fast(transparent, return_tensors="pt"), processor(transparent, return_tensors="pt"))
+    torch = pytest.importorskip("torch")
+    default = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float64)  # transformers keeps what it has made of means before
+        assert_same_values(fast(image(4), return_tensors="pt"), oracle.build()(image(4), return_tensors="pt"))
+    finally:
+        torch.set_default_dtype(default)
 
 
 @every_oracle
@@ -206,10 +265,3 @@ def test_records_members_and_texts_hold() -> None:
 @pytest.mark.parametrize("value", [np.float64(0.5), np.arange(3), (np.float64(0.5),), object(), {3}, b"bytes"])
 def test_what_is_not_remembered(value: Any) -> None:
     assert Resolved.of({}, {"one": 1, "other": value}) is None
-
-
-def test_what_is_common() -> None:
-    assert is_common({}) and is_common({"return_tensors": "pt"})
-    assert not is_common({"return_tensors": None})
-    assert not is_common({"do_resize": True})
-    assert not is_common({"return_tensors": "pt", "do_resize": True})

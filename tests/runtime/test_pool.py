@@ -161,6 +161,7 @@ def test_a_handler_of_a_signal_needs_memory_meanwhile(monkeypatch: pytest.Monkey
     """It comes in the middle of a change of what waits, has memory of its own, and changes nothing there."""
     a = pool.empty(LARGE, np.float32)
     del a
+    assert pool.waiting_bytes()  # it is among what waits, not what came back last
     usual, made = pool._fitting, []
 
     def interrupted(size: int) -> pool._Block | None:

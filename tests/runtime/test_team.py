@@ -17,7 +17,7 @@ from autosched.codegen.build import stage_address
 from autosched.codegen.printer import SIGNATURE
 from autosched.codegen.simd.ops import atomic_add, atomic_load, pause
 from autosched.runtime import team
-from autosched.runtime.team import run_ranges
+from autosched.runtime.team import Ranges, run_ranges
 
 #: The words that the stages below share with the tests.
 RUNNING, MOST, DONE, ARRIVED, COUNTS = range(5)
@@ -128,6 +128,18 @@ def test_the_first_failure_is_told_and_nothing_begins_after_it(threads: int) -> 
         number, status = failed
         assert number == status and 3 <= number < 3 + threads
         assert 4 <= shared[DONE] <= 3 + 2 * threads
+
+
+@pytest.mark.parametrize("threads", [2, 3, 9])
+def test_ranges_that_are_run_again_with_other_arguments(threads: int) -> None:
+    again = Ranges(stage_address(count), [(first, first + 2) for first in range(0, 40, 2)], threads)
+    both = words(counts=40), words(counts=40)
+    for shared in (*both, both[0]):
+        assert again.run(shared.ctypes.data) == 0
+    assert both[0][COUNTS:].tolist() == [2] * 40 and both[1][COUNTS:].tolist() == [1] * 40
+    failing = Ranges(stage_address(fail), [(first, first + 1) for first in range(100)], threads)
+    for _ in range(5):
+        assert 3 <= failing.run(words().ctypes.data) < 3 + threads
 
 
 def test_a_system_without_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
