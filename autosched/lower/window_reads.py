@@ -9,7 +9,7 @@ from autosched.errors import CompileError
 from autosched.lang.types import i32, i64, u8
 from autosched.lower import algebra
 from autosched.lower.addresses import Address
-from autosched.lower.algebra import ZERO, add, const, mul
+from autosched.lower.algebra import ZERO, add, const, maximum, mul
 from autosched.lower.bounds import Bounds, Interval
 from autosched.lower.demands import BLOCK, BLOCK_LANES, REGISTER, REGISTER_LANES, WINDOWS, Target, step_name
 from autosched.lower.ir import (
@@ -149,8 +149,11 @@ class WindowReads:
         extent: Expr = const(at.step * (each - 1) + size)
         for offset, stride in at.irregular:
             growth = self._growth(offset, replace(ctx, lanes=each))
-            if growth is None or (owned and algebra.value_of(stride) is None):
+            known = algebra.value_of(stride)
+            if growth is None or (owned and known is None):
                 return None
+            if known is None:  # of an input, which may go back: then what is read of it lies in front of the window
+                stride = maximum(stride, mul(stride, const(-max(WINDOWS.values()))))
             extent = add(extent, mul(growth, stride))
         return extent
 

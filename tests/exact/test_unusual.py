@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from families import noise, tensors
+from families import EACH, noise, tensors
 from PIL import Image
 from references import (
     HAS_TORCH,
@@ -170,6 +170,16 @@ def test_masked_arrays(oracle: Oracle, resized: bool) -> None:
     array = np.array(picture())
     processor = oracle.build() if resized else oracle.build(do_resize=False, do_center_crop=False)
     check_outcome(processor, lambda: np.ma.masked_array(array, array > 200), return_tensors=tensors(oracle))
+
+
+@pytest.mark.parametrize(("oracle", "settings"), EACH)
+def test_arrays_that_are_turned_around(oracle: Oracle, settings: dict[str, Any]) -> None:
+    """torch refuses strides that go back; others read them as they are."""
+    array = np.array(picture())
+    processor = oracle.build(**settings)
+    for axes in ((0,), (1,), (2,), (0, 1), (1, 2)):
+        check_outcome(processor, lambda axes=axes: np.flip(array, axes), return_tensors=tensors(oracle))
+    check_outcome(processor, lambda: np.flip(array, 1).transpose(2, 0, 1), return_tensors=tensors(oracle))
 
 
 @pytest.mark.parametrize("oracle", oracles("CLIPImageProcessor"))

@@ -14,6 +14,7 @@ from autosched.lang import Func, Input, Pipeline, RDom, cast, i8, i16, i32, inte
 from autosched.lower.demands import Target
 from autosched.runtime import Kernel
 from autosched.schedule import Schedule
+from autosched.schedule.directives import LoadStrategy
 
 C, X = variables("c x")
 #: Turns of the loop over nine taps, eight at a time, which are written out one after the other.
@@ -82,6 +83,31 @@ def test_windows_are_read_whole(owned: bool, lanes: int, taps: int, name: str, m
         assert same(ready(shape=shape, **given), interpret(ready.pipeline, shape, given, {}))
 
     check()
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("axes", [(), (0,), (1,), (2,), (0, 1), (1, 2)])
+@pytest.mark.parametrize("window", ["permute64", "permute128"])
+def test_what_goes_back_in_memory(
+    window: LoadStrategy, axes: tuple[int, ...], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lanes of a window lie behind its first, also where the rows of an array that is turned around are behind it."""
+    compile_for(TARGETS[name], monkeypatch)
+    image, weights = Input("image", u8, 3), Input("weights", i8, 2)
+    begin = Input("begin", i32, 1, monotone=True, bounds=(0, 20))
+    (y,), r, f = variables("y"), RDom(k=9), Func("f")
+    f[C, y, X] = cast(i32, image[y, X, C]) + sum_over(
+        r, cast(i32, image[y, begin[X] + r.k, C]) * cast(i32, weights[X, r.k])
+    )
+    schedule = Schedule().vectorize("f", "x", 16).vectorize("f", "k", 4).loads("f", "image", window)
+    rng = np.random.default_rng(3)
+    given = {
+        "image": np.flip(rng.integers(0, 256, (12, 29, 3), dtype=np.uint8), axes),
+        "weights": rng.integers(-128, 128, (21, 9), dtype=np.int8),
+        "begin": np.arange(21, dtype=np.int32),
+    }
+    shape = (3, 12, 21)
+    assert same(Kernel(Pipeline(f), schedule)(shape=shape, **given), interpret(Pipeline(f), shape, given, {}))
 
 
 def _source(ready: Kernel, step: int) -> str:
