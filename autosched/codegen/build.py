@@ -207,7 +207,8 @@ def shown(source: str, stages: Sequence[str], level: str) -> str:
         return source
     # compiled anew: what Numba loads from its cache has no LLVM code to look at
     module: dict[str, Any] = {}
-    exec(compile(source.replace("cache=True", "cache=False"), "<kernel>", "exec"), module)
+    with compiling():
+        exec(compile(source.replace("cache=True", "cache=False"), "<kernel>", "exec"), module)
     parts: list[str] = []
     for func in stages:
         dispatcher = module[f"stage_{identifier(func)}"]

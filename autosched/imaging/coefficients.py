@@ -183,7 +183,7 @@ def _cached_table(in_size: int, out_size: int, filter: Filter, flavour: Flavour,
     if arithmetic != "integer":
         return _float_table(in_size, out_size, filter, flavour, arithmetic)
 
-    begin, lengths, weights, largest = _windows(in_size, out_size, _FILTER_CODES[filter])
+    begin, lengths, weights, largest = _called(_windows, in_size, out_size, _FILTER_CODES[filter])
     taps = weights.shape[1]
     if flavour == "torchvision":
         precision = _torchvision_precision(largest)
@@ -191,7 +191,7 @@ def _cached_table(in_size: int, out_size: int, filter: Filter, flavour: Flavour,
     else:
         precision = PILLOW_PRECISION
         fixed = np.zeros((taps, out_size), dtype=np.int32)
-    _quantize(in_size, begin, lengths, weights, float(1 << precision), fixed)
+    _called(_quantize, in_size, begin, lengths, weights, float(1 << precision), fixed)
     return AxisTable(_shared(begin), _shared(fixed), taps, precision)
 
 
@@ -226,6 +226,23 @@ def _torchvision_precision(largest: float) -> int:
 def _compiled(function: Function) -> Function:
     """Compiles with numba, or finds what was compiled before in the cache."""
     return cast("Function", njit(cache=True, error_model="numpy", nogil=True)(function))
+
+
+#: Functions and the types of arguments that they were called with.
+_ready: set[tuple[Any, ...]] = set()
+
+
+def _called(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function of `_compiled` gives, which its first call with such arguments compiles, or loads."""
+    kind = (function, *(getattr(argument, "dtype", type(argument)) for argument in arguments))
+    if kind in _ready:
+        return function(*arguments)
+    from autosched.codegen.build import compiling  # a handler of a signal could not compile in the middle of it
+
+    with compiling():
+        made = function(*arguments)
+    _ready.add(kind)
+    return made
 
 
 @_compiled

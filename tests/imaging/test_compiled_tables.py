@@ -25,6 +25,28 @@ print(json.dumps([
 ]))
 """
 
+INTERRUPTED = """
+import signal
+from autosched import compiled
+from autosched.imaging import coefficients
+
+usual, seen = compiled.Stored.save_overload, []
+
+def interrupted(self, *args):
+    signal.raise_signal(signal.SIGINT)
+    usual(self, *args)
+    seen.append("kept")
+
+compiled.Stored.save_overload = interrupted
+try:
+    coefficients.axis_table(97, 31, "lanczos", "pillow")
+except KeyboardInterrupt:
+    seen.append("interrupted")
+compiled.Stored.save_overload = usual
+assert seen == ["kept", "kept", "interrupted"], seen  # the windows, and the filter that they call
+assert coefficients.axis_table(97, 31, "lanczos", "pillow").taps > 1
+"""
+
 
 def made(directory: Path) -> list[Any]:
     """A table, how many functions another process had to compile for it, and what it warned of."""
@@ -56,3 +78,9 @@ def test_without_a_directory(tmp_path: Path) -> None:
     table, compiled, warned = made(tmp_path / "file")
     assert compiled == 2 and table == made(tmp_path)[0]
     assert len(warned) == 1 and "file/kernels cannot be written" in warned[0]
+
+
+def test_an_interrupt_waits_for_a_table(tmp_path: Path) -> None:
+    """As for a kernel; a handler that needs a kernel would end the process in the middle of LLVM."""
+    environment = {**os.environ, "AUTOSCHED_CACHE_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", INTERRUPTED], env=environment, check=True)
