@@ -272,9 +272,10 @@ class Access(Expr):
 
 @dataclass(frozen=True)
 class Opaque(Expr):
-    """A value of which bounds analysis only knows the type."""
+    """A value of which bounds analysis only knows the type. One of another number is another value."""
 
     of: Type
+    number: int
 
     @property
     def elem(self) -> Type:

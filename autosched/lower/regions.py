@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
+from itertools import count
 
 from autosched.errors import CompileError
 from autosched.lang import expr as lang
@@ -40,6 +41,8 @@ class Regions:
         found: list[Access] = []
         assert func.value is not None
 
+        numbers = count()
+
         def collect(e: Expr) -> None:
             if isinstance(e, Access):
                 found.append(e)
@@ -56,7 +59,7 @@ class Regions:
                     ranges[name] = (lo, maximum(lo, sub(add(lo, self.translator.scalar(var.extent)), ONE)))
                     made[id(var)] = Name(name)
                 if isinstance(node, lang.Fold):
-                    made[id(node.so_far)] = Opaque(node.type)
+                    made[id(node.so_far)] = Opaque(node.type, next(numbers))
                 inner.append(made)
             if isinstance(node, lang.Fold):
                 for value in self.translator.translate(node.start, envs, owner, on_reduce):
@@ -64,7 +67,7 @@ class Regions:
             for value in self.translator.translate(node.value, inner, owner, on_reduce):
                 collect(value)
             parts: list[Expr] = [Name(f"{owner.name}@{var.name}") for var in node.domain]
-            return [[*parts, Opaque(node.type)] for _ in envs]
+            return [[*parts, Opaque(node.type, next(numbers))] for _ in envs]
 
         env: Env = {a.name: Name(f"{func.name}@{a.name}") for a in func.args}
         collect(self.translator.translate(func.value, [env], func, on_reduce)[0])

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kernels import assert_equals_interpreter
 
 from autosched.errors import CompileError
-from autosched.lang import TYPES, Func, Input, Pipeline, Var, b1, f32, i32, i64, u8
+from autosched.lang import TYPES, Func, Input, Pipeline, RDom, Var, b1, clamp, f32, i32, i64, sum_over, u8
 from autosched.lower import algebra, ir
 from autosched.lower.bounds import Bounds
 from autosched.lower.ir import (
@@ -279,3 +280,14 @@ def test_the_verifier_knows_what_a_call_has(name: str, monkeypatch: pytest.Monke
     monkeypatch.setattr(lowering, "announce_stores", lambda body, ahead: (*body, Let("y", Name(name))))
     with pytest.raises(CompileError, match=f"{name} is used before it is bound"):
         lower(Pipeline(f), Schedule())
+
+
+def test_two_reductions_in_an_index_are_two_values() -> None:
+    """Their difference is not 0 where it is found what is read."""
+    x = Var("x")
+    a, b, r = Input("a", i64, 1), Input("b", i64, 1), RDom(k=3)
+    read, out = Func("read"), Func("out")
+    read[x] = x * 7 + 1
+    out[x] = read[clamp(sum_over(r, a[x + r.k]) - sum_over(r, b[x + r.k]), 0, 9)]
+    given_ = {"a": np.arange(8), "b": np.arange(8) // 3}
+    assert_equals_interpreter(out, (6,), Schedule().compute_root("read"), **given_)
