@@ -37,6 +37,7 @@ from autosched.lower.ir import (
     Permute,
     Prefetch,
     ReduceLanes,
+    Reinterpret,
     Require,
     Reserve,
     Select,
@@ -261,6 +262,8 @@ class _Printer:
                 return self._called(e, "from_first_of_four", a)
             case Cast():
                 return self._cast(e)
+            case Reinterpret(a=a):
+                return self._called(e, f"reinterpret_{type_name(e.elem, e.lanes)}", a)
             case Select():
                 parts = ", ".join(self.value(p) for p in (e.condition, e.a, e.b))
                 text = f"{self.op('select')}({parts})"

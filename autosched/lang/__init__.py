@@ -25,6 +25,8 @@ What expressions mean, in small:
 [0, 1, 1, 2]
 >>> values(fma(halves, halves, -0.25)), values(sqrt(halves * halves))
 ([0.0, 2.0, 6.0, 12.0], [0.5, 1.5, 2.5, 3.5])
+>>> values(reinterpret(u32, -halves) >> 31), values(reinterpret(u32, halves) >> 23)         # signs, exponents
+([1, 1, 1, 1], [126, 127, 128, 128])
 
 A reduction goes over a domain, in lexicographic order:
 
@@ -51,6 +53,7 @@ from autosched.lang.expr import (
     fma,
     maximum,
     minimum,
+    reinterpret,
     round_half_even,
     rounding_shift_right,
     saturating_cast,
@@ -110,6 +113,7 @@ __all__ = [
     "min_over",
     "minimum",
     "product_over",
+    "reinterpret",
     "relayout",
     "round_half_even",
     "rounding_shift_right",

@@ -325,6 +325,25 @@ class Cast(Expr):
 
 
 @dataclass(frozen=True, eq=False)
+class Reinterpret(Expr):
+    """The bits of `a`, a float or an integer, as the other of the two with the same width."""
+
+    to: Type
+    a: Expr
+
+    @property
+    def type(self) -> Type:
+        return self.to
+
+    @property
+    def operands(self) -> tuple[Expr, ...]:
+        return (self.a,)
+
+    def __str__(self) -> str:
+        return f"reinterpret({self.to}, {self.a})"
+
+
+@dataclass(frozen=True, eq=False)
 class Select(Expr):
     """`a` where the condition holds, else `b`; both are defined everywhere."""
 
@@ -645,6 +664,25 @@ def _cast(to: Type, operand: Expr, saturating: bool) -> Expr:
         what = f"saturating_cast to {to}" if saturating else f"cast of {operand.type} to {to}"
         return Fault(f"{what} of `{operand}`: only f32 is rounded to {to}; write cast({to}, cast(f32, ...))")
     return Cast(to, operand, saturating)
+
+
+def reinterpret(to: Type, value: Operand) -> Expr:
+    """The bits of `value` as type `to`, which is as wide: f32 and i32 or u32, f64 and i64 or u64, integers.
+
+    The bits of a NaN are those of one, 0x7fc00000 in f32 and 0x7ff8000000000000 in f64: which NaN an operation makes
+    differs between processors.
+    """
+    check_type(to, "reinterpret")
+    operand = as_expr(value)
+    if isinstance(operand, Fault) or operand.type == to:
+        return operand
+    kind = operand.type
+    if not all(t.is_int or t.is_float for t in (kind, to)) or kind.bits != to.bits:
+        return Fault(
+            f"reinterpret({to}, `{operand}`) of {kind}: both must be as wide, f32 and i32 or u32, f64 and i64 or u64; "
+            "cast converts values"
+        )
+    return Cast(to, operand) if kind.is_int and to.is_int else Reinterpret(to, operand)
 
 
 def select(condition: Operand, a: Operand, b: Operand) -> Expr:

@@ -19,6 +19,7 @@ from autosched.lang.expr import (
     Param,
     Read,
     Reduce,
+    Reinterpret,
     RVar,
     Select,
     SoFar,
@@ -109,6 +110,8 @@ class _Table:
                 return [node.op, *parts]
             case Cast():
                 return ["saturate" if node.saturating else "cast", node.to.name, *parts]
+            case Reinterpret():
+                return ["reinterpret", node.to.name, *parts]
             case Select():
                 return ["select", *parts]
             case FusedMultiplyAdd():

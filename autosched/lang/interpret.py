@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from autosched.errors import BindError, LanguageError
+from autosched.lang.bits import same_bits
 from autosched.lang.expr import (
     ArgIndex,
     Binary,
@@ -20,6 +21,7 @@ from autosched.lang.expr import (
     Param,
     Read,
     Reduce,
+    Reinterpret,
     RVar,
     Select,
     SoFar,
@@ -120,6 +122,8 @@ class _Interpreter:
                 return np.full((1,) * func.ndim, self._input(node.source.name).shape[node.dim], np.int64)
             case Cast():
                 return convert(value(node.a), node.a.type, node.to, node.saturating)
+            case Reinterpret():
+                return same_bits(value(node.a), node.to.dtype)
             case Select():
                 return np.where(value(node.condition), value(node.a), value(node.b))
             case FusedMultiplyAdd():

@@ -15,7 +15,20 @@ from autosched.lang.bounded import NARROW
 from autosched.lang.func import Input
 from autosched.lang.types import Type, i64
 from autosched.lower.algebra import ONE, ZERO, add, const, floordiv, maximum, minimum, mul, sub
-from autosched.lower.ir import Access, Binary, Cast, Const, Expr, Name, Opaque, ReduceLanes, Select, Unary, names
+from autosched.lower.ir import (
+    Access,
+    Binary,
+    Cast,
+    Const,
+    Expr,
+    Name,
+    Opaque,
+    ReduceLanes,
+    Reinterpret,
+    Select,
+    Unary,
+    names,
+)
 
 Interval = tuple[Expr, Expr]
 #: The least and the greatest value, None where that is not known.
@@ -222,7 +235,7 @@ def _index_safe(expr: Expr, bounds: Bounds) -> bool:
                 return False
         case Const() | Name():
             return expr.elem.is_int
-        case Opaque() | ReduceLanes():
+        case Opaque() | ReduceLanes() | Reinterpret():
             return False
     return all(_index_safe(c, bounds) for c in expr.children)
 

@@ -201,6 +201,29 @@ class Cast(Expr):
 
 
 @dataclass(frozen=True)
+class Reinterpret(Expr):
+    """The bits of floats as integers of their width, or of integers as floats."""
+
+    to: Type
+    a: Expr
+
+    @property
+    def elem(self) -> Type:
+        return self.to
+
+    @property
+    def lanes(self) -> int:
+        return self.a.lanes
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.a,)
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        return Reinterpret(self.to, *children)
+
+
+@dataclass(frozen=True)
 class Select(Expr):
     condition: Expr
     a: Expr

@@ -14,7 +14,19 @@ from autosched.lang import expr as lang
 from autosched.lang.func import Func, Input
 from autosched.lang.types import i64
 from autosched.lower import algebra
-from autosched.lower.ir import Access, Binary, Cast, Const, Expr, FusedMultiplyAdd, Name, Select, Strategy, Unary
+from autosched.lower.ir import (
+    Access,
+    Binary,
+    Cast,
+    Const,
+    Expr,
+    FusedMultiplyAdd,
+    Name,
+    Reinterpret,
+    Select,
+    Strategy,
+    Unary,
+)
 
 #: One instance: Vars by name, RVars and what folds have come to by identity.
 Env = dict[str | int, Expr]
@@ -80,6 +92,8 @@ class Translator:
                     return [_unary(node.op, a) for a in visit(node.a)]
                 case lang.Cast():
                     return [_cast(node, a) for a in visit(node.a)]
+                case lang.Reinterpret(to=to):
+                    return [Reinterpret(to, a) for a in visit(node.a)]
                 case lang.Select():
                     parts = (visit(node.condition), visit(node.a), visit(node.b))
                     return [Select(c, a, b) for c, a, b in zip(*parts, strict=True)]

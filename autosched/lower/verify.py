@@ -25,6 +25,7 @@ from autosched.lower.ir import (
     Permute,
     Prefetch,
     Put,
+    Reinterpret,
     Require,
     Reserve,
     Select,
@@ -111,6 +112,8 @@ def _expr(expr: Expr, scope: dict[str, int], vectorized: bool) -> None:
                 raise CompileError(f"select of {c.elem}x{c.lanes}, {a.elem}x{a.lanes}, {b.elem}x{b.lanes}")
             case FusedMultiplyAdd() if len({(x.elem, x.lanes) for x in e.children}) != 1:
                 raise CompileError(f"fma of {', '.join(f'{x.elem}x{x.lanes}' for x in e.children)}")
+            case Reinterpret(to=to, a=a) if to.bits != a.elem.bits or to.is_float == a.elem.is_float:
+                raise CompileError(f"the bits of {a.elem} as {to}")
             case Broadcast(a=a) if a.lanes != 1:
                 raise CompileError(f"a broadcast of {a.lanes} lanes")
             case Load(address=address, offsets=offsets):

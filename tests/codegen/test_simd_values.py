@@ -76,6 +76,10 @@ def cases(value: ValueType) -> Iterator[Case]:
     if kind == "f":
         for name in ("vsqrt", "vfloor", "vceil", "vrint", "vtrunc"):
             yield Case(f"{name}(x)", value, twin(name, "x"))
+    if value.element.bits >= 32:
+        width = value.element.bits
+        for target in map(value.of, (f"i{width}", f"u{width}") if kind == "f" else (f"f{width}",)):
+            yield Case(f"reinterpret_{target}(x)", target, lambda x, y, z, t=target: twins.reinterpret(t, x))
     if value.element.name == "f32":
         yield Case("vfma(x, y, z)", value, twin("vfma", "xyz"))
         for name in ("round_bf16", "round_f16"):

@@ -15,6 +15,7 @@ from autosched.lang import (
     Param,
     Pipeline,
     RDom,
+    Type,
     argmax_over,
     cast,
     f32,
@@ -22,10 +23,12 @@ from autosched.lang import (
     fold_over,
     i32,
     i64,
+    reinterpret,
     saturating_cast,
     select,
     sum_over,
     u8,
+    u32,
     variables,
 )
 from autosched.lang.expr import Binary, Const, Expr
@@ -41,6 +44,7 @@ def blur(
     lo: int = 0,
     shift: int = 2,
     fused: bool = False,
+    bits: Type | None = None,
     of: str = "sum",
     saturating: bool = True,
     monotone: bool = False,
@@ -65,6 +69,9 @@ def blur(
     bytes_ = saturating_cast(u8, value) if saturating else cast(u8, value)
     floats = cast(f32, bytes_)
     result[y, x] = fma(floats, floats, scale) if fused else floats + scale
+    if bits is not None:
+        result = Func(output)
+        result[y, x] = cast(f32, reinterpret(bits, floats))
     if bound:
         result.bound(x, bound)
     return Pipeline(result, name)
@@ -91,6 +98,8 @@ CHANGES: dict[str, Callable[[], Pipeline]] = {
     "sign of zero": lambda: blur(scale=-0.0),
     "shift": lambda: blur(shift=3),
     "rounded once": lambda: blur(fused=True),
+    "bits": lambda: blur(bits=i32),
+    "bits without a sign": lambda: blur(bits=u32),
 }
 
 

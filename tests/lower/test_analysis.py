@@ -13,7 +13,23 @@ from hypothesis import strategies as st
 from kernels import assert_equals_interpreter
 
 from autosched.errors import CompileError
-from autosched.lang import TYPES, Func, Input, Pipeline, RDom, Var, b1, clamp, f32, i32, i64, sum_over, u8
+from autosched.lang import (
+    TYPES,
+    Func,
+    Input,
+    Pipeline,
+    RDom,
+    Var,
+    b1,
+    clamp,
+    f32,
+    f64,
+    i32,
+    i64,
+    sum_over,
+    u8,
+    u32,
+)
 from autosched.lower import algebra, ir
 from autosched.lower.bounds import Bounds
 from autosched.lower.ir import (
@@ -33,6 +49,7 @@ from autosched.lower.ir import (
     Load,
     Name,
     Put,
+    Reinterpret,
     Require,
     Reserve,
     Select,
@@ -230,6 +247,8 @@ ADDRESS, VECTOR = Name("a"), Load("a", Name("a"), f32, 8, "dense")
         ((Let("x", Binary("add", Const(1), Const(1.0, f32))),), False, "add of i64x1 and f32x1"),
         ((Let("x", Select(Const(1), Const(1), Const(2))),), False, "select of i64x1, i64x1, i64x1"),
         ((Let("x", Select(Const(True, b1), Const(1), Const(2, u8))),), False, "select of b1x1, i64x1, u8x1"),
+        ((Let("x", Reinterpret(i32, Const(1, u32))),), False, "the bits of u32 as i32"),
+        ((Let("x", Reinterpret(i32, Const(1.0, f64))),), False, "the bits of f64 as i32"),
         ((Let("x", Load("a", ADDRESS, f32)),), False, "a Load before vectorization"),
         ((Let("x", Broadcast(Const(0), 4)),), False, "4 lanes before vectorization"),
         ((Let("x", Group((Cast(i32, Const(1)), Cast(i32, Const(2))))),), True, "a group of i32x1, i32x1"),

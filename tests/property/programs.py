@@ -18,6 +18,7 @@ Draw = Callable[..., Any]
 INTEGERS = ("u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64")
 FLOATS = ("f32", "f64")
 VALUES = (*INTEGERS, *FLOATS)
+BITS = {f"{kind}{n}": (f"i{n}", f"u{n}") if kind == "f" else (f"f{n}",) for n in (32, 64) for kind in "fiu"}
 ARGS = {1: ("x",), 2: ("y", "x"), 3: ("c", "y", "x")}
 INDICES = (*["plain"] * 2, *["offset"] * 3, "scale", "down", "clamp", "back", "data", "table", "mod", "select", "const")
 LAYOUTS = ("dense", "dense", "transposed", "sliced", "negative", "broadcast", "tail")
@@ -140,6 +141,8 @@ class _Writer:
             forms += ["arith", "arith", "arith", "arith", "minmax", "unary"]
             if of == "f32":
                 forms += ["fma", "fma"]
+            if of in BITS:
+                forms += ["bits"]
             if reduce:
                 forms += ["reduce", "reduce"]
             if of in INTEGERS:
@@ -159,6 +162,8 @@ class _Writer:
                 return f"select({again('b1')}, {again()}, {again()})"
             case "fma":
                 return f"fma({again()}, {again()}, {again()})"
+            case "bits":
+                return f"reinterpret({of}, {again(self.one_of(BITS[of]))})"
             case "cast":
                 return f"cast({of}, {again(self.one_of((*VALUES, 'b1')))})"
             case "saturate":

@@ -21,6 +21,7 @@ from autosched.codegen.simd.definition import (
 )
 from autosched.codegen.simd.target import saturates
 from autosched.codegen.simd.types import ValueType
+from autosched.lang.bits import NAN
 
 Builder: TypeAlias = ir.IRBuilder
 Value: TypeAlias = ir.Value
@@ -101,6 +102,28 @@ def _conversion(name: str, chosen: Callable[[Builder, ValueType, ValueType, Valu
 
 _conversion("cast", convert)
 _conversion("sat", saturate)
+
+
+@family("reinterpret", typed=True)
+def _reinterpret(target: ValueType, v: types.Type) -> Lowering:
+    """The bits of floats as integers of the same width, those of one NaN for each, or of integers as floats."""
+    operation = f"reinterpret_{target}"
+    source = value_argument(operation, "v", v)
+    kinds = {source.is_float, target.is_float}
+    if len(kinds) != 2 or source.is_bool or source.element.bits != target.element.bits or source.lanes != target.lanes:
+        wanted = "integers" if target.is_float else "floats"
+        raise NumbaTypeError(
+            f"{operation}: v must be {target.lanes} {wanted} of {target.element.bits} bits, but it is {source}"
+        )
+
+    def emit_one(b: Builder, x: Value) -> Value:
+        bits = b.bitcast(x, target.llvm)
+        if target.is_float:
+            return bits
+        nan = emit.constant(target, NAN[target.element.bits])
+        return b.select(b.fcmp_unordered("uno", x, x), nan, bits)
+
+    return Lowering(target, (source,), emit_one)
 
 
 @family("splat", typed=True)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autosched.codegen.simd.types import ELEMENTS, Element, ValueType
+from autosched.lang.bits import same_bits
 from autosched.lang.fused import multiply_add
 from autosched.lang.halves import half_bits
 from autosched.lang.types import bf16, f16
@@ -222,6 +223,11 @@ def sat(target: ValueType, v: Array) -> Array:
         v = np.maximum(v, v.dtype.type(max(element.minimum, source.minimum)))
         v = np.minimum(v, v.dtype.type(min(element.maximum, source.maximum)))
     return cast(target, v)
+
+
+def reinterpret(target: ValueType, v: Array) -> Array:
+    """The same bits; all NaNs have those of one as integers."""
+    return same_bits(v, target.element.dtype)
 
 
 def round_bf16(v: Array) -> Array:
