@@ -367,7 +367,7 @@ class LoopNestBuilder:
         assert f.func.value is not None
         translator = replace(self.translator, strategies=f.loads)
         reducer = Reducer(translator, self.fresh, f, out)
-        values = translator.translate(f.func.value, envs, f.func, reducer.emit)
+        values = translator.translate(f.func.value, envs, f.func, reducer.emit, reducer.share)
         for env, value in zip(envs, values, strict=True):
             out.append(Put(f.name, tuple(env[a.name] for a in f.func.args), value))
         return out

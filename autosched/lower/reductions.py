@@ -22,13 +22,23 @@ _COMBINE: dict[str, BinaryOp] = {
 
 
 class Reducer:
-    """Emits the loops of reductions into a list of statements."""
+    """Emits the loops of reductions, and what is used several times, into a list of statements."""
 
     def __init__(self, translator: Translator, fresh: Callable[[str], str], f: FuncNest, out: list[Stmt]) -> None:
         self.translator = translator
         self.fresh = fresh
         self.f = f
         self.out = out
+        self._known: dict[Expr, Name] = {}
+
+    def share(self, values: list[Expr]) -> list[Expr]:
+        """Names for values that are used several times; what is the same has one name."""
+        for value in values:
+            if value not in self._known and not isinstance(value, (Name, Const)):
+                name = Name(self.fresh("value"), value.elem, data=True)
+                self._known[value] = name
+                self.out.append(Let(name.name, value))
+        return [self._known.get(value, value) for value in values]
 
     def emit(self, node: lang.Reduce, envs: list[Env], owner: Func) -> list[list[Expr]]:
         """One loop nest that reduces `node` for all instances."""
@@ -43,18 +53,20 @@ class Reducer:
         # the terms, translated once to see which instances share an accumulator
         within: dict[int, Expr] = {id(v): Name(loop_name(owner.name, v.name)) for v in order}
         if isinstance(node, lang.Fold):
-            starts = self.translator.translate(node.start, envs, owner, self.emit)
+            starts = self.translator.translate(node.start, envs, owner, self.emit, self.share)
             within[id(node.so_far)] = Name(self.fresh(node.op), node.type, data=True)
         else:
             starts = [Const(initial(node.op, node.type), node.type)] * len(envs)
         inner = [self._bound(env, within) for env in envs]
         probe: list[Stmt] = []
-        terms = self.translator.translate(node.value, inner, owner, Reducer(self.translator, self.fresh, f, probe).emit)
+        probing = Reducer(self.translator, self.fresh, f, probe)
+        terms = self.translator.translate(node.value, inner, owner, probing.emit, probing.share)
+        nested = any(not isinstance(stmt, Let) for stmt in probe)
         slots: list[int] = []
         distinct: list[int] = []
         seen: dict[tuple[Expr, Expr], int] = {}
         for n, key in enumerate(zip(starts, terms, strict=True)):
-            if key not in seen or probe:
+            if key not in seen or nested:
                 seen[key] = len(distinct)
                 distinct.append(n)
             slots.append(seen[key])
@@ -115,7 +127,7 @@ class Reducer:
         if isinstance(node, lang.Fold):
             inner = [self._bound(env, {id(node.so_far): best}) for env, (best, _) in zip(inner, made, strict=True)]
         nested = Reducer(self.translator, self.fresh, self.f, body)
-        terms = self.translator.translate(node.value, inner, owner, nested.emit)
+        terms = self.translator.translate(node.value, inner, owner, nested.emit, nested.share)
         if isinstance(node, lang.Fold):
             return [*body, *(Assign(best.name, term) for (best, _), term in zip(made, terms, strict=True))]
         for (best, parts), term in zip(made, terms, strict=True):

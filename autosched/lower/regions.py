@@ -42,12 +42,21 @@ class Regions:
         assert func.value is not None
 
         numbers = count()
+        seen: dict[int, Expr] = {}  # holds what it has seen, so that no other has its id
 
         def collect(e: Expr) -> None:
+            if id(e) in seen:
+                return
+            seen[id(e)] = e
             if isinstance(e, Access):
                 found.append(e)
             for child in e.children:
                 collect(child)
+
+        def on_shared(values: list[Expr]) -> list[Expr]:
+            for value in values:  # computed by a name, also where nothing is left that needs it
+                collect(value)
+            return [Opaque(value.elem, next(numbers)) for value in values]
 
         def on_reduce(node: lang.Reduce, envs: list[Env], owner: Func) -> list[list[Expr]]:
             inner = []
@@ -62,15 +71,15 @@ class Regions:
                     made[id(node.so_far)] = Opaque(node.type, next(numbers))
                 inner.append(made)
             if isinstance(node, lang.Fold):
-                for value in self.translator.translate(node.start, envs, owner, on_reduce):
+                for value in self.translator.translate(node.start, envs, owner, on_reduce, on_shared):
                     collect(value)
-            for value in self.translator.translate(node.value, inner, owner, on_reduce):
+            for value in self.translator.translate(node.value, inner, owner, on_reduce, on_shared):
                 collect(value)
             parts: list[Expr] = [Name(f"{owner.name}@{var.name}") for var in node.domain]
             return [[*parts, Opaque(node.type, next(numbers))] for _ in envs]
 
         env: Env = {a.name: Name(f"{func.name}@{a.name}") for a in func.args}
-        collect(self.translator.translate(func.value, [env], func, on_reduce)[0])
+        collect(self.translator.translate(func.value, [env], func, on_reduce, on_shared)[0])
         return list(dict.fromkeys(found)), ranges
 
     def _used(self, order: list[str]) -> list[str]:

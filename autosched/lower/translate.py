@@ -27,9 +27,12 @@ from autosched.lower.ir import (
     Strategy,
     Unary,
 )
+from autosched.lower.sharing import shared_nodes
 
 #: One instance: Vars by name, RVars and what folds have come to by identity.
 Env = dict[str | int, Expr]
+#: Computes the values of something that is used several times, one for each instance; gives names for them.
+OnShared = Callable[[list[Expr]], list[Expr]]
 #: Emits a reduction for all instances; gives for each the coordinates of the best value and the reduced value.
 OnReduce = Callable[[lang.Reduce, list[Env], Func], list[list[Expr]]]
 
@@ -56,9 +59,15 @@ class Translator:
         return self.translate(expr, [{}], None, None)[0]
 
     def translate(
-        self, expr: lang.Expr, envs: Sequence[Env], func: Func | None, on_reduce: OnReduce | None
+        self,
+        expr: lang.Expr,
+        envs: Sequence[Env],
+        func: Func | None,
+        on_reduce: OnReduce | None,
+        on_shared: OnShared | None = None,
     ) -> list[Expr]:
         """`expr` of `func` for each instance."""
+        shared = frozenset[int]() if on_shared is None else shared_nodes(expr, self.inlined)
         memo: dict[int, list[Expr]] = {}
         reductions: dict[int, list[list[Expr]]] = {}
         instances = list(envs)
@@ -71,7 +80,8 @@ class Translator:
 
         def visit(node: lang.Expr) -> list[Expr]:
             if id(node) not in memo:
-                memo[id(node)] = compute(node)
+                made = compute(node)
+                memo[id(node)] = on_shared(made) if on_shared is not None and id(node) in shared else made
             return memo[id(node)]
 
         def compute(node: lang.Expr) -> list[Expr]:
@@ -114,7 +124,7 @@ class Translator:
                     inner: list[Env] = [
                         {arg.name: i for arg, i in zip(source.args, index, strict=True)} for index in indices
                     ]
-                    return self.translate(source.value, inner, source, on_reduce)
+                    return self.translate(source.value, inner, source, on_reduce, on_shared)
             raise CompileError(f"cannot translate {type(node).__name__}")
 
         return visit(expr)
