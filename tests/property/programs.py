@@ -140,7 +140,7 @@ class _Writer:
         else:
             forms += ["arith", "arith", "arith", "arith", "minmax", "unary"]
             if of == "f32":
-                forms += ["fma", "fma"]
+                forms += ["fma", "fma", "elementary"]
             if of in BITS:
                 forms += ["bits"]
             if reduce:
@@ -162,6 +162,10 @@ class _Writer:
                 return f"select({again('b1')}, {again()}, {again()})"
             case "fma":
                 return f"fma({again()}, {again()}, {again()})"
+            case "elementary":
+                if self.chance(30):
+                    return f"power({again()}, {again()})"
+                return f"{self.one_of(('exp', 'exp2', 'log', 'log2'))}({again()})"
             case "bits":
                 return f"reinterpret({of}, {again(self.one_of(BITS[of]))})"
             case "cast":

@@ -1,4 +1,4 @@
-"""The apps and some of the fuzz on lesser CPUs: without AVX-512, and without anything beyond SSE2."""
+"""The apps, exponentials and some of the fuzz on lesser CPUs: without AVX-512, and without anything beyond SSE2."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 from autosched.codegen.simd import target
 
 TESTS = Path(__file__).parents[1]
-#: A schedule of each app with vectors, and a shard of the fuzz.
-CHOSEN = "(equals and (blur-sliding or unsharp-rows or harris-lines)) or keep_the_meaning"
+#: A schedule of each app with vectors, what exponentials, logarithms and powers are, and a shard of the fuzz.
+CHOSEN = "(equals and (blur-sliding or unsharp-rows or harris-lines)) or keep_the_meaning or interpreter_everywhere"
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="names CPUs of x86-64")
@@ -25,7 +25,8 @@ def test_smoke(cpu: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [
             sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist",
-            str(TESTS / "apps"), str(TESTS / "property" / "test_fuzz.py"), "-k", CHOSEN,
+            str(TESTS / "apps"), str(TESTS / "property" / "test_fuzz.py"), str(TESTS / "lang" / "test_elementary.py"),
+            "-k", CHOSEN,
         ],
         env={
             **os.environ,
@@ -40,4 +41,4 @@ def test_smoke(cpu: str, tmp_path: Path) -> None:
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "4 passed" in done.stdout, done.stdout
+    assert "9 passed" in done.stdout, done.stdout
