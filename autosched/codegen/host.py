@@ -9,9 +9,18 @@ from typing import Any
 
 from autosched.errors import BindError, CompileError
 from autosched.lang.types import i64
-from autosched.lower.demands import domain_name
 from autosched.lower.ir import Access, Binary, Cast, Const, Expr, Name, Select, Unary, names
 from autosched.lower.lower import Lowered
+from autosched.lower.names import (
+    bound_names,
+    checked_name,
+    domain_name,
+    iterations_name,
+    region_names,
+    required_names,
+    stored_extent_name,
+    window_name,
+)
 from autosched.lower.stages import Stage
 from autosched.lower.wrapping import may_wrap
 
@@ -42,8 +51,7 @@ _OPERATIONS = frozenset({
 def identifier(name: str) -> str:
     """`name` as a variable of generated code: different names stay different, and hide nothing which the code uses.
 
-    Names of the user's have no `__` and no `_` at either end; the compiler's own have a dot between their parts, or
-    a colon in front of what they say of an array.
+    Names of the user's have no `__` and no `_` at either end; what the compiler's own look like is in `lower.names`.
     """
     if ":" in name:
         return name.replace(":", "_") + "_"
@@ -72,23 +80,19 @@ def plan_outputs(lowered: Lowered) -> list[str]:
 def _definitions(lowered: Lowered) -> list[tuple[str, Expr]]:
     out: list[tuple[str, Expr]] = []
     for root in lowered.nests.roots:
-        for arg, (lo, hi) in zip(root.args, root.box, strict=True):
-            out += [(f"{root.name}.{arg}.lo", lo), (f"{root.name}.{arg}.hi", hi)]
-        for dim, extent in enumerate(root.extents):
-            out.append((f"{root.name}:extent{dim}", extent))
-    for stage in lowered.stages:
-        out.append((f"{stage.func}:iterations", stage.extent))
+        for arg, interval in zip(root.args, root.box, strict=True):
+            out += zip(region_names(root.name, arg), interval, strict=True)
+        out += [(stored_extent_name(root.name, dim), extent) for dim, extent in enumerate(root.extents)]
+    out += [(iterations_name(stage.func), stage.extent) for stage in lowered.stages]
     for name, box in lowered.nests.required.items():
-        for dim, (lo, hi) in enumerate(box):
-            out += [(f"{name}:need{dim}_lo", lo), (f"{name}:need{dim}_hi", hi)]
-    for name, (lo, hi) in lowered.nests.table_bounds.items():
-        out += [(f"{name}:least", lo), (f"{name}:most", hi)]
+        for dim, interval in enumerate(box):
+            out += zip(required_names(name, dim), interval, strict=True)
+    for name, interval in lowered.nests.table_bounds.items():
+        out += zip(bound_names(name), interval, strict=True)
     for table, extents in lowered.domains.items():
         out += [(domain_name(table, i), extent) for i, extent in enumerate(extents)]
-    for i, window in enumerate(lowered.windows):
-        out.append((f".window{i}", window.window))
-    for i, side in enumerate(lowered.nests.wrapping):
-        out.append((f".region{i}", side))
+    out += [(window_name(i), window.window) for i, window in enumerate(lowered.windows)]
+    out += [(checked_name(i), side) for i, side in enumerate(lowered.nests.wrapping)]
     return out
 
 

@@ -15,6 +15,7 @@ from autosched.codegen.printer import argument_slots, print_kernel
 from autosched.errors import CompileError
 from autosched.lower.demands import Exclusion, Pack
 from autosched.lower.lower import Lowered, arguments
+from autosched.lower.names import Growth
 from autosched.lower.stages import Stage
 
 
@@ -68,6 +69,7 @@ class Outline:
         source: the generated module.
         slots: the place of every argument of any stage in the array whose address stages take.
         plan: from sizes to what is named in `plan_outputs`: regions, extents, iterations, requirements.
+        growths: what the plan takes beside sizes: how much tables grow.
         required: of how many dimensions of each array the plan returns what is read.
         statuses: what is wrong where a stage returns 1, 2, ...
     """
@@ -76,6 +78,7 @@ class Outline:
     slots: dict[str, int]
     plan: HostFunction
     plan_outputs: tuple[str, ...]
+    growths: tuple[Growth, ...]
     stages: tuple[StageOutline, ...]
     roots: tuple[RootOutline, ...]
     windows: tuple[WindowOutline, ...]
@@ -96,6 +99,7 @@ class Outline:
             slots=data["slots"],
             plan=_host_function(data["plan"]),
             plan_outputs=tuple(data["plan_outputs"]),
+            growths=tuple(Growth(**g) for g in data["growths"]),
             stages=tuple(
                 StageOutline(s["func"], s["parallel"], {n: r and _host_function(r) for n, r in s["reads"].items()})
                 for s in data["stages"]
@@ -115,11 +119,13 @@ def _host_function(data: dict[str, Any]) -> HostFunction:
 def outline(lowered: Lowered) -> Outline:
     """Print a kernel and keep what a call needs."""
     nests, inputs = lowered.nests, lowered.pipeline.inputs
+    sizes = plan_inputs(lowered)
     return Outline(
         source=print_kernel(lowered),
         slots=argument_slots(lowered),
-        plan=HostFunction("plan", host_plan(lowered), tuple(plan_inputs(lowered))),
+        plan=HostFunction("plan", host_plan(lowered), tuple(sizes)),
         plan_outputs=tuple(plan_outputs(lowered)),
+        growths=tuple(g for g in lowered.growths if g.name in sizes),
         stages=tuple(
             StageOutline(s.func, s.parallel, {n: _reads(s, n) for n in arguments(s.body) if n in inputs})
             for s in lowered.stages

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from autosched.lower.ir import Expr
+from autosched.lower.names import domain_name
 
 #: Bytes of the window that each permute strategy reads.
 WINDOWS = {"permute64": 64, "permute128": 128}
@@ -93,18 +94,3 @@ class Pack:
     def extent(self) -> str:
         """The name of how many elements the domain has."""
         return domain_name(self.source, self.domain)
-
-
-def domain_name(table: str, number: int) -> str:
-    """The name of the extent of one of the reductions that read a packed table."""
-    return f"{table}:domain{number}"
-
-
-def step_name(table: str, distance: int) -> str:
-    """The name of the most that `table` grows over `distance` elements."""
-    return f"{table}:step{distance}"
-
-
-def end_name(source: str) -> str:
-    """The name of the address just behind the last byte of an input."""
-    return f"{source}:end"

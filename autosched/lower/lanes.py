@@ -7,8 +7,8 @@ from functools import reduce
 
 from autosched.lower import algebra
 from autosched.lower.algebra import maximum
-from autosched.lower.demands import end_name
 from autosched.lower.ir import Binary, Broadcast, Expr, Name, names
+from autosched.lower.names import end_name
 
 
 class Guard:

@@ -37,11 +37,12 @@ from autosched.lower.ir import (
     statements,
     walk,
 )
+from autosched.lower.names import extent_name, region_names, stride_name
 from autosched.lower.prefetch import fetch_next
 from autosched.lower.reductions import Reducer
 from autosched.lower.regions import Regions
 from autosched.lower.stages import SLACK, Box, Fold, LoopNests, Root, Stage, Storage
-from autosched.lower.translate import Env, Translator, extent_name
+from autosched.lower.translate import Env, Translator
 from autosched.lower.wrapping import may_wrap
 from autosched.schedule import directives as d
 from autosched.schedule.func_nest import ROOT, FuncNest, Level, Loop
@@ -92,7 +93,7 @@ class LoopNestBuilder:
                 self.storages[name] = replace(self._external(name, f.func.type, f.func.ndim), stream=f.stream)
             else:
                 box = self.regions.region(name, ROOT)
-                known = tuple((Name(f"{name}.{a.name}.lo"), Name(f"{name}.{a.name}.hi")) for a in f.func.args)
+                known = tuple((Name(lo), Name(hi)) for lo, hi in (region_names(name, a.name) for a in f.func.args))
                 self.boxes[name] = known
                 roots.append(self._root(f, box))
         for input_name, source in self.pipeline.inputs.items():
@@ -111,7 +112,7 @@ class LoopNestBuilder:
 
     def _external(self, name: str, elem: Type, ndim: int, constant: bool = False) -> Storage:
         known = self.strides.get(name, {})
-        strides = tuple(const(known[i]) if i in known else Name(f"{name}:s{i}") for i in range(ndim))
+        strides = tuple(const(known[i]) if i in known else Name(stride_name(name, i)) for i in range(ndim))
         return Storage(name, elem, strides, (ZERO,) * ndim, constant=constant)
 
     def _aligned(self, f: FuncNest, box: Box) -> tuple[Expr, ...]:
@@ -128,7 +129,7 @@ class LoopNestBuilder:
     def _root(self, f: FuncNest, box: Box) -> Root:
         order = self._storage_order(f)
         size = f.func.type.bytes
-        strides = tuple(const(size) if i == order[-1] else Name(f"{f.name}:s{i}") for i in range(f.func.ndim))
+        strides = tuple(const(size) if i == order[-1] else Name(stride_name(f.name, i)) for i in range(f.func.ndim))
         origin = tuple(lo for lo, _ in self.boxes[f.name])
         self.storages[f.name] = Storage(f.name, f.func.type, strides, origin, owned=True, root=True, stream=f.stream)
         return Root(f.name, f.func.type, tuple(a.name for a in f.func.args), box, self._aligned(f, box), order)
@@ -214,8 +215,9 @@ class LoopNestBuilder:
         region = self.regions.region(g.name, level)
         for arg, (lo, hi) in zip(g.func.args, region, strict=True):
             long = algebra.difference(hi, lo)
-            first = self._named(f"{g.name}.{arg.name}.lo", lo, out)
-            last = self._named(f"{g.name}.{arg.name}.hi", hi, out) if long is None else add(first, const(long))
+            lo_name, hi_name = region_names(g.name, arg.name)
+            first = self._named(lo_name, lo, out)
+            last = self._named(hi_name, hi, out) if long is None else add(first, const(long))
             box.append((first, last))
         self.boxes[g.name] = tuple(box)
         fold = self.storages[g.name].fold if g.fold else None

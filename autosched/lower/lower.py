@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from autosched.lang.func import Pipeline
-from autosched.lower.demands import Pack, Target, WindowRequirement, end_name
+from autosched.lower.demands import Pack, Target, WindowRequirement
 from autosched.lower.ir import Assign, Block, Expr, For, Let, Reserve, Store, expressions, names, statements
 from autosched.lower.loopnest import LoopNestBuilder
+from autosched.lower.names import Growth, end_name, extent_name, region_names
 from autosched.lower.optimize import Optimizer
 from autosched.lower.packs import Packs
 from autosched.lower.prefetch import announce, announce_stores
 from autosched.lower.seeds import seed_sums
 from autosched.lower.stages import LoopNests, Stage
 from autosched.lower.stagger import stagger
-from autosched.lower.translate import extent_name
 from autosched.lower.vectorize import Vectorizer
 from autosched.lower.verify import verify
 from autosched.lower.windows import requirements, share_windows
@@ -48,6 +48,7 @@ class Lowered:
     windows: tuple[WindowRequirement, ...]
     packs: tuple[Pack, ...]
     domains: dict[str, list[Expr]]  # by table, the extents of reductions that read it packed
+    growths: tuple[Growth, ...]
 
 
 def lower(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) -> Lowered:
@@ -76,7 +77,7 @@ def lower(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) 
             verify(body, given(pipeline, nests, packs), vectorized=True)
         stages.append(replace(stage, body=body))
     return Lowered(pipeline, schedule, layout, nests, tuple(stages), tuple(dict.fromkeys(windows)),
-                   tuple(packs.found), packs.domains)  # fmt: skip
+                   tuple(packs.found), packs.domains, tuple(packs.growths))  # fmt: skip
 
 
 def verifying() -> bool:
@@ -90,7 +91,7 @@ def given(pipeline: Pipeline, nests: LoopNests, packs: Packs) -> frozenset[str]:
     ndims = {**{name: source.ndim for name, source in pipeline.inputs.items()}, output.name: output.ndim}
     found = {*pipeline.params, *map(end_name, pipeline.inputs)}
     found |= {extent_name(name, dim) for name, ndim in ndims.items() for dim in range(ndim)}
-    found |= {f"{root.name}.{arg}.{side}" for root in nests.roots for arg in root.args for side in ("lo", "hi")}
+    found |= {side for root in nests.roots for arg in root.args for side in region_names(root.name, arg)}
     for storage in (*nests.storages.values(), *packs.storages.values()):
         if storage.root or not storage.owned:
             found |= {storage.buffer, *(name for stride in storage.strides for name in names(stride))}

@@ -1,4 +1,4 @@
-"""The tables of a kernel that are packed into groups, and the extents of the reductions that read them."""
+"""What lowered stages ask of tables: groups, the extents of the reductions that read those, and how much they grow."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from autosched.lang.types import i32
 from autosched.lower.algebra import ZERO, const
 from autosched.lower.demands import Pack
 from autosched.lower.ir import Access, Expr, Name
+from autosched.lower.names import Growth, packed_stride_name
 from autosched.lower.stages import Storage
 
 
 class Packs:
-    """What all stages of a kernel have read so far of packed tables."""
+    """What all stages of a kernel have asked so far of tables."""
 
     def __init__(self) -> None:
         self.found: list[Pack] = []
@@ -20,6 +21,14 @@ class Packs:
         self.storages: dict[str, Storage] = {}
         #: By table, the extents of the reductions that read it; a pack says which of them by number.
         self.domains: dict[str, list[Expr]] = {}
+        self.growths: list[Growth] = []
+
+    def growth(self, table: str, distance: int) -> Name:
+        """The most that `table` grows over `distance` elements, which the runtime finds out."""
+        growth = Growth(table, distance)
+        if growth not in self.growths:
+            self.growths.append(growth)
+        return Name(growth.name)
 
     def read(self, pack: Pack, weight: Access, extent: Expr, at: Expr) -> Access:
         """Group number `at` of the table that `weight` reads, packed for a reduction over `extent` iterations."""
@@ -30,6 +39,6 @@ class Packs:
         if pack not in self.found:
             self.found.append(pack)
             last = len(weight.index) - 1
-            strides = tuple(const(4) if d == last else Name(f"{pack.name}_s{d}") for d in range(last + 1))
+            strides = tuple(const(4) if d == last else Name(packed_stride_name(pack.name, d)) for d in range(last + 1))
             self.storages[pack.name] = Storage(pack.name, i32, strides, (ZERO,) * (last + 1), constant=True)
         return Access(pack.name, tuple(at if d == pack.dim else i for d, i in enumerate(weight.index)), i32)

@@ -27,6 +27,7 @@ from autosched.lower.ir import (
     Strategy,
     Unary,
 )
+from autosched.lower.names import extent_name
 from autosched.lower.sharing import shared_nodes
 
 #: One instance: Vars by name, RVars and what folds have come to by identity.
@@ -35,11 +36,6 @@ Env = dict[str | int, Expr]
 OnShared = Callable[[list[Expr]], list[Expr]]
 #: Emits a reduction for all instances; gives for each the coordinates of the best value and the reduced value.
 OnReduce = Callable[[lang.Reduce, list[Env], Func], list[list[Expr]]]
-
-
-def extent_name(source: str, dim: int) -> str:
-    """The name of the extent of an input in generated code."""
-    return f"{source}:n{dim}"
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ class Values:
         self.target = target
         self.packs = packs
         self._ranges: dict[str, Interval] = {}
-        self._windows = WindowReads(self.storages, bounds, target, self._ranges, self.value)
+        self._windows = WindowReads(self.storages, bounds, target, packs, self._ranges, self.value)
 
     def runs(self, name: str, lo: Expr, extent: Expr) -> None:
         """From here on, `name` has one of `extent` values from `lo` on."""

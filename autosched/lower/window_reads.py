@@ -11,7 +11,7 @@ from autosched.lower import algebra
 from autosched.lower.addresses import Address
 from autosched.lower.algebra import ZERO, add, const, maximum, mul
 from autosched.lower.bounds import Bounds, Interval
-from autosched.lower.demands import BLOCK, BLOCK_LANES, REGISTER, REGISTER_LANES, WINDOWS, Target, step_name
+from autosched.lower.demands import BLOCK, BLOCK_LANES, REGISTER, REGISTER_LANES, WINDOWS, Target
 from autosched.lower.ir import (
     Access,
     Binary,
@@ -30,6 +30,7 @@ from autosched.lower.ir import (
     names,
 )
 from autosched.lower.lanes import Lanes, affine, depends
+from autosched.lower.packs import Packs
 from autosched.lower.stages import Storage
 
 
@@ -43,6 +44,7 @@ class WindowReads:
     storages: Mapping[str, Storage]
     bounds: Bounds
     target: Target
+    packs: Packs
     ranges: Mapping[str, Interval]
     value: Callable[[Expr, Lanes | None], Expr]
 
@@ -232,7 +234,7 @@ class WindowReads:
             regular = affine(access.index[0], ctx)
             if table is None or not table.monotone or regular is None or regular[1] < 0:
                 return None
-            total = add(total, mul(Name(step_name(access.source, regular[1] * (ctx.lanes - 1))), const(k)))
+            total = add(total, mul(self.packs.growth(access.source, regular[1] * (ctx.lanes - 1)), const(k)))
         return total
 
     def _narrow(self, index: Expr, ctx: Lanes) -> Expr:

@@ -13,9 +13,18 @@ import numpy as np
 from autosched.codegen.build import Built, Draft
 from autosched.errors import BindError
 from autosched.lang.types import Type
-from autosched.lower.demands import BEHIND, Exclusion, end_name
+from autosched.lower.demands import BEHIND, Exclusion
+from autosched.lower.names import (
+    end_name,
+    extent_name,
+    iterations_name,
+    packed_stride_name,
+    required_names,
+    stored_extent_name,
+    stride_name,
+    window_name,
+)
 from autosched.lower.stages import SLACK
-from autosched.lower.translate import extent_name
 from autosched.runtime.packing import fits_planes, packed
 from autosched.runtime.pool import empty
 
@@ -121,21 +130,17 @@ def sizes_of(arrays: Mapping[str, Array], params: Mapping[str, Any]) -> dict[str
     for name, a in arrays.items():
         for dim in range(a.ndim):
             sizes[extent_name(name, dim)] = a.shape[dim]
-            sizes[f"{name}:s{dim}"] = a.strides[dim]
+            sizes[stride_name(name, dim)] = a.strides[dim]
     sizes.update({n: v for n, v in params.items() if isinstance(v, int)})
     return sizes
 
 
 def plan_call(built: Draft, sizes: dict[str, int], arrays: Mapping[str, Array]) -> dict[str, int]:
     """Regions, iterations and requirements of this call."""
-    values = []
-    for name in built.outline.plan.sizes:
-        if name in sizes:
-            values.append(sizes[name])
-        else:
-            source, _, distance = name.rpartition(":step")
-            values.append(_step(arrays[source], int(distance)))
-    return dict(zip(built.outline.plan_outputs, built.plan(_reader(built, arrays), *values), strict=True))
+    outline = built.outline
+    known = sizes | {g.name: _growth(arrays[g.table], g.distance) for g in outline.growths}
+    results = built.plan(_reader(built, arrays), *(known[name] for name in outline.plan.sizes))
+    return dict(zip(outline.plan_outputs, results, strict=True))
 
 
 def _reader(built: Draft, arrays: Mapping[str, Array]) -> Callable[[str, int], int]:
@@ -178,7 +183,7 @@ def rows_read(found: Frame, arrays: Mapping[str, Array], source: str, height: in
     return stages
 
 
-def _step(table: Array, distance: int) -> int:
+def _growth(table: Array, distance: int) -> int:
     """The most that a table grows over `distance` elements; 0 where it has none, which what reads it is told."""
     if len(table) <= distance:
         return int(table[-1]) - int(table[0]) if len(table) else 0
@@ -195,7 +200,7 @@ def misfits(built: Draft, plan: Mapping[str, int], arrays: Mapping[str, Array]) 
     """What a kernel for these arrays must do without."""
     found = set()
     for i, window in enumerate(built.outline.windows):
-        if plan[f".window{i}"] > window.width:
+        if plan[window_name(i)] > window.width:
             found.add(window.excludes)
     for pack in built.outline.packs:
         if pack.group == 4 and not fits_planes(arrays[pack.source], pack.planes):
@@ -207,7 +212,7 @@ def check_regions(built: Draft, plan: Mapping[str, int], arrays: Mapping[str, Ar
     """Raises BindError where a kernel would read beside an array."""
     for name, ndim in built.outline.required.items():
         for dim in range(ndim):
-            lo, hi = plan[f"{name}:need{dim}_lo"], plan[f"{name}:need{dim}_hi"]
+            lo, hi = (plan[side] for side in required_names(name, dim))
             if lo <= hi and (lo < 0 or hi >= arrays[name].shape[dim]):
                 raise BindError(
                     f"{built.pipeline.name} reads {name} at {lo}..{hi} in dimension {dim}, "
@@ -225,15 +230,15 @@ def frame(
     for root in outline.roots:
         step = root.itemsize
         for dim in reversed(root.storage):
-            values[f"{root.func}:s{dim}"] = step
-            step *= max(plan[f"{root.func}:extent{dim}"], 1)
+            values[stride_name(root.func, dim)] = step
+            step *= max(plan[stored_extent_name(root.func, dim)], 1)
         roots.append(Root(root.func, outline.slots.get(root.func), step + SLACK + _LINE))
     keep = []
     for pack in outline.packs:
         groups = packed(arrays[pack.source], pack, plan[pack.extent])
         keep.append(groups)
         values[pack.name] = groups.ctypes.data
-        values.update({f"{pack.name}_s{d}": s for d, s in enumerate(groups.strides)})
+        values.update({packed_stride_name(pack.name, d): s for d, s in enumerate(groups.strides)})
     places = tuple(
         Place(name, outline.slots[word], offset)
         for name, a in arrays.items()
@@ -249,7 +254,7 @@ def frame(
             arguments[slot : slot + 1].view(np.uint8)[:] = _bytes(params[name], built.pipeline.params[name].of)
         else:
             arguments[slot] = values[name]
-    iterations = tuple(max(plan[f"{s.func}:iterations"], 0) for s in outline.stages)
+    iterations = tuple(max(plan[iterations_name(s.func)], 0) for s in outline.stages)
     return Frame(built, words(arguments), values, iterations, places, tuple(roots), tuple(keep))
 
 
@@ -258,7 +263,7 @@ def decisive(built: Built) -> frozenset[str]:
     inputs = built.pipeline.inputs
     found = {name for name, i in inputs.items() if i.monotone or i.bounds}
     found |= {pack.source for pack in built.outline.packs}
-    found |= {name.rpartition(":step")[0] for name in built.outline.plan.sizes if ":step" in name}
+    found |= {growth.table for growth in built.outline.growths}
     return frozenset(found & set(inputs))
 
 

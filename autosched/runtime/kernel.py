@@ -23,6 +23,7 @@ from autosched.lang.func import Pipeline
 from autosched.lang.types import Type
 from autosched.lower.demands import Exclusion
 from autosched.lower.lower import Layout
+from autosched.lower.names import bound_names
 from autosched.runtime.binding import (
     Frame,
     address_of,
@@ -303,7 +304,7 @@ class Kernel:
                 at = int(np.argmax(a[1:] < a[:-1]))
                 raise BindError(f"table {name} is declared monotone, but element {at + 1} is less than element {at}")
             if table.bounds:
-                lo, hi = plan[f"{name}:least"], plan[f"{name}:most"]
+                lo, hi = (plan[bound] for bound in bound_names(name))
                 least, most = (int(a[0]), int(a[-1])) if table.monotone else (int(a.min()), int(a.max()))
                 if least < lo or most > hi:
                     raise BindError(f"table {name} is declared to hold {lo}..{hi}, but it holds {least}..{most}")
