@@ -15,7 +15,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,6 @@ from autosched.cache import cache_directory, keep, kept, key
 from autosched.codegen.cache import environment_key, outlined
 from autosched.codegen.host import identifier
 from autosched.codegen.outline import Outline, outline
-from autosched.codegen.printer import print_kernel
 from autosched.errors import AutoschedError, AutoschedWarning, CompileError, ScheduleError
 from autosched.files import write_whole
 from autosched.lang.func import Pipeline
@@ -196,22 +195,22 @@ def _uncollected() -> Iterator[None]:
 def show(pipeline: Pipeline, schedule: Schedule, level: str) -> str:
     """The generated source, LLVM IR or assembly of the kernel for C-contiguous arrays."""
     lowered = lower(pipeline, schedule, Layout(_contiguous(pipeline), {}, target()))
-    return shown(print_kernel(lowered), [stage.func for stage in lowered.stages], level)
+    return shown(outline(lowered), level)
 
 
-def shown(source: str, stages: Sequence[str], level: str) -> str:
-    """A generated source, or the LLVM IR or assembly of its stages, which are called after their Funcs."""
+def shown(of: Outline, level: str) -> str:
+    """The generated source of a kernel, or the LLVM IR or assembly of its stages."""
     if level not in LEVELS:
         raise ScheduleError(f"show level {level!r} is not one of {', '.join(LEVELS)}")
     if level == "source":
-        return source
+        return of.readable
     # compiled anew: what Numba loads from its cache has no LLVM code to look at
     module: dict[str, Any] = {}
     with compiling():
-        exec(compile(source.replace("cache=True", "cache=False"), "<kernel>", "exec"), module)
+        exec(compile(of.source.replace("cache=True", "cache=False"), "<kernel>", "exec"), module)
     parts: list[str] = []
-    for func in stages:
-        dispatcher = module[f"stage_{identifier(func)}"]
+    for stage in of.stages:
+        dispatcher = module[f"stage_{identifier(stage.func)}"]
         texts = dispatcher.inspect_llvm() if level == "llvm" else dispatcher.inspect_asm()
         parts += texts.values()
     return "\n".join(parts)

@@ -1,4 +1,4 @@
-"""Prints the plan of a call: plain Python that finds regions, extents and requirements from the sizes of arrays."""
+"""Prints coordinates as plain Python, for what is found out from the sizes of arrays before a kernel runs."""
 
 from __future__ import annotations
 
@@ -10,17 +10,6 @@ from typing import Any
 from autosched.errors import BindError, CompileError
 from autosched.lang.types import i64
 from autosched.lower.ir import Access, Binary, Cast, Const, Expr, Name, Select, Unary, names
-from autosched.lower.lower import Lowered
-from autosched.lower.names import (
-    bound_names,
-    checked_name,
-    domain_name,
-    iterations_name,
-    region_names,
-    required_names,
-    stored_extent_name,
-    window_name,
-)
 from autosched.lower.stages import Stage
 from autosched.lower.wrapping import may_wrap
 
@@ -60,55 +49,6 @@ def identifier(name: str) -> str:
     if name in _TAKEN or name in _OPERATIONS or name.startswith(_PREFIXES):
         return f"{name}__"
     return name
-
-
-def plan_inputs(lowered: Lowered) -> list[str]:
-    """The sizes that `plan` takes, in order: all that its expressions mention and do not define."""
-    defined: list[str] = []
-    wanted: list[str] = []
-    for name, expr in _definitions(lowered):
-        wanted += sorted(n for n in names(expr) if n not in defined and n not in wanted)
-        defined.append(name)
-    return wanted
-
-
-def plan_outputs(lowered: Lowered) -> list[str]:
-    """The names of what `plan` returns, in order."""
-    return [name for name, _ in _definitions(lowered)]
-
-
-def _definitions(lowered: Lowered) -> list[tuple[str, Expr]]:
-    out: list[tuple[str, Expr]] = []
-    for root in lowered.nests.roots:
-        for arg, interval in zip(root.args, root.box, strict=True):
-            out += zip(region_names(root.name, arg), interval, strict=True)
-        out += [(stored_extent_name(root.name, dim), extent) for dim, extent in enumerate(root.extents)]
-    out += [(iterations_name(stage.func), stage.extent) for stage in lowered.stages]
-    for name, box in lowered.nests.required.items():
-        for dim, interval in enumerate(box):
-            out += zip(required_names(name, dim), interval, strict=True)
-    for name, interval in lowered.nests.table_bounds.items():
-        out += zip(bound_names(name), interval, strict=True)
-    for table, extents in lowered.domains.items():
-        out += [(domain_name(table, i), extent) for i, extent in enumerate(extents)]
-    out += [(window_name(i), window.window) for i, window in enumerate(lowered.windows)]
-    out += [(checked_name(i), side) for i, side in enumerate(lowered.nests.wrapping)]
-    return out
-
-
-def host_plan(lowered: Lowered) -> str:
-    """The function `plan`: from sizes to regions, iterations of stages and what is read of inputs.
-
-    `_table(name, index)` reads an element of a table, or raises where there is none; `_coordinate` and `_wrapped` are
-    the functions below.
-    """
-    parameters = ["_table", *(identifier(n) for n in plan_inputs(lowered))]
-    lines = [f"def plan({', '.join(parameters)}):"]
-    for name, expr in _definitions(lowered):
-        lines.append(f"    {identifier(name)} = {host(expr)}")
-    outputs = [identifier(n) for n in plan_outputs(lowered)]
-    lines.append(f"    return ({', '.join(outputs)}{',' if len(outputs) == 1 else ''})")
-    return "\n".join(lines)
 
 
 def reads_inputs(stage: Stage, source: str) -> list[str]:

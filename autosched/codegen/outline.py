@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from autosched.codegen.host import function, host_plan, host_reads, plan_inputs, plan_outputs, reads_inputs
+from autosched.codegen.host import function, host_reads, reads_inputs
+from autosched.codegen.plan import plan
 from autosched.codegen.printer import argument_slots, print_kernel
 from autosched.errors import CompileError
 from autosched.lower.demands import Exclusion, Pack
@@ -66,7 +67,7 @@ class Outline:
     """A kernel without its loops.
 
     Attributes:
-        source: the generated module.
+        source: the generated module, with a function a stage.
         slots: the place of every argument of any stage in the array whose address stages take.
         plan: from sizes to what is named in `plan_outputs`: regions, extents, iterations, requirements.
         growths: what the plan takes beside sizes: how much tables grow.
@@ -85,6 +86,11 @@ class Outline:
     packs: tuple[Pack, ...]
     required: dict[str, int]
     statuses: tuple[str, ...]
+
+    @property
+    def readable(self) -> str:
+        """All that was generated, for people: the module, and the plan, which Numba does not compile."""
+        return f"{self.source}\n\n{self.plan.text}\n"
 
     def to_json(self) -> str:
         """The outline as JSON text."""
@@ -118,23 +124,22 @@ def _host_function(data: dict[str, Any]) -> HostFunction:
 
 def outline(lowered: Lowered) -> Outline:
     """Print a kernel and keep what a call needs."""
-    nests, inputs = lowered.nests, lowered.pipeline.inputs
-    sizes = plan_inputs(lowered)
+    inputs, of_call = lowered.pipeline.inputs, plan(lowered)
     return Outline(
         source=print_kernel(lowered),
         slots=argument_slots(lowered),
-        plan=HostFunction("plan", host_plan(lowered), tuple(sizes)),
-        plan_outputs=tuple(plan_outputs(lowered)),
-        growths=tuple(g for g in lowered.growths if g.name in sizes),
+        plan=HostFunction("plan", of_call.text(), of_call.sizes),
+        plan_outputs=of_call.outputs,
+        growths=tuple(g for g in lowered.growths if g.name in of_call.sizes),
         stages=tuple(
             StageOutline(s.func, s.parallel, {n: _reads(s, n) for n in arguments(s.body) if n in inputs})
             for s in lowered.stages
         ),
-        roots=tuple(RootOutline(r.name, r.elem.bytes, r.storage) for r in nests.roots),
+        roots=tuple(RootOutline(r.name, r.elem.bytes, r.storage) for r in lowered.roots),
         windows=tuple(WindowOutline(w.width, w.excludes) for w in lowered.windows),
         packs=lowered.packs,
-        required={name: len(box) for name, box in nests.required.items()},
-        statuses=nests.statuses,
+        required={name: len(box) for name, box in lowered.required.items()},
+        statuses=lowered.statuses,
     )
 
 

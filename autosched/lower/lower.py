@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from autosched.lang.func import Pipeline
+from autosched.lower.bounds import Interval
 from autosched.lower.demands import Pack, Target, WindowRequirement
 from autosched.lower.ir import Assign, Block, Expr, For, Let, Reserve, Store, expressions, names, statements
 from autosched.lower.loopnest import LoopNestBuilder
@@ -15,7 +16,7 @@ from autosched.lower.optimize import Optimizer
 from autosched.lower.packs import Packs
 from autosched.lower.prefetch import announce, announce_stores
 from autosched.lower.seeds import seed_sums
-from autosched.lower.stages import LoopNests, Stage
+from autosched.lower.stages import Box, LoopNests, Root, Stage
 from autosched.lower.stagger import stagger
 from autosched.lower.vectorize import Vectorizer
 from autosched.lower.verify import verify
@@ -36,15 +37,19 @@ class Layout:
     target: Target = field(default_factory=Target)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Lowered:
-    """Everything the printer and the runtime need to know of one kernel."""
+    """Everything the printer and the runtime need to know of one kernel; see `LoopNests`, whose stages are scalar."""
 
     pipeline: Pipeline
     schedule: Schedule
     layout: Layout
-    nests: LoopNests
-    stages: tuple[Stage, ...]
+    stages: tuple[Stage, ...]  # producers first
+    roots: tuple[Root, ...]
+    required: dict[str, Box]
+    wrapping: tuple[Expr, ...]
+    statuses: tuple[str, ...]
+    table_bounds: dict[str, Interval]
     windows: tuple[WindowRequirement, ...]
     packs: tuple[Pack, ...]
     domains: dict[str, list[Expr]]  # by table, the extents of reductions that read it packed
@@ -76,8 +81,21 @@ def lower(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) 
         if checking:
             verify(body, given(pipeline, nests, packs), vectorized=True)
         stages.append(replace(stage, body=body))
-    return Lowered(pipeline, schedule, layout, nests, tuple(stages), tuple(dict.fromkeys(windows)),
-                   tuple(packs.found), packs.domains, tuple(packs.growths))  # fmt: skip
+    return Lowered(
+        pipeline=pipeline,
+        schedule=schedule,
+        layout=layout,
+        stages=tuple(stages),
+        roots=nests.roots,
+        required=nests.required,
+        wrapping=nests.wrapping,
+        statuses=nests.statuses,
+        table_bounds=nests.table_bounds,
+        windows=tuple(dict.fromkeys(windows)),
+        packs=tuple(packs.found),
+        domains=packs.domains,
+        growths=tuple(packs.growths),
+    )
 
 
 def verifying() -> bool:

@@ -88,7 +88,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class LoopNests:
-    """All stages, producers first, and what the runtime has to prepare for them.
+    """All stages, producers first, still scalar, and what the runtime has to prepare for them.
 
     `wrapping` are the ends of what a whole call needs of Funcs that are computed inside loops, where arithmetic may
     wrap in them: the regions of single iterations are parts of that, and are right in a call where it does not.

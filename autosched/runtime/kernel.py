@@ -100,7 +100,7 @@ class Call:
 
     def show(self, level: str = "source") -> str:
         """What runs: the generated source ("source"), its LLVM IR ("llvm") or assembly ("asm")."""
-        return shown(self.built.outline.source, [stage.func for stage in self.built.outline.stages], level)
+        return shown(self.built.outline, level)
 
 
 def run_calls(calls: Sequence[Call], threads: int | None = None) -> None:

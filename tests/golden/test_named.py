@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from test_source import check
 
-from autosched.codegen.printer import print_kernel
+from autosched.codegen.outline import outline
 from autosched.lang import bf16
 from autosched.lower.demands import Target
 from autosched.lower.lower import Layout, lower
@@ -40,7 +40,7 @@ CASES = [
 def test_generated_source(name: str, cpu: str, request: pytest.FixtureRequest) -> None:
     algorithm = PatchAlgorithm(values="inverse")
     lowered = lower(algorithm.pipeline(), NAMED[name](algorithm, BUCKETS[0]), Layout(DENSE, {}, CPUS[cpu]))
-    check(f"qwen_vl_{name}_{cpu}", print_kernel(lowered), bool(request.config.getoption("--update-golden")))
+    check(f"qwen_vl_{name}_{cpu}", outline(lowered).readable, bool(request.config.getoption("--update-golden")))
 
 
 def test_generated_source_of_bfloat16(request: pytest.FixtureRequest) -> None:
@@ -49,7 +49,7 @@ def test_generated_source_of_bfloat16(request: pytest.FixtureRequest) -> None:
     halved = {dim: stride // 2 for dim, stride in DENSE["patches"].items()}
     layout = Layout({**DENSE, "patches": halved}, {}, CPUS["avx512"])
     lowered = lower(algorithm.pipeline(), NAMED["streamed"](algorithm, BUCKETS[0]), layout)
-    check("qwen_vl_streamed_bf16_avx512", print_kernel(lowered), bool(request.config.getoption("--update-golden")))
+    check("qwen_vl_streamed_bf16_avx512", outline(lowered).readable, bool(request.config.getoption("--update-golden")))
 
 
 def test_generated_source_where_turns_are_known(request: pytest.FixtureRequest) -> None:
@@ -57,4 +57,4 @@ def test_generated_source_where_turns_are_known(request: pytest.FixtureRequest) 
     algorithm = PatchAlgorithm(values="inverse")
     layout = Layout(DENSE, {"x_taps": (5, 8), "y_taps": (5, 8)}, CPUS["avx512"])
     lowered = lower(algorithm.pipeline(), NAMED["streamed"](algorithm, BUCKETS[1]), layout)
-    check("qwen_vl_streamed_known_avx512", print_kernel(lowered), bool(request.config.getoption("--update-golden")))
+    check("qwen_vl_streamed_known_avx512", outline(lowered).readable, bool(request.config.getoption("--update-golden")))

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "apps"))
 
 from classics import APPS
 
-from autosched.codegen.printer import print_kernel
+from autosched.codegen.outline import outline
 from autosched.lower.demands import Target
 from autosched.lower.lower import Layout, lower
 
@@ -44,5 +44,5 @@ def test_generated_source(app: str, name: str, request: pytest.FixtureRequest) -
     dense = {1: 3, 2: 1} if made.colours else {1: 1}
     out = {d: s * made.pipeline.output.type.bytes for d, s in dense.items()}
     layout = Layout({"image": dense, made.pipeline.output.name: out}, {}, Target())
-    text = print_kernel(lower(made.pipeline, made.schedules[name], layout))
+    text = outline(lower(made.pipeline, made.schedules[name], layout)).readable
     check(f"{app}_{name}", text, bool(request.config.getoption("--update-golden")))

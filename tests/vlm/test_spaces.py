@@ -8,7 +8,7 @@ import pytest
 
 from autosched.cli.samples import space_of
 from autosched.codegen.build import target
-from autosched.codegen.printer import print_kernel
+from autosched.codegen.outline import outline
 from autosched.lower.lower import Layout, lower
 from autosched.runtime.cpu import fingerprint
 from autosched.schedule import Schedule
@@ -36,7 +36,7 @@ def test_the_default_point_of_a_bucket_is_its_built_in_schedule(
     assert fetched == (vendor == "intel")
     for bucket in family.buckets:
         schedules = space.schedule(space.default(bucket.name)), family.schedules["default"](bucket)
-        found, expected = (print_kernel(lower(pipeline, s, Layout({}, {}, target()))) for s in schedules)
+        found, expected = (outline(lower(pipeline, s, Layout({}, {}, target()))).readable for s in schedules)
         assert found == expected, bucket.name
         assert specializations(schedules[0]) == specializations(schedules[1]), bucket.name
         assert bool(specializations(schedules[0])) == (bucket.name in passes._KNOWN_TURNS)
