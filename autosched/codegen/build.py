@@ -50,7 +50,7 @@ class Draft:
     plan: Callable[..., tuple[int, ...]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Built(Draft):
     """A kernel in memory: `stages` in order, where the compiled code of each begins, and what `enter`s that."""
 
@@ -88,7 +88,15 @@ def finish(drafted: Draft) -> Built:
         stages = tuple(getattr(module, f"stage_{identifier(s.func)}") for s in drafted.outline.stages)
         addresses = tuple(map(stage_address, stages))
     assert module.__file__ is not None
-    return Built(drafted.pipeline, drafted.outline, drafted.plan, stages, Path(module.__file__), addresses, run_stage)
+    return Built(
+        drafted.pipeline,
+        drafted.outline,
+        drafted.plan,
+        stages=stages,
+        path=Path(module.__file__),
+        addresses=addresses,
+        enter=run_stage,
+    )
 
 
 def stage_address(stage: Any) -> int:

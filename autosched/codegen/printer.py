@@ -7,6 +7,7 @@ the operations of `codegen.simd`, so that Numba's own promotion rules never appl
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from autosched import __version__
 from autosched.codegen.host import identifier
@@ -374,8 +375,7 @@ class _Printer:
 
     def _load(self, e: Load) -> str:
         if e.of.is_bool:
-            byte = Load(e.buffer, e.address, Type("u", 8), e.width, e.kind, e.offsets, e.count, e.constant)
-            return f"({self._load(byte)} != {self._const(Const(0, Type('u', 8)), e.width)})"
+            return f"({self._load(replace(e, of=Type('u', 8)))} != {self._const(Const(0, Type('u', 8)), e.width)})"
         name, verb, address = type_name(e.of, e.width), "read" if e.constant else "load", _bare(self.expr(e.address))
         if e.kind in ("scalar", "dense"):
             if e.count is not None:

@@ -103,8 +103,15 @@ class LoopNestBuilder:
         checked = set(_sides(required.values()))
         wrapping = tuple(e for e in dict.fromkeys(_sides(inner)) if e not in checked and any(map(may_wrap, walk(e))))
         stages = tuple(self._stage(name) for name in self.order if self.nest.funcs[name].compute == ROOT)
-        tables = dict(self.bounds.table_bounds)
-        return LoopNests(stages, tuple(roots), required, wrapping, self.storages, tuple(self.statuses), tables)
+        return LoopNests(
+            stages=stages,
+            roots=tuple(roots),
+            required=required,
+            wrapping=wrapping,
+            storages=self.storages,
+            statuses=tuple(self.statuses),
+            table_bounds=dict(self.bounds.table_bounds),
+        )
 
     def _promised(self, arg: str) -> Expr | None:
         extent = self.pipeline.output.bounds.get(arg)
@@ -177,10 +184,11 @@ class LoopNestBuilder:
             )
             inside = tuple(self._loops(f, i + 1))
             return [For(name, ZERO, extent, inside, "vectorized", loop.lanes, ragged=ragged)]
-        fetched = [
-            stmt for x in f.fetches if x.at == loop.name for stmt in fetch_next(x, f, self.regions, self.storages)
-        ]
-        body = fetched + self._level(Level(f.name, loop.name)) + self._loops(f, i + 1)
+        prefetched: list[Stmt] = []
+        for x in f.prefetches.next:
+            if x.at == loop.name:
+                prefetched += fetch_next(x, f, self.regions, self.storages)
+        body = prefetched + self._level(Level(f.name, loop.name)) + self._loops(f, i + 1)
         if loop.kind == "unrolled" and algebra.value_of(extent) == loop.lanes and not _reserves(body):
             copies: list[Stmt] = []
             for n in range(loop.lanes):
@@ -299,7 +307,7 @@ class LoopNestBuilder:
             step = mul(strides[dim], maximum(extents[dim], ONE))
         out.append(Reserve(g.name, add(step, const(SLACK))))
         self.storages[g.name] = Storage(
-            g.name, g.func.type, tuple(strides), tuple(lo for lo, _ in named), fold, owned=True, stream=g.stream
+            g.name, g.func.type, tuple(strides), tuple(lo for lo, _ in named), fold=fold, owned=True, stream=g.stream
         )
         if g.store != g.compute:
             out += [Assign(f"{g.name}:{name}", _NOTHING) for name in ("done", "before")]

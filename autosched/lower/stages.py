@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from autosched.lang.types import Type
 from autosched.lower import algebra
@@ -44,6 +44,7 @@ class Storage:
     elem: Type
     strides: tuple[Expr, ...]
     origin: tuple[Expr, ...]
+    _: KW_ONLY
     fold: Fold | None = None
     constant: bool = False  # written by nobody: an input, and in a stage what earlier ones have computed whole
     owned: bool = False  # memory of the compiler's own, with slack behind it
@@ -86,7 +87,7 @@ class Stage:
     reads: dict[str, Box]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LoopNests:
     """All stages, producers first, still scalar, and what the runtime has to prepare for them.
 

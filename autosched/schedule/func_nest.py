@@ -49,13 +49,22 @@ class ReductionLoop:
 
 
 @dataclass(frozen=True)
+class Prefetches:
+    """What a Func prefetches: of each source so many bytes `ahead`, and what a `next` iteration reads or stores."""
+
+    ahead: dict[str, int] = field(default_factory=dict)
+    next: tuple[d.PrefetchNext, ...] = ()
+    stores: d.PrefetchStores | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class FuncNest:
     """A Func's loops, outermost first, how its coordinates come from them, and its levels."""
 
     func: Func
-    inlined: bool
-    loops: tuple[Loop, ...]
-    derivations: tuple[d.Split | d.Fuse, ...]
+    inlined: bool = False
+    loops: tuple[Loop, ...] = ()
+    derivations: tuple[d.Split | d.Fuse, ...] = ()
     compute: Level = ROOT
     store: Level = ROOT
     storage: tuple[str, ...] = ()
@@ -63,10 +72,13 @@ class FuncNest:
     aligns: tuple[d.AlignStorage, ...] = ()
     reductions: dict[RVar, ReductionLoop] = field(default_factory=dict)
     loads: dict[str, d.LoadStrategy] = field(default_factory=dict)
-    prefetches: dict[str, int] = field(default_factory=dict)
-    fetches: tuple[d.PrefetchNext, ...] = ()
-    fetched_stores: d.PrefetchStores | None = None
+    prefetches: Prefetches = field(default_factory=Prefetches)
     stream: bool = False
+
+    @classmethod
+    def substituted(cls, func: Func) -> FuncNest:
+        """The nest of an inlined Func, which has neither loops nor storage."""
+        return cls(func=func, inlined=True)
 
     @property
     def name(self) -> str:
@@ -111,9 +123,7 @@ class _Builder:
         self.fold: d.FoldStorage | None = None
         self.aligns: list[d.AlignStorage] = []
         self.loads: dict[str, d.LoadStrategy] = {}
-        self.prefetches: dict[str, int] = {}
-        self.fetches: list[d.PrefetchNext] = []
-        self.fetched_stores: d.PrefetchStores | None = None
+        self.prefetches = Prefetches()
         self.stream = False
         #: Whether anything is said of loops or storage.
         self.shaped = False
@@ -123,7 +133,7 @@ class _Builder:
     def fail(self, directive: d.Directive, why: str) -> ScheduleError:
         return ScheduleError(f"{directive} of Func {self.func.name}: {why}")
 
-    def once(self, directive: d.Directive, *key: object) -> None:
+    def only_once(self, directive: d.Directive, *key: object) -> None:
         """Of two directives with one `key`, one would be without effect."""
         if key in self.given:
             raise self.fail(directive, f"it has {self.given[key]} already; keep one of the two")
@@ -138,25 +148,25 @@ class _Builder:
             case d.Reorder() if all(v in self.rvars for v in x.vars):
                 self.reorder_reduction(x)
             case d.Vectorize() | d.Unroll() if x.var in self.rvars:
-                self.shape_reduction(x)
+                self.mark_reduction(x)
             case d.Inline() | d.ComputeRoot() | d.ComputeAt():
-                self.once(x, "computed")
+                self.only_once(x, "computed")
                 self.compute = x
             case d.StoreRoot() | d.StoreAt():
-                self.once(x, "stored")
+                self.only_once(x, "stored")
                 self.store = x
             case d.FoldStorage() | d.AlignStorage() | d.ReorderStorage() | d.Stream():
-                self.keep(x)
+                self.set_storage(x)
             case d.Loads() | d.Prefetch() | d.PrefetchNext() | d.PrefetchStores():
-                self.move(x)
+                self.set_memory_access(x)
             case d.Specialize() | d.SpecializeRanges():
                 if x.param not in self.pipeline.params or not self.pipeline.params[x.param].of.is_int:
                     raise self.fail(x, f"pipeline {self.pipeline.name} has no integer Param {x.param}")
-                self.once(x, x)
+                self.only_once(x, x)
             case _:
-                self.shape(x)
+                self.apply_to_loops(x)
 
-    def shape(self, x: d.Directive) -> None:
+    def apply_to_loops(self, x: d.Directive) -> None:
         """The Func's own loops."""
         match x:
             case d.Split():
@@ -169,39 +179,39 @@ class _Builder:
                 self.fuse(x)
             case d.Parallel():
                 i = self.position(x, x.var)
-                self.serial(x, i)
+                self.require_serial(x, i)
                 self.loops[i] = Loop(x.var, "parallel")
             case d.Vectorize():
                 if any(loop.kind == "vectorized" for loop in self.loops):
                     raise self.fail(x, "one loop is vectorized already; unroll this one")
-                self.mark(x, x.var, "vectorized", x.lanes, x.tail)
+                self.split_and_mark(x, x.var, "vectorized", x.lanes, x.tail)
             case d.Unroll():
-                self.mark(x, x.var, "unrolled", x.factor, "guard")
+                self.split_and_mark(x, x.var, "unrolled", x.factor, "guard")
 
-    def shape_reduction(self, x: d.Vectorize | d.Unroll) -> None:
+    def mark_reduction(self, x: d.Vectorize | d.Unroll) -> None:
         """A loop of the reductions over a domain."""
         var = self.rvars[x.var]
-        self.once(x, x.op, var)
+        self.only_once(x, x.op, var)
         loop = self.reductions.get(var, ReductionLoop())
         if isinstance(x, d.Vectorize):
-            self.free(x, var, "; only integer sums, products, minima and maxima can be vectorized")
+            self.require_commutative(x, var, "; only integer sums, products, minima and maxima can be vectorized")
             self.reductions[var] = replace(loop, lanes=x.lanes)
         else:
             self.reductions[var] = replace(loop, unroll=x.factor)
 
     def reorder_reduction(self, x: d.Reorder) -> None:
         """The order of the loops of the reductions over a domain."""
-        domain = self.free(x, self.rvars[x.vars[0]])
+        domain = self.require_commutative(x, self.rvars[x.vars[0]])
         if not {self.rvars[v] for v in x.vars} <= set(domain):
             raise self.fail(x, "these coordinates belong to different reductions")
         if len(x.vars) != len(domain.vars):
             raise self.fail(x, f"name all of {', '.join(v.name for v in domain)}")
-        self.once(x, x.op, domain)
+        self.only_once(x, x.op, domain)
         for place, name in enumerate(x.vars):
             var = self.rvars[name]
             self.reductions[var] = replace(self.reductions.get(var, ReductionLoop()), place=place)
 
-    def free(self, x: d.Directive, var: RVar, way_out: str = "") -> RDom:
+    def require_commutative(self, x: d.Directive, var: RVar, way_out: str = "") -> RDom:
         """The domain of `var`; the order of terms must not change the value of any reduction over it."""
         over = [node for node in self.reduces if var in set(node.domain)]
         for node in over:
@@ -209,44 +219,44 @@ class _Builder:
                 raise self.fail(x, f"the order of a {node.op} of {node.type} is part of its value{way_out}")
         return over[0].domain
 
-    def keep(self, x: d.FoldStorage | d.AlignStorage | d.ReorderStorage | d.Stream) -> None:
+    def set_storage(self, x: d.FoldStorage | d.AlignStorage | d.ReorderStorage | d.Stream) -> None:
         """How values lie in memory, and get there."""
         if isinstance(x, (d.FoldStorage, d.AlignStorage)) and x.var not in self.args:
             raise self.fail(x, f"{x.var} is not a coordinate; those are {', '.join(self.args)}")
         match x:
             case d.FoldStorage():
-                self.once(x, x.op)
+                self.only_once(x, x.op)
                 self.fold = x
             case d.AlignStorage():
-                self.once(x, x.op, x.var)
+                self.only_once(x, x.op, x.var)
                 self.aligns.append(x)
             case d.ReorderStorage():
-                self.once(x, x.op)
+                self.only_once(x, x.op)
                 if sorted(x.vars) != sorted(self.args):
                     raise self.fail(x, f"it must name all of {', '.join(self.args)}, each once")
                 self.storage = x.vars
             case d.Stream():
-                self.once(x, x.op)
+                self.only_once(x, x.op)
                 self.stream = True
 
-    def move(self, x: d.Loads | d.Prefetch | d.PrefetchNext | d.PrefetchStores) -> None:
+    def set_memory_access(self, x: d.Loads | d.Prefetch | d.PrefetchNext | d.PrefetchStores) -> None:
         """How what it reads comes from memory, and what is fetched early."""
         if isinstance(x, d.PrefetchStores):
-            self.once(x, x.op)
-            self.fetched_stores = x
+            self.only_once(x, x.op)
+            self.prefetches = replace(self.prefetches, stores=x)
             return
         if x.source not in self.pipeline.inputs and x.source not in {f.name for f in self.pipeline.funcs}:
             raise self.fail(x, f"pipeline {self.pipeline.name} has no Input or Func {x.source}")
         match x:
             case d.Loads():
-                self.once(x, x.op, x.source)
+                self.only_once(x, x.op, x.source)
                 self.loads[x.source] = x.strategy
             case d.Prefetch():
-                self.once(x, x.op, x.source)
-                self.prefetches[x.source] = x.distance
+                self.only_once(x, x.op, x.source)
+                self.prefetches = replace(self.prefetches, ahead=self.prefetches.ahead | {x.source: x.distance})
             case d.PrefetchNext():
-                self.once(x, x)
-                self.fetches.append(x)
+                self.only_once(x, x)
+                self.prefetches = replace(self.prefetches, next=(*self.prefetches.next, x))
 
     # loops
 
@@ -259,13 +269,13 @@ class _Builder:
             raise self.fail(directive, f"{name} is a coordinate of a reduction; {takers}")
         raise self.fail(directive, f"there is no loop {name}; the loops are {', '.join(x.name for x in self.loops)}")
 
-    def fresh(self, directive: d.Directive, *names: str) -> None:
+    def claim_names(self, directive: d.Directive, *names: str) -> None:
         for name in names:
             if name in self.used or names.count(name) > 1:
                 raise self.fail(directive, f"the name {name} is used already; choose another")
             self.used.add(name)
 
-    def serial(self, directive: d.Directive, i: int) -> None:
+    def require_serial(self, directive: d.Directive, i: int) -> None:
         if self.loops[i].kind != "serial":
             raise self.fail(
                 directive, f"loop {self.loops[i].name} is {self.loops[i].kind} already; do this before that"
@@ -273,9 +283,9 @@ class _Builder:
 
     def split(self, s: d.Split) -> None:
         i = self.position(s, s.var)
-        self.serial(s, i)
+        self.require_serial(s, i)
         if s.outer != s.var and s.inner != s.var:
-            self.fresh(s, s.outer, s.inner)
+            self.claim_names(s, s.outer, s.inner)
         else:
             raise self.fail(s, "outer and inner need names of their own")
         if s.tail == "round_up" and self.func is self.pipeline.output:
@@ -307,14 +317,14 @@ class _Builder:
 
     def fuse(self, f: d.Fuse) -> None:
         i, j = self.position(f, f.outer), self.position(f, f.inner)
-        self.serial(f, i)
-        self.serial(f, j)
+        self.require_serial(f, i)
+        self.require_serial(f, j)
         if j != i + 1:
             raise self.fail(f, f"{f.inner} must be the loop just inside {f.outer}; reorder first")
         origin_a, origin_b = self.origins(f.outer), self.origins(f.inner)
         if origin_a & origin_b:
             raise self.fail(f, f"{f.outer} and {f.inner} are parts of one coordinate; do not split it instead")
-        self.fresh(f, f.fused)
+        self.claim_names(f, f.fused)
         self.loops[i : j + 1] = [Loop(f.fused)]
         self.derivations.append(f)
 
@@ -327,10 +337,10 @@ class _Builder:
                 return self.origins(x.outer) | self.origins(x.inner)
         return {name}
 
-    def mark(self, directive: d.Directive, var: str, kind: Kind, size: int, tail: d.Tail) -> None:
+    def split_and_mark(self, directive: d.Directive, var: str, kind: Kind, size: int, tail: d.Tail) -> None:
         """Make `var` a vectorized or unrolled loop of `size`, split first where it may be longer."""
         i = self.position(directive, var)
-        self.serial(directive, i)
+        self.require_serial(directive, i)
         if self.longest(var) != size:
             outer, inner = (
                 f"{var}_{'v' if kind == 'vectorized' else 'u'}o",
@@ -353,7 +363,7 @@ class _Builder:
                 return None if whole is None else -(-whole // x.factor)
         return None
 
-    def shared(self) -> list[Loop]:
+    def loops_with_lanes_outside_unrolled(self) -> list[Loop]:
         """The loops of a Func that reduces, lanes outside of the unrolled loops around them where they can be.
 
         What is unrolled innermost shares the loops of reductions. Lanes that a block's tail cuts short stay inside.
@@ -364,17 +374,17 @@ class _Builder:
         last = self.loops[inner:]
         lanes = [loop for loop in last if loop.kind == "vectorized"]
         before = {loop.name for loop in last[: last.index(lanes[0])]} if lanes else set()
-        if not lanes or self.ends(lanes[0].name) & before:
+        if not lanes or self.guard_loops(lanes[0].name) & before:
             return self.loops
         return [*self.loops[:inner], *lanes, *(loop for loop in last if loop.kind == "unrolled")]
 
-    def ends(self, name: str) -> set[str]:
+    def guard_loops(self, name: str) -> set[str]:
         """The loops that the extent of loop `name` depends on: of the last block, where it is cut short."""
         for x in self.derivations:
             if isinstance(x, d.Split) and name == x.outer:
-                return self.ends(x.var)
+                return self.guard_loops(x.var)
             if isinstance(x, d.Split) and name == x.inner:
-                return self.parts(x.outer) | self.ends(x.var) if x.tail == "guard" else set()
+                return self.parts(x.outer) | self.guard_loops(x.var) if x.tail == "guard" else set()
         return set()
 
     def parts(self, name: str) -> set[str]:
@@ -397,7 +407,7 @@ class _Builder:
         if isinstance(compute, d.Inline):
             if self.shaped:
                 raise self.fail(compute, "an inlined Func has no loops and no storage; remove its other directives")
-            return FuncNest(self.func, True, (), ())
+            return FuncNest.substituted(self.func)
         level = Level(compute.func, compute.var) if isinstance(compute, d.ComputeAt) else ROOT
         match self.store:
             case d.StoreAt(func=func, var=var):
@@ -407,21 +417,18 @@ class _Builder:
             case None:
                 store = level
         nest = FuncNest(
-            self.func,
-            False,
-            tuple(self.shared() if self.reduces else self.loops),
-            tuple(self.derivations),
-            level,
-            store,
-            self.storage,
-            self.fold,
-            tuple(self.aligns),
-            self.reductions,
-            self.loads,
-            self.prefetches,
-            tuple(self.fetches),
-            self.fetched_stores,
-            self.stream,
+            func=self.func,
+            loops=tuple(self.loops_with_lanes_outside_unrolled() if self.reduces else self.loops),
+            derivations=tuple(self.derivations),
+            compute=level,
+            store=store,
+            storage=self.storage,
+            fold=self.fold,
+            aligns=tuple(self.aligns),
+            reductions=self.reductions,
+            loads=self.loads,
+            prefetches=self.prefetches,
+            stream=self.stream,
         )
         self._check_reductions(nest)
         return nest
@@ -448,17 +455,16 @@ class _Builder:
                     f"parallel({loop.name!r}) of Func {self.func.name}: it must be the outermost loop; "
                     f"reorder it before {self.loops[0].name}, or fuse the two"
                 )
-        for x in self.fetches:
+        for x in self.prefetches.next:
             if self.position(x, x.loop) > self.position(x, x.at):
                 raise self.fail(x, f"loop {x.loop} is inside {x.at}; name one around it, or {x.at} itself")
             for name in (x.at, x.loop):
                 self._check_turns(x, name)
-        if self.fetched_stores:
-            self._check_turns(self.fetched_stores, self.fetched_stores.loop)
+        stores = self.prefetches.stores
+        if stores:
+            self._check_turns(stores, stores.loop)
             if self.stream:
-                raise self.fail(
-                    self.fetched_stores, "what goes past the caches needs no lines there; remove it, or stream"
-                )
+                raise self.fail(stores, "what goes past the caches needs no lines there; remove it, or stream")
 
     def _check_reductions(self, nest: FuncNest) -> None:
         """The loop that runs in lanes is the innermost one of its reduction, and is not written out."""

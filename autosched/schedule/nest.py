@@ -133,7 +133,7 @@ def _check_levels(nest: Nest, f: FuncNest) -> None:
 
 def _check_fetches(nest: Nest, f: FuncNest) -> None:
     """What is fetched is in memory before the Func's loops begin, and is read in them."""
-    for x in f.fetches:
+    for x in f.prefetches.next:
         place = f"{x} of Func {f.name}"
         source = nest.funcs.get(x.source)
         if source is not None and (source.inlined or source.compute != ROOT):
