@@ -38,7 +38,7 @@ from autosched.lower.ir import (
     walk,
 )
 from autosched.lower.names import extent_name, region_names, stride_name
-from autosched.lower.prefetch import fetch_next
+from autosched.lower.prefetch import prefetch_next
 from autosched.lower.reductions import Reducer
 from autosched.lower.regions import Regions
 from autosched.lower.stages import SLACK, Box, Fold, LoopNests, Root, Stage, Storage
@@ -187,7 +187,7 @@ class LoopNestBuilder:
         prefetched: list[Stmt] = []
         for x in f.prefetches.next:
             if x.at == loop.name:
-                prefetched += fetch_next(x, f, self.regions, self.storages)
+                prefetched += prefetch_next(x, f, self.regions, self.storages)
         body = prefetched + self._level(Level(f.name, loop.name)) + self._loops(f, i + 1)
         if loop.kind == "unrolled" and algebra.value_of(extent) == loop.lanes and not _reserves(body):
             copies: list[Stmt] = []

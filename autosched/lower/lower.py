@@ -14,7 +14,7 @@ from autosched.lower.loopnest import LoopNestBuilder
 from autosched.lower.names import Growth, end_name, extent_name, region_names
 from autosched.lower.optimize import Optimizer
 from autosched.lower.packs import Packs
-from autosched.lower.prefetch import announce, announce_stores
+from autosched.lower.prefetch import prefetch_ahead, prefetch_stores
 from autosched.lower.seeds import seed_sums
 from autosched.lower.stages import Box, LoopNests, Root, Stage
 from autosched.lower.stagger import stagger
@@ -75,8 +75,8 @@ def lower(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) 
         body = Vectorizer(stage.func, nests.storages, builder.bounds, layout.target, packs).block(stage.body)
         body = share_windows(body, layout.target.excluded)
         body = stagger(body) if layout.target.packs else body
-        body = announce(body, ahead)
-        body = announce_stores(body, stores)
+        body = prefetch_ahead(body, ahead)
+        body = prefetch_stores(body, stores)
         windows += requirements(body)
         if checking:
             verify(body, given(pipeline, nests, packs), vectorized=True)

@@ -1,7 +1,7 @@
-"""Reads and stores are announced ahead of time, where the schedule says so: some bytes ahead, or a loop's next turn.
+"""Prefetches of what is read and stored, where the schedule asks for them: some bytes ahead, or a loop's next turn.
 
 What a loop reads first from memory arrives late, as does a line that is stored to, and a processor looks only a few
-dozen instructions ahead of what it waits for. An announcement is a hint: it reads nothing, and any address will do.
+dozen instructions ahead of what it waits for. A prefetch is a hint: it reads nothing, and any address will do.
 """
 
 from __future__ import annotations
@@ -37,34 +37,34 @@ from autosched.lower.stages import Box, Storage
 from autosched.schedule.directives import PrefetchNext, PrefetchStores
 from autosched.schedule.func_nest import FuncNest, Level
 
-#: Bytes of a cache line: one announcement is enough for all of it.
+#: Bytes of a cache line: one prefetch is enough for all of it.
 _LINE = 64
 
 
-def announce(block: Block, ahead: Mapping[str, Mapping[str, int]]) -> Block:
-    """`block` with announcements: of each source as many bytes `ahead` as the Func that is stored asks for."""
+def prefetch_ahead(block: Block, ahead: Mapping[str, Mapping[str, int]]) -> Block:
+    """`block` with prefetches of each source, as many bytes `ahead` as the Func that is stored asks for."""
     wanted: dict[str, int] = {}
     for stmt in block:
         if isinstance(stmt, Store):
             wanted.update(ahead.get(stmt.buffer, {}))
     if wanted:
-        return _announced(block, partial(_reads, wanted))
-    return tuple(map_bodies(stmt, lambda body: announce(body, ahead)) for stmt in block) if ahead else block
+        return _prefetched(block, partial(_reads, wanted))
+    return tuple(map_bodies(stmt, lambda body: prefetch_ahead(body, ahead)) for stmt in block) if ahead else block
 
 
-def announce_stores(block: Block, later: Mapping[str, PrefetchStores]) -> Block:
-    """`block` with announcements before vectors that are stored: of where the same is stored so many turns later."""
-    return _announced(block, partial(_stores, later)) if later else block
+def prefetch_stores(block: Block, later: Mapping[str, PrefetchStores]) -> Block:
+    """`block` with prefetches before vector stores: of the address that the same store writes so many turns later."""
+    return _prefetched(block, partial(_stores, later)) if later else block
 
 
-def _announced(block: Block, addresses: Callable[[Stmt], Iterable[Expr]]) -> Block:
-    """With one announcement a line of the `addresses` of each statement before it, in inner loops too."""
+def _prefetched(block: Block, addresses: Callable[[Stmt], Iterable[Expr]]) -> Block:
+    """`block` with prefetches of the `addresses` of each statement before it, one per line, in inner loops too."""
     out: list[Stmt] = []
-    lines = _Lines()
+    lines = _LinesSeen()
     for stmt in block:
         lines.pass_by(stmt)
         out += [Prefetch(address) for address in addresses(stmt) if lines.new(address)]
-        out.append(map_bodies(stmt, lambda body: _announced(body, addresses)) if bodies(stmt) else stmt)
+        out.append(map_bodies(stmt, lambda body: _prefetched(body, addresses)) if bodies(stmt) else stmt)
     return tuple(out)
 
 
@@ -84,8 +84,8 @@ def _stores(later: Mapping[str, PrefetchStores], stmt: Stmt) -> Iterator[Expr]:
         yield substitute(stmt.address, {loop: add(Name(loop), const(x.turns))})
 
 
-class _Lines:
-    """The lines that a block announces, each once."""
+class _LinesSeen:
+    """The lines that a block has prefetched so far."""
 
     def __init__(self) -> None:
         self.begun: dict[frozenset[tuple[Expr, int]], list[int]] = defaultdict(list)
@@ -97,7 +97,7 @@ class _Lines:
             self.known[stmt.name] = stmt.value
 
     def new(self, address: Expr) -> bool:
-        """Whether nothing within a line of `address` has been announced, as it is from now on."""
+        """Whether nothing within a line of `address` has been prefetched, as it is from now on."""
         terms, begin = algebra.linear(substitute(address, self.known))
         others = self.begun[frozenset(terms.items())]
         if any(abs(begin - other) < _LINE for other in others):
@@ -106,10 +106,11 @@ class _Lines:
         return True
 
 
-def fetch_next(x: PrefetchNext, f: FuncNest, regions: Regions, storages: Mapping[str, Storage]) -> list[Stmt]:
-    """Announcements, a line each, of what loop `x.loop` reads of `x.source` so many turns later, at this place in it.
+def prefetch_next(x: PrefetchNext, f: FuncNest, regions: Regions, storages: Mapping[str, Storage]) -> list[Stmt]:
+    """Prefetches, one per cache line, of what `x.loop` will read from `x.source` `x.turns` iterations from now.
 
-    Lines are counted from where what lies next to each other begins, so a last one that it only touches is left out.
+    They stand in loop `x.at`, and are for what that reads in one iteration. Lines are counted from where what lies next
+    to each other begins, so a last one that it only touches is left out.
     """
     loop = loop_name(f.name, x.loop)
     box = _box(x, f, regions)

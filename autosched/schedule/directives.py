@@ -282,9 +282,9 @@ class Stream(Directive):
 
 @dataclass(frozen=True)
 class Prefetch(Directive):
-    """Where this Func reads whole vectors or windows of `source`, what is `distance` bytes further on is fetched.
+    """When this Func reads a whole vector or window of `source`, prefetch the bytes `distance` ahead of it.
 
-    It is brought into the second-level cache. For what is read in order and comes from memory.
+    They are brought into the second-level cache. For what is read in order and comes from memory.
     """
 
     op = "prefetch"
@@ -294,11 +294,12 @@ class Prefetch(Directive):
 
 @dataclass(frozen=True)
 class PrefetchNext(Directive):
-    """In each iteration of this Func's loop `at`, what `source` is read for there `turns` iterations of `loop` later.
+    """In each iteration of `at`, prefetch what the same code will read of `source` `turns` iterations of `loop` later.
 
-    `loop` is `at` or one around it. It is brought into the second-level cache while the iteration computes, so the
-    nearer to the innermost loop `at` is, the more evenly memory is read. For an Input or a Func computed at the root.
-    `lines` is how many cache lines are fetched of what lies next to each other there, needed or not, which takes no
+    Both are loops of this Func; `loop` is `at` or one around it. The lines are brought into the second-level cache
+    while the iteration computes, so the nearer to the innermost loop `at` is, the more evenly memory is read. For an
+    Input or a Func computed at the root.
+    `lines` is how many cache lines are prefetched of what lies next to each other there, needed or not, which takes no
     loop; 0 is as many as are needed.
     """
 
@@ -312,7 +313,7 @@ class PrefetchNext(Directive):
 
 @dataclass(frozen=True)
 class PrefetchStores(Directive):
-    """With each vector that this Func stores, where the same is stored `turns` iterations of `loop` later is fetched.
+    """With each vector store, prefetch the address that the same store will write `turns` iterations of `loop` later.
 
     `loop` is one of this Func's own. A store through the caches to a line that they do not have waits for the line; it
     is brought into the second-level cache. Not together with `stream`.

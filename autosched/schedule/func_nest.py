@@ -240,7 +240,7 @@ class _Builder:
                 self.stream = True
 
     def set_memory_access(self, x: d.Loads | d.Prefetch | d.PrefetchNext | d.PrefetchStores) -> None:
-        """How what it reads comes from memory, and what is fetched early."""
+        """How lanes read sources, and what is prefetched."""
         if isinstance(x, d.PrefetchStores):
             self.only_once(x, x.op)
             self.prefetches = replace(self.prefetches, stores=x)

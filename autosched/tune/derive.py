@@ -3,7 +3,7 @@
 The output is cut into strips that threads share, and those into tiles; every other Func is inlined, or computed at the
 root, in a strip, in a tile, or in a row, stored there or slid along the rows. Each has lanes, a tail, an unroll factor
 and, with three coordinates or more, a choice of the innermost one. The output goes through the caches, where the lines
-of its next row are fetched early, or past them.
+of its next row are prefetched, or past them.
 
 Where a Func reduces, rows and blocks of lanes share the loops of its reductions, so that what is read once serves them
 all. These loops are written out where they are short, or a few turns at a time. Where the order of terms does not
@@ -251,7 +251,7 @@ def _output(func: Func, parts: _Parts) -> None:
     parts.add(func, "parallel", _is(parallel="strips"), var=names.strip)
     vectors = _is(lanes=_some(LANES))
     stores = ("cached", "fetched", "streamed")
-    parts.knob("stores", stores, "cached", vectors, "through the caches, where lines are fetched early, or past")
+    parts.knob("stores", stores, "cached", vectors, "through the caches, where lines are prefetched, or past")
     parts.add(func, "stream", _is(stores="streamed"))
     around = names.strip if len(args) == 1 else names.row
     parts.add(func, "prefetch_stores", _is(stores="fetched"), loop=around)

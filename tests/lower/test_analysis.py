@@ -296,7 +296,7 @@ def test_the_verifier_knows_what_a_call_has(name: str, monkeypatch: pytest.Monke
     monkeypatch.setenv("AUTOSCHED_VERIFY", "1")
     lower(Pipeline(f), Schedule())
     lowering = import_module("autosched.lower.lower")
-    monkeypatch.setattr(lowering, "announce_stores", lambda body, ahead: (*body, Let("y", Name(name))))
+    monkeypatch.setattr(lowering, "prefetch_stores", lambda body, ahead: (*body, Let("y", Name(name))))
     with pytest.raises(CompileError, match=f"{name} is used before it is bound"):
         lower(Pipeline(f), Schedule())
 

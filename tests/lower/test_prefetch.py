@@ -1,6 +1,6 @@
-"""Announcements: where the schedule asks for them, one a line, before what reads it, and never for anything else.
+"""Prefetches: where the schedule asks for them, one a line, before what reads it, and never for anything else.
 
-What is announced of a next turn is compared with what that turn then reads or stores, address by address.
+What is prefetched of a next turn is compared with what that turn then reads or stores, address by address.
 """
 
 from __future__ import annotations
@@ -52,42 +52,42 @@ def lowered(pipeline: Pipeline, schedule: Schedule) -> list[Stmt]:
     return [s for stage in lower(pipeline, schedule, dense).stages for s in statements(stage.body)]
 
 
-def announcements(pipeline: Pipeline, schedule: Schedule) -> list[Stmt]:
+def prefetches(pipeline: Pipeline, schedule: Schedule) -> list[Stmt]:
     return [s for s in lowered(pipeline, schedule) if isinstance(s, Prefetch)]
 
 
 VECTORS = Schedule().vectorize("out", "x", 16)
 
 
-def test_neighbours_in_a_line_are_announced_once() -> None:
-    (found,) = announcements(added(), VECTORS.prefetch("out", "source", 4096))
+def test_neighbours_in_a_line_are_prefetched_once() -> None:
+    (found,) = prefetches(added(), VECTORS.prefetch("out", "source", 4096))
     assert "4096" in str(found)
-    assert len(announcements(added(), VECTORS.prefetch("out", "source", 4096).prefetch("out", "other", 64))) == 2
+    assert len(prefetches(added(), VECTORS.prefetch("out", "source", 4096).prefetch("out", "other", 64))) == 2
 
 
-def test_nothing_is_announced_that_is_not_asked_for_or_not_read_in_vectors() -> None:
-    assert announcements(added(), VECTORS) == []
-    assert announcements(added(), Schedule().prefetch("out", "source", 4096)) == []
+def test_nothing_is_prefetched_that_is_not_asked_for_or_not_read_in_vectors() -> None:
+    assert prefetches(added(), VECTORS) == []
+    assert prefetches(added(), Schedule().prefetch("out", "source", 4096)) == []
 
 
-def test_every_copy_of_an_unrolled_loop_announces_what_it_reads() -> None:
+def test_every_copy_of_an_unrolled_loop_prefetches_what_it_reads() -> None:
     pipeline = added()
     pipeline.output.bound(x, 256)
     schedule = Schedule().vectorize("out", "x", 64).unroll("out", "x_vo", 4).prefetch("out", "source", 4096)
-    assert len(announcements(pipeline, schedule)) == 4
+    assert len(prefetches(pipeline, schedule)) == 4
 
 
-def test_each_func_announces_its_own_reads() -> None:
+def test_each_func_prefetches_its_own_reads() -> None:
     source, first, out = Input("source", u8, 2), Func("first"), Func("out")
     first[y, x] = source[y, x] + 1
     out[y, x] = first[y, x] + source[y, x]
     schedule = VECTORS.compute_at("first", "out", "y").vectorize("first", "x", 16)
-    assert len(announcements(Pipeline(out), schedule.prefetch("first", "source", 256))) == 1
+    assert len(prefetches(Pipeline(out), schedule.prefetch("first", "source", 256))) == 1
     both = schedule.prefetch("first", "source", 256).prefetch("out", "source", 512)
-    assert len(announcements(Pipeline(out), both)) == 2
+    assert len(prefetches(Pipeline(out), both)) == 2
 
 
-def test_reads_of_reductions_are_announced_where_they_are() -> None:
+def test_reads_of_reductions_are_prefetched_where_they_are() -> None:
     domain = RDom(k=5)
     source, out = Input("source", u8, 2), Func("out")
     out[y, x] = cast(u8, sum_over(domain, cast(i32, source[y + domain.k, x])) // 5)
@@ -124,14 +124,14 @@ OPERATIONS: dict[str, Callable[[int, int], int]] = {
 
 
 def traced(schedule: Schedule, loop: str, begin: list[int], height: int) -> tuple[dict[int, set[int]], ...]:
-    """What `picked` announces, reads of its source and stores in each turn of `loop`, by running the lowered loops.
+    """What `picked` prefetches, reads of its source and stores in each turn of `loop`, by running the lowered loops.
 
     Reads are those of single elements, of stores there is where each begins.
     """
     (stage,) = lower(
         picked(), schedule, Layout({"source": {0: PITCH, 1: 1}, "begin": {0: 4}, "out": {1: 1}}, {})
     ).stages
-    announced: dict[int, set[int]] = defaultdict(set)
+    prefetched: dict[int, set[int]] = defaultdict(set)
     read: dict[int, set[int]] = defaultdict(set)
     stored: dict[int, set[int]] = defaultdict(set)
 
@@ -160,7 +160,7 @@ def traced(schedule: Schedule, loop: str, begin: list[int], height: int) -> tupl
                 case Let(name=name, value=what):
                     env = {**env, name: value(what, env)}
                 case Prefetch(address=address):
-                    announced[env[loop]].add(value(address, env))
+                    prefetched[env[loop]].add(value(address, env))
                 case If(condition=condition, then=then, orelse=orelse):
                     run(then if value(condition, env) else orelse, env)
                 case Store(address=address, value=what):
@@ -170,7 +170,7 @@ def traced(schedule: Schedule, loop: str, begin: list[int], height: int) -> tupl
 
     extents = {"out:n0": height, "out:n1": len(begin)}
     run(stage.body, {"source": SOURCE, "begin": BEGIN, "out": 0, "out:s0": PITCH, **extents})
-    return announced, read, stored
+    return prefetched, read, stored
 
 
 @pytest.mark.parametrize(
@@ -179,23 +179,23 @@ def traced(schedule: Schedule, loop: str, begin: list[int], height: int) -> tupl
 )
 @settings(deadline=None)
 @given(begin=st.lists(st.integers(0, 999), min_size=1, max_size=9), height=st.integers(1, 11), turns=st.integers(1, 2))
-def test_what_is_announced_is_what_a_later_turn_reads(
+def test_what_is_prefetched_is_what_a_later_turn_reads(
     at: str, loop: str, variable: str, begin: list[int], height: int, turns: int
 ) -> None:
     begin.sort()
-    announced, read, _ = traced(ROWS.prefetch_next("out", "source", at, loop, turns), variable, begin, height)
+    prefetched, read, _ = traced(ROWS.prefetch_next("out", "source", at, loop, turns), variable, begin, height)
     for turn in read.keys() & {t - turns for t in read}:
         for address in read[turn + turns]:
-            assert any(0 <= address - line < 64 for line in announced[turn]), address
+            assert any(0 <= address - line < 64 for line in prefetched[turn]), address
 
 
 def test_as_many_lines_as_asked_for() -> None:
-    announced, _, _ = traced(ROWS.prefetch_next("out", "source", "yi", "yo", lines=3), "out.yo", [5], 6)
+    prefetched, _, _ = traced(ROWS.prefetch_next("out", "source", "yi", "yo", lines=3), "out.yo", [5], 6)
     rows = [SOURCE + PITCH * row + 5 for row in (3, 4, 5)]
-    assert announced[0] == {row + 64 * line for row in rows for line in range(3)}
+    assert prefetched[0] == {row + 64 * line for row in rows for line in range(3)}
 
 
-def test_lanes_of_a_vector_and_what_is_computed_for_them_are_announced_together() -> None:
+def test_lanes_of_a_vector_and_what_is_computed_for_them_are_prefetched_together() -> None:
     c, j = variables("c j")
     source, begin = Input("source", u8, 3), Input("begin", i32, 1, monotone=True, bounds=(0, 60))
     planes, out = Func("planes"), Func("out")
@@ -222,26 +222,26 @@ def test_lanes_of_a_vector_and_what_is_computed_for_them_are_announced_together(
 @pytest.mark.parametrize("lanes", [2, 16])
 @settings(deadline=None)
 @given(width=st.integers(1, 40), height=st.integers(1, 11), turns=st.integers(1, 2))
-def test_what_is_announced_is_where_a_later_turn_stores(
+def test_what_is_prefetched_is_where_a_later_turn_stores(
     lanes: int, loop: str, width: int, height: int, turns: int
 ) -> None:
     schedule = Schedule().split("out", "y", "yo", "yi", 3).vectorize("out", "x", lanes)
     schedule = schedule.prefetch_stores("out", loop, turns)
-    announced, _, stored = traced(schedule, f"out.{loop}", [5] * width, height)
+    prefetched, _, stored = traced(schedule, f"out.{loop}", [5] * width, height)
     for turn in stored.keys() & {t - turns for t in stored}:
-        assert stored[turn + turns] <= announced[turn]
+        assert stored[turn + turns] <= prefetched[turn]
 
 
-def test_vectors_in_one_line_are_announced_once() -> None:
+def test_vectors_in_one_line_are_prefetched_once() -> None:
     pipeline = added()
     pipeline.output.bound(x, 128)
     schedule = VECTORS.unroll("out", "x_vo", 8).prefetch_stores("out", "y")
     stored = [s for s in lowered(pipeline, schedule) if isinstance(s, Store)]
     assert len(stored) == 8 and all(s.value.lanes == 16 for s in stored)
-    assert len(announcements(pipeline, schedule)) == 2
+    assert len(prefetches(pipeline, schedule)) == 2
 
 
-def test_results_are_the_same_where_stores_are_announced() -> None:
+def test_results_are_the_same_where_stores_are_prefetched() -> None:
     arrays = {name: np.arange(9 * 77, dtype=np.uint8).reshape(9, 77) for name in ("source", "other")}
     kernel = Kernel(added(), VECTORS.prefetch_stores("out", "y", 3))
     np.testing.assert_array_equal(kernel(shape=(9, 76), **arrays), interpret(added(), (9, 76), arrays, {}))

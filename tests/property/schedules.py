@@ -188,7 +188,7 @@ class _Proposer:
         self.fetches(name)
 
     def fetches(self, name: str) -> None:
-        """What loops announce of their next turns, of what the Func reads or of what that is computed from."""
+        """What loops prefetch of their next turns, of what the Func reads or of what that is computed from."""
         known = [*self.pipeline.inputs, *(f.name for f in self.pipeline.funcs)]
         loops = [loop.name for loop in self.nest().funcs[name].loops]
         if loops and self.chance(40):

@@ -28,7 +28,7 @@ _ADDRESS = ValueType("i64", 1)
 Builder: TypeAlias = ir.IRBuilder
 Value: TypeAlias = ir.Value
 
-#: What is announced to `llvm.prefetch`: a read, into the second-level cache and those behind it, of data.
+#: The hint of `llvm.prefetch`: a read, into the second-level cache and those behind it, of data.
 _READ, _SECOND_LEVEL, _DATA = 0, 2, 1
 #: Scratch memory begins at a page of this many bytes, and kernels may use it from any place in the first on.
 PAGE = 4096
