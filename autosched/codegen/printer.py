@@ -14,6 +14,7 @@ from autosched.codegen.host import identifier
 from autosched.codegen.simd.memory import PAGE
 from autosched.errors import CompileError
 from autosched.lang.types import Type, i64
+from autosched.lower.demands import CACHE_LINE
 from autosched.lower.ir import (
     Access,
     Assign,
@@ -59,7 +60,7 @@ _OPTIONS = 'nogil=True, cache=True, error_model="numpy", boundscheck=False, pipe
 #: What a stage returns where it cannot get scratch memory; 0 is success, and a Require has a number from 1 on.
 NO_MEMORY = -1
 #: Bytes between where one buffer begins in its first page and where the next does in its own; whole lines.
-_STAGGER = 13 * 64
+_STAGGER = 13 * CACHE_LINE
 _SYMBOLS = {
     "add": "+", "sub": "-", "mul": "*", "div": "/", "floordiv": "//", "mod": "%", "and": "&", "or": "|", "xor": "^",
     "shl": "<<", "shr": ">>", "eq": "==", "ne": "!=", "lt": "<", "le": "<=",

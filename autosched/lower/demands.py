@@ -8,6 +8,8 @@ from typing import Literal, TypeAlias
 from autosched.lower.ir import Expr
 from autosched.lower.names import domain_name
 
+#: Bytes of a cache line.
+CACHE_LINE = 64
 #: Bytes of the window that each permute strategy reads.
 WINDOWS = {"permute64": 64, "permute128": 128}
 #: Bytes from any element on that kernels may read with it, if the array has them: a window may begin within another.

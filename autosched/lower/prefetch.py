@@ -12,6 +12,7 @@ from functools import partial
 
 from autosched.lower import algebra
 from autosched.lower.algebra import ONE, ZERO, add, const, minimum, mul, sub, substitute
+from autosched.lower.demands import CACHE_LINE
 from autosched.lower.derive import loop_name
 from autosched.lower.ir import (
     Access,
@@ -36,9 +37,6 @@ from autosched.lower.regions import Regions
 from autosched.lower.stages import Box, Storage
 from autosched.schedule.directives import PrefetchNext, PrefetchStores
 from autosched.schedule.func_nest import FuncNest, Level
-
-#: Bytes of a cache line: one prefetch is enough for all of it.
-_LINE = 64
 
 
 def prefetch_ahead(block: Block, ahead: Mapping[str, Mapping[str, int]]) -> Block:
@@ -100,7 +98,7 @@ class _LinesSeen:
         """Whether nothing within a line of `address` has been prefetched, as it is from now on."""
         terms, begin = algebra.linear(substitute(address, self.known))
         others = self.begun[frozenset(terms.items())]
-        if any(abs(begin - other) < _LINE for other in others):
+        if any(abs(begin - other) < CACHE_LINE for other in others):
             return False
         others.append(begin)
         return True
@@ -128,17 +126,17 @@ def prefetch_next(x: PrefetchNext, f: FuncNest, regions: Regions, storages: Mapp
     for dim, ((lo, hi), origin, stride) in enumerate(zip(box, storage.origin, storage.strides, strict=True)):
         address = add(address, mul(sub(lo, origin), stride))
         step = algebra.value_of(stride)
-        if step is not None and 0 < step <= _LINE:
+        if step is not None and 0 < step <= CACHE_LINE:
             length = add(length, mul(sub(hi, lo), stride))
         else:
             name = f"{f.name}.{x.source}.{dim}.next"
             loops.append((name, add(sub(hi, lo), ONE)))
             address = add(address, mul(Name(name), stride))
-    out: list[Stmt] = [Prefetch(add(address, const(n * _LINE))) for n in range(x.lines)]
+    out: list[Stmt] = [Prefetch(add(address, const(n * CACHE_LINE))) for n in range(x.lines)]
     if not x.lines:
         line = f"{f.name}.{x.source}.line"
-        loops.append((line, add(algebra.floordiv(length, const(_LINE)), ONE)))
-        out = [Prefetch(add(address, mul(Name(line), const(_LINE))))]
+        loops.append((line, add(algebra.floordiv(length, const(CACHE_LINE)), ONE)))
+        out = [Prefetch(add(address, mul(Name(line), const(CACHE_LINE))))]
     for name, extent in reversed(loops):
         out = [For(name, ZERO, extent, tuple(out))]
     return out

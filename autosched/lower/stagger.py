@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Literal, TypeAlias
 
 from autosched.lang.types import i32, u8
+from autosched.lower.demands import BLOCK
 from autosched.lower.ir import (
     Assign,
     Block,
@@ -33,7 +34,6 @@ from autosched.lower.ir import (
     walk,
 )
 
-_BLOCK = 16
 #: How lanes of a value are ordered; "any" where all are the same, "wrong" where it cannot be computed from what is
 #: staggered.
 Order: TypeAlias = Literal["natural", "staggered", "any", "wrong"]
@@ -74,7 +74,7 @@ def _is_candidate(dot: Dot) -> bool:
         and not data.staggered
         and len(data.parts) == 4
         and all(p.elem.bits == 8 for p in data.parts)
-        and dot.lanes % _BLOCK == 0
+        and dot.lanes % BLOCK == 0
         and isinstance(dot.weights, Broadcast)
     )
 

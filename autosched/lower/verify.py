@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from autosched.errors import CompileError
-from autosched.lang.types import Type, b1, i32, i64
-from autosched.lower.demands import REGISTER, REGISTER_LANES
+from autosched.lang.types import b1, i32, i64, u8
+from autosched.lower.demands import BLOCK, BLOCK_LANES, REGISTER, REGISTER_LANES, WINDOWS
 from autosched.lower.ir import (
     Access,
     Assign,
@@ -122,7 +122,7 @@ def _expr(expr: Expr, scope: dict[str, int], vectorized: bool) -> None:
                     raise CompileError("a Load before vectorization")
                 if offsets is not None and offsets.lanes != e.lanes:
                     raise CompileError(f"{offsets.lanes} offsets for {e.lanes} lanes")
-            case FromFirstOfFour(a=a) if a.lanes % 4 or not a.elem.is_int:
+            case FromFirstOfFour(a=a) if a.lanes % BLOCK_LANES or not a.elem.is_int:
                 raise CompileError(f"lanes among four, of {a.elem}x{a.lanes}")
             case Permute(window=window) | Slice(window=window) if not _is_window(e, window):
                 raise CompileError(f"a permute or slice of {window.elem}x{window.lanes}")
@@ -147,6 +147,7 @@ def _expr(expr: Expr, scope: dict[str, int], vectorized: bool) -> None:
 
 
 def _is_window(reader: Permute | Slice, window: Expr) -> bool:
-    """Whether what is read whole is as long as it must be: 64 or 128 bytes, or 16 for every four lanes."""
-    sizes = (4 * reader.lanes,) if isinstance(reader, Permute) and reader.blocks else (64, 128)
-    return window.elem == Type("u", 8) and window.lanes in sizes
+    """Whether what is read whole is as long as it must be: a window, or a block for every four lanes."""
+    blocks = reader.lanes // BLOCK_LANES * BLOCK
+    sizes = (blocks,) if isinstance(reader, Permute) and reader.blocks else WINDOWS.values()
+    return window.elem == u8 and window.lanes in sizes

@@ -35,6 +35,26 @@ from autosched.lower.stages import Storage
 
 
 @dataclass(frozen=True)
+class _Span:
+    """Lanes of an access, `each` of them in a window of their own, of which a lane needs `size` bytes."""
+
+    access: Access
+    at: Address
+    ctx: Lanes
+    each: int
+    size: int
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """A block of 16 bytes for every four lanes: offsets of lanes in theirs, and how many bytes of it are needed."""
+
+    window: Expr
+    offsets: Expr
+    extent: Expr
+
+
+@dataclass(frozen=True)
 class WindowReads:
     """Reads of windows in one stage.
 
@@ -55,7 +75,7 @@ class WindowReads:
         are a byte permute of one that begins at lane 0. Where the schedule says nothing, a window is as large as what
         is known to be enough for all calls.
         """
-        if not self._apply(access, at, ctx):
+        if not self._allowed(access, at, ctx):
             return None
         if at.irregular and (not self.target.permutes or ctx.lanes * access.of.bytes > REGISTER):
             return None
@@ -63,11 +83,12 @@ class WindowReads:
         most = WINDOWS.get(access.strategy, max(WINDOWS.values()))
         while not at.irregular and each > 2 and at.step * (each - 1) + size > most:
             each //= 2
-        width = WINDOWS.get(access.strategy) or self._fitting(access, at, ctx, each)
-        found = None if width is None else self._windows(access, at, ctx, width, each, size)
-        if found is None:
+        span = _Span(access, at, ctx, each, size)
+        extent = self._extent(span)
+        width = WINDOWS.get(access.strategy) or _fitting(extent)
+        window = None if width is None else self._windows(span, extent, width)
+        if window is None or extent is None:
             return None
-        window, extent = found
         of = u8 if access.of.is_bool else access.of
         lanes: Expr
         if at.irregular:
@@ -84,57 +105,46 @@ class WindowReads:
         By what the CPU has, the fewest instructions first: where it permutes bytes only within blocks, every few lanes
         have a small window of their own.
         """
-        if access.strategy not in WINDOWS or not self._apply(access, at, ctx):
+        if access.strategy not in WINDOWS or not self._allowed(access, at, ctx):
             return None
-        size = tap * (group - 1) + 1
+        span = _Span(access, at, ctx, ctx.lanes, tap * (group - 1) + 1)
         if self.target.permutes:
-            found = self._windows(access, at, ctx, WINDOWS[access.strategy], ctx.lanes, size)
-            if found is None:
+            extent = self._extent(span)
+            window = self._windows(span, extent, WINDOWS[access.strategy])
+            if window is None or extent is None:
                 return None
-            window, extent = found
             return Permute(window, self._relative(at, ctx), i32, extent, const(tap), group)
         if not self.target.blocks or ctx.lanes % BLOCK_LANES:
             return None
-        near = self._near(access, at, ctx, size)
-        if near is not None:
-            window, offsets, extent = near
-            return Permute(window, offsets, i32, extent, const(tap), group, blocks=True)
-        found = self._windows(access, at, ctx, BLOCK, BLOCK_LANES, size)
-        if found is None:
+        near = self._near(span) or self._apart(replace(span, each=BLOCK_LANES))
+        if near is None:
             return None
-        window, extent = found
-        offsets = FromFirstOfFour(self._relative(at, ctx))
-        return Permute(window, offsets, i32, extent, const(tap), group, blocks=True)
+        return Permute(near.window, near.offsets, i32, near.extent, const(tap), group, blocks=True)
 
-    def _apply(self, access: Access, at: Address, ctx: Lanes) -> bool:
+    def _allowed(self, access: Access, at: Address, ctx: Lanes) -> bool:
         """Whether lanes may come from windows: where the schedule says so, and nothing is against it."""
         excluded = self.target.excludes(access.source, "window")
-        said = access.strategy in (*WINDOWS, "unsaid")
-        if not ctx.guard or not said or excluded or self.storages[access.source].fold:
+        asked_for = access.strategy in (*WINDOWS, "unsaid")
+        if not ctx.guard or not asked_for or excluded or self.storages[access.source].fold:
             return False
         return access.of.bytes <= 2 and at.step >= 0 and not at.steps_by(0)
 
-    def _fitting(self, access: Access, at: Address, ctx: Lanes, each: int) -> int | None:
-        """The smallest window that `each` lanes are in, whatever the call."""
-        extent = self._extent(access, at, ctx, each, access.of.bytes)
-        known = None if extent is None else algebra.value_of(extent)
-        return None if known is None else next((width for width in WINDOWS.values() if known <= width), None)
-
-    def _near(self, access: Access, at: Address, ctx: Lanes, size: int) -> tuple[Expr, Expr, Expr] | None:
-        """Blocks of four lanes from one read for all, if a lane needs `size` bytes; offsets in a block, and its extent.
+    def _near(self, span: _Span) -> _Blocks | None:
+        """Blocks of four lanes from one read for all lanes.
 
         A block begins with the word that has the first byte of its first lane, so up to three bytes are in front.
         """
-        if not self.target.words or ctx.lanes != REGISTER_LANES or self.target.excludes(access.source, "near"):
+        ctx, source = span.ctx, span.access.source
+        if not self.target.words or ctx.lanes != REGISTER_LANES or self.target.excludes(source, "near"):
             return None
-        block = self._extent(access, at, ctx, BLOCK_LANES, size + 3)
+        block = self._extent(replace(span, each=BLOCK_LANES, size=span.size + 3))
         if block is None or (algebra.value_of(block) or 0) > BLOCK:
             return None
-        found = self._windows(access, at, ctx, REGISTER, REGISTER_LANES, size)
-        if found is None:
+        extent = self._extent(span)
+        window = self._windows(span, extent, REGISTER)
+        if window is None or extent is None:
             return None
-        window, extent = found
-        relative = self._relative(at, ctx)
+        relative = self._relative(span.at, ctx)
         within = FromFirstOfFour(relative)
         first = Binary("sub", relative, within)
 
@@ -143,14 +153,22 @@ class WindowReads:
 
         places = Binary("add", Binary("shr", first, each(2)), Binary("and", Iota(ctx.lanes, i32), each(3)))
         offsets = Binary("add", within, Binary("and", first, each(3)))
-        return Words(window, places, extent), offsets, block
+        return _Blocks(Words(window, places, extent), offsets, block)
 
-    def _extent(self, access: Access, at: Address, ctx: Lanes, each: int, size: int) -> Expr | None:
-        """How many bytes `each` lanes need from the first of them on, if a lane needs `size`; None without a bound."""
-        owned = self.storages[access.source].owned
-        extent: Expr = const(at.step * (each - 1) + size)
-        for offset, stride in at.irregular:
-            growth = self._growth(offset, replace(ctx, lanes=each))
+    def _apart(self, span: _Span) -> _Blocks | None:
+        """Blocks of four lanes that are read one by one."""
+        extent = self._extent(span)
+        window = self._windows(span, extent, BLOCK)
+        if window is None or extent is None:
+            return None
+        return _Blocks(window, FromFirstOfFour(self._relative(span.at, span.ctx)), extent)
+
+    def _extent(self, span: _Span) -> Expr | None:
+        """How many bytes the lanes of one window need from the first of them on; None without a bound."""
+        owned = self.storages[span.access.source].owned
+        extent: Expr = const(span.at.step * (span.each - 1) + span.size)
+        for offset, stride in span.at.irregular:
+            growth = self._growth(offset, replace(span.ctx, lanes=span.each))
             known = algebra.value_of(stride)
             if growth is None or (owned and known is None):
                 return None
@@ -159,31 +177,29 @@ class WindowReads:
             extent = add(extent, mul(growth, stride))
         return extent
 
-    def _windows(
-        self, access: Access, at: Address, ctx: Lanes, width: int, each: int, size: int
-    ) -> tuple[Expr, Expr] | None:
-        """Reads of `width` bytes, one from the first of every `each` lanes on, and how many of these bytes are needed.
+    def _windows(self, span: _Span, extent: Expr | None, width: int) -> Expr | None:
+        """Reads of `width` bytes, one from the first of every `span.each` lanes on, of which `extent` are needed.
 
-        `size` is how many each lane needs. None where that is more than the width, or has no bound.
+        None where that is more than the width, or has no bound.
         """
-        extent = self._extent(access, at, ctx, each, size)
         if extent is None or (algebra.value_of(extent) or 0) > width:
             return None
-        storage = self.storages[access.source]
+        source, at, ctx = span.access.source, span.at, span.ctx
+        storage = self.storages[source]
         reads = []
-        for lane in range(0, ctx.lanes, each):
+        for lane in range(0, ctx.lanes, span.each):
             start = add(at.base, const(at.step * lane))
             for offset, stride in at.irregular:
                 there = self.value(algebra.substitute(offset, {ctx.var: const(lane)}), None)
                 start = add(start, mul(there, stride))
-            reads.append(Load(access.source, start, u8, width, "dense", constant=storage.constant))
+            reads.append(Load(source, start, u8, width, "dense", constant=storage.constant))
         if not storage.owned:
             assert ctx.guard is not None
             furthest = self._furthest(reads[-1].address, ctx.guard.inside)
             if furthest is None:
                 return None
-            ctx.guard.reach(access.source, add(furthest, const(width)))
-        return reads[0] if len(reads) == 1 else Concat(tuple(reads)), extent
+            ctx.guard.reach(source, add(furthest, const(width)))
+        return reads[0] if len(reads) == 1 else Concat(tuple(reads))
 
     def _relative(self, at: Address, ctx: Lanes) -> Expr:
         """How many bytes the access of each lane is behind that of lane 0, in i32."""
@@ -269,6 +285,12 @@ class WindowReads:
             out = part if out is None else Binary("add", out, part)
         assert out is not None
         return out
+
+
+def _fitting(extent: Expr | None) -> int | None:
+    """The bytes of the smallest window that has `extent` bytes, whatever the call."""
+    known = None if extent is None else algebra.value_of(extent)
+    return None if known is None else next((width for width in WINDOWS.values() if known <= width), None)
 
 
 def _quotient(term: Expr, ctx: Lanes) -> tuple[Expr, int, int] | None:

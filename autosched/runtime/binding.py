@@ -13,7 +13,7 @@ import numpy as np
 from autosched.codegen.build import Built, Draft
 from autosched.errors import BindError
 from autosched.lang.types import Type
-from autosched.lower.demands import BEHIND, Exclusion
+from autosched.lower.demands import BEHIND, CACHE_LINE, Exclusion
 from autosched.lower.names import (
     end_name,
     extent_name,
@@ -33,13 +33,10 @@ Array = np.ndarray[Any, Any]
 #: that reads none.
 Reads: TypeAlias = list[list[tuple[int, int]] | None]
 
-#: Where the memory of a root Func begins: a multiple of a cache line.
-_LINE = 64
-
 
 @dataclass(frozen=True)
 class Root:
-    """A Func that is stored whole: the slot of its address, and its bytes."""
+    """A Func that is stored whole, from a cache line on: the slot of its address, and its bytes."""
 
     func: str
     slot: int | None
@@ -97,7 +94,7 @@ class Frame:
             memories.append(memory)
             if root.slot is not None:
                 begin = address_of(memory)
-                arguments[root.slot] = begin + (-begin % _LINE)
+                arguments[root.slot] = begin + (-begin % CACHE_LINE)
         return arguments, memories
 
     def settled(self, arrays: Mapping[str, Array]) -> Frame:
@@ -232,7 +229,7 @@ def frame(
         for dim in reversed(root.storage):
             values[stride_name(root.func, dim)] = step
             step *= max(plan[stored_extent_name(root.func, dim)], 1)
-        roots.append(Root(root.func, outline.slots.get(root.func), step + SLACK + _LINE))
+        roots.append(Root(root.func, outline.slots.get(root.func), step + SLACK + CACHE_LINE))
     keep = []
     for pack in outline.packs:
         groups = packed(arrays[pack.source], pack, plan[pack.extent])

@@ -8,12 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from autosched.lower.demands import Pack
+from autosched.lower.demands import CACHE_LINE, Pack
 
 Array = np.ndarray[Any, Any]
-
-#: Bytes of a cache line.
-_LINE = 64
 
 _kept: dict[tuple[int, Any], tuple[weakref.ref[Array], Any]] = {}
 
@@ -80,10 +77,10 @@ def _pack(table: Array, pack: Pack, count: int) -> Array:
 
 def _in_lines(values: Array) -> Array:
     """A copy whose rows (the last dimension) begin at cache lines, as do then vectors at multiples of their lanes."""
-    per_line = _LINE // values.itemsize
+    per_line = CACHE_LINE // values.itemsize
     row = -(-values.shape[-1] // per_line) * per_line
     memory = np.zeros(int(np.prod(values.shape[:-1], dtype=np.int64)) * row + per_line, values.dtype)
-    first = -memory.ctypes.data % _LINE // values.itemsize
+    first = -memory.ctypes.data % CACHE_LINE // values.itemsize
     made: Array = memory[first : len(memory) - per_line + first].reshape(*values.shape[:-1], row)[
         ..., : values.shape[-1]
     ]
