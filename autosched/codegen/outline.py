@@ -98,7 +98,7 @@ class Outline:
 
     @classmethod
     def from_json(cls, text: str) -> Outline:
-        """The outline that `to_json` wrote. Other texts are not told from it, but by what Python raises."""
+        """Parse the output of `to_json`. Anything else is not validated and raises whatever Python raises."""
         data = json.loads(text)
         return cls(
             source=data["source"],

@@ -30,7 +30,7 @@ class Address:
 
 
 def address(storage: Storage, index: tuple[Expr, ...]) -> Expr:
-    """Where an element is."""
+    """The address of an element."""
     out: Expr = Name(storage.buffer)
     for offset, stride in zip(storage.offsets(index), storage.strides, strict=True):
         out = add(out, mul(offset, stride))
@@ -38,7 +38,7 @@ def address(storage: Storage, index: tuple[Expr, ...]) -> Expr:
 
 
 def split(storage: Storage, index: tuple[Expr, ...], ctx: Lanes, scalar: Callable[[Expr], Expr]) -> Address:
-    """Where the elements at an index are that differs from lane to lane; `scalar` makes values of what does not."""
+    """The address of each lane's element. `scalar` lowers the lane-invariant parts of the index."""
     base: Expr = Name(storage.buffer)
     step = 0
     irregular: list[tuple[Expr, Expr]] = []

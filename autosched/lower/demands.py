@@ -12,7 +12,8 @@ from autosched.lower.names import domain_name
 CACHE_LINE = 64
 #: Bytes of the window that each permute strategy reads.
 WINDOWS = {"permute64": 64, "permute128": 128}
-#: Bytes from any element on that kernels may read with it, if the array has them: a window may begin within another.
+#: The furthest that a kernel may read beyond an element, in bytes, if the array has them: two windows, because a shared
+#: one may begin within another.
 BEHIND = 2 * max(WINDOWS.values())
 
 #: Bytes within which CPUs with SSSE3 or NEON permute them, and the lanes of four bytes in them.

@@ -151,9 +151,10 @@ def _turn(body: list[Stmt], name: str, k: int) -> list[Stmt]:
 
 
 def _group_data(v: Values, data: Expr, loop: For, ctx: Lanes, offset: int, group: int) -> Expr:
-    """The data of `group` iterations from the one `offset` behind the first of a turn of the loop.
+    """The data of `group` iterations, starting `offset` iterations into a turn.
 
-    The first iteration of a turn exists. Others may be behind the last: then anything that is safe to read.
+    The turn's first iteration always exists. Those past the end, whose weights are zero, are clamped to the last
+    one, or are what the window of the others has there.
     """
     at = add(mul(Name(loop.name), const(loop.lanes)), const(offset))
     if isinstance(data, Access) and data.of.name == "u8" and ctx.lanes <= 16:

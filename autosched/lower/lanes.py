@@ -12,7 +12,7 @@ from autosched.lower.names import end_name
 
 
 class Guard:
-    """What holds where windows of sources are read whole in a vectorized loop: none passes the end of its source.
+    """The run-time guard of a vectorized loop: no whole-window read inside it goes past the end of its source.
 
     `inside` are the names that the loop's body binds. The condition stands before the loop, so it has none of them.
     """
@@ -22,11 +22,11 @@ class Guard:
         self._reaches: dict[str, Expr] = {}
 
     def reach(self, source: str, end: Expr) -> None:
-        """A window of `source` is read that ends in front of the address `end`."""
+        """Note a window of `source` that ends in front of the address `end`."""
         self._reaches[source] = maximum(self._reaches.get(source, end), end)
 
     def condition(self) -> Expr | None:
-        """What must hold for all windows that are read; None where there are none."""
+        """The condition that holds for all windows that are read; None where there are none."""
         within: list[Expr] = [Binary("le", end, Name(end_name(source))) for source, end in self._reaches.items()]
         return reduce(lambda a, b: Binary("and", a, b), within) if within else None
 
@@ -35,7 +35,7 @@ class Guard:
 class Lanes:
     """The vectorized loop around a statement: its variable, lanes, and how many of them count (None: all).
 
-    `left` is how many iterations there are from these on, or any number that differs from it by whole vectors.
+    `left` is congruent to the number of iterations remaining, modulo the vector width.
     """
 
     var: str

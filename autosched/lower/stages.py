@@ -91,8 +91,8 @@ class Stage:
 class LoopNests:
     """All stages, producers first, still scalar, and what the runtime has to prepare for them.
 
-    `wrapping` are the ends of what a whole call needs of Funcs that are computed inside loops, where arithmetic may
-    wrap in them: the regions of single iterations are parts of that, and are right in a call where it does not.
+    `wrapping`: bounds of inner Funcs' regions, over the whole call, whose arithmetic might overflow. The plan evaluates
+    them, and refuses the call if one does; per-iteration regions are then safe too.
     """
 
     stages: tuple[Stage, ...]

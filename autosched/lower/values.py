@@ -80,7 +80,7 @@ class Values:
         return self._words(access, at, ctx, group) if found is None and tap == 1 else found
 
     def split(self, storage: Storage, index: tuple[Expr, ...], ctx: Lanes) -> Address:
-        """Where the elements at an index are that differs from lane to lane."""
+        """The address of each lane's element."""
         return split(storage, index, ctx, self.scalar)
 
     def lane_offsets(self, at: Address, ctx: Lanes) -> Expr:

@@ -47,7 +47,7 @@ def exact(expr: Expr) -> bool:
 
 
 def may_wrap(expr: Expr) -> bool:
-    """Whether the i64 operation that `expr` is may be of a value that is none, or be made of what may."""
+    """Whether this i64 operation may overflow, or has an operand that may."""
     match expr:
         case Binary(op="floordiv", a=a, b=b):
             dividend, divisor = value_range(a), value_range(b)

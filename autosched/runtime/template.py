@@ -47,10 +47,10 @@ class Template:
     tables: Mapping[str, Array]
 
     def bind(self, **arrays: Rows) -> Call:
-        """The call on these arrays; raises BindError where one is not as it was said to be.
+        """The call on these arrays. Raises BindError if one differs from the declared geometry.
 
-        One of the inputs may come in `Bands`: its rows are had when they are needed, or all at once where it cannot be
-        told beforehand which those are.
+        One input may be `Bands`: its rows are fetched on demand, or all at once if the rows that an iteration reads
+        cannot be predicted.
         """
         if arrays.keys() != self.missing.keys():
             raise BindError(f"The template lacks {', '.join(self.missing)}; it was given {', '.join(arrays)}.")
@@ -66,7 +66,7 @@ class Template:
         return self.at(address_of(out), out, arrays)
 
     def at(self, address: int, out: Array, inputs: dict[str, Rows]) -> Call:
-        """`bind` of an output that begins at an address in `out`. All are known to be as they were said to be."""
+        """`bind` of an output that begins at an address in `out`, without checks: all have the declared geometry."""
         addresses = {self.output: address}
         banded = None
         for name, a in inputs.items():

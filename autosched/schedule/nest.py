@@ -137,7 +137,10 @@ def _check_fetches(nest: Nest, f: FuncNest) -> None:
         place = f"{x} of Func {f.name}"
         source = nest.funcs.get(x.source)
         if source is not None and (source.inlined or source.compute != ROOT):
-            raise ScheduleError(f"{place}: {x.source} is not in memory before; only Inputs and Funcs at the root are")
+            how = "inlined" if source.inlined else "computed inside a loop"
+            raise ScheduleError(
+                f"{place}: {x.source} cannot be prefetched: it is {how}; only Inputs and compute_root Funcs can"
+            )
         if not any(nest.within(name, Level(f.name, x.loop)) for name in nest.consumers(x.source)):
             raise ScheduleError(f"{place}: nothing that is computed in loop {x.loop} reads {x.source}")
 
@@ -147,6 +150,8 @@ def _check_acyclic(nest: Nest, f: FuncNest) -> None:
     seen = [name]
     while level != ROOT:
         if level.func in seen:
-            raise ScheduleError(f"compute_at of Func {name}: {' inside '.join([*seen, level.func])} is a circle")
+            raise ScheduleError(
+                f"compute_at cycle: {' inside '.join([*seen, level.func])}; compute {level.func} elsewhere"
+            )
         seen.append(level.func)
         level = nest.funcs[level.func].compute

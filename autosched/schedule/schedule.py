@@ -48,7 +48,7 @@ class Schedule:
         return Schedule.from_json, (self.to_json(),)
 
     def add(self, func: str, *directives: d.Directive) -> Schedule:
-        """With `directives` after the others of `func`."""
+        """A schedule with `directives` appended to those of `func`."""
         return Schedule({**self.funcs, func: (*self.funcs.get(func, ()), *directives)})
 
     def split(self, func: str, var: str, outer: str, inner: str, factor: int, tail: d.Tail = "guard") -> Schedule:

@@ -135,8 +135,14 @@ S = Schedule()
         (S.prefetch_next("out", "picture", "y", "y"), r"pipeline out has no Input or Func picture"),
         (S.prefetch_next("out", "s", "z", "y"), r"there is no loop z; the loops are y, x"),
         (S.prefetch_next("out", "s", "y", "x"), r"loop x is inside y; name one around it, or y itself"),
-        (S.compute_at("s", "out", "y").prefetch_next("out", "s", "x", "y"), r"s is not in memory before"),
-        (S.prefetch_next("out", "a", "x", "y"), r"a is not in memory before; only Inputs and Funcs at the root are"),
+        (
+            S.compute_at("s", "out", "y").prefetch_next("out", "s", "x", "y"),
+            r"s cannot be prefetched: it is computed inside a loop",
+        ),
+        (
+            S.prefetch_next("out", "a", "x", "y"),
+            r"a cannot be prefetched: it is inlined; only Inputs and compute_root Funcs can",
+        ),
         (
             S.vectorize("out", "x", 4).prefetch_next("out", "s", "x_vi", "y"),
             r"loop x_vi is vectorized; choose one whose",
