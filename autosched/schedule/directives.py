@@ -103,8 +103,8 @@ class Parallel(Directive):
 class Vectorize(Directive):
     """`var` runs in `lanes` lanes at once. Where it is longer, it is split first, with `tail`.
 
-    On the innermost coordinate of an integer reduction: partial sums in lanes, or, within a vectorized loop and with 2
-    lanes, widening dot products of pairs.
+    On the innermost coordinate of an integer reduction, which has no tail: partial sums in lanes, or, within a
+    vectorized loop, widening dot products of pairs, and from 4 lanes on of four bytes where the CPU has them.
     """
 
     op = "vectorize"
@@ -222,7 +222,10 @@ class AlignStorage(Directive):
 
 @dataclass(frozen=True)
 class Specialize(Directive):
-    """A kernel of its own, with the constant in place, for calls where integer Param `param` is `value`."""
+    """A kernel of its own, with the constant in place, for calls where integer Param `param` is `value`.
+
+    It concerns the whole pipeline, whichever Func it is said of.
+    """
 
     op = "specialize"
     param: Name
@@ -239,7 +242,7 @@ class SpecializeRanges(Directive):
 
     What comes to the same for all values of a range is a constant then: how many turns a loop takes that does `width`
     iterations a turn, which may be written out instead of counted. Calls for small outputs, which would never save what
-    compiling takes, use the kernel for all values.
+    compiling takes, use the kernel for all values. It concerns the whole pipeline, whichever Func it is said of.
     """
 
     op = "specialize_ranges"

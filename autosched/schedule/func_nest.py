@@ -194,6 +194,8 @@ class _Builder:
         self.only_once(x, x.op, var)
         loop = self.reductions.get(var, ReductionLoop())
         if isinstance(x, d.Vectorize):
+            if x.tail != "guard":
+                raise self.fail(x, f"{x.var} is a reduction coordinate, which has no tail; leave tail out")
             self.require_commutative(x, var, "; only integer sums, products, minima and maxima can be vectorized")
             self.reductions[var] = replace(loop, lanes=x.lanes)
         else:

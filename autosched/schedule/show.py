@@ -44,7 +44,7 @@ class _Printer:
         lines = ["  " * depth + f"produce {f.name}:"]
         # in one order: schedules that say the same are shown alike, and have the same kernel
         notes = [x for kind in _NOTES for x in self.schedule.funcs.get(f.name, ()) if isinstance(x, kind)]
-        lines += ["  " * (depth + 1) + f"with {x}" for x in notes]
+        lines += ["  " * (depth + 1) + f"with {x}{self.effect(f, x)}" for x in notes]
         if f.compute == ROOT:
             # storage at the root of what is computed in this Func's loops: one for every range that a thread takes
             ranges = f" for each range of {f.loops[0].name}" if f.loops and f.loops[0].kind == "parallel" else ""
@@ -61,6 +61,19 @@ class _Printer:
         lines += ["  " * (depth + 1) + line for line in self.reductions(f)]
         lines.append("  " * (depth + 1) + f"{f.name}[{', '.join(a.name for a in f.func.args)}] = ...")
         return lines
+
+    def effect(self, f: FuncNest, x: d.Directive) -> str:
+        """A remark on what is said of a source that the Func does not read."""
+        if not isinstance(x, (d.Loads, d.Prefetch)):
+            return ""
+        readers = self.nest.consumers(x.source)
+        if f.name in readers or (isinstance(x, d.Prefetch) and any(self.inside(name, f) for name in readers)):
+            return ""
+        return f" (no effect: {f.name} does not read {x.source})"
+
+    def inside(self, name: str, f: FuncNest) -> bool:
+        """Whether Func `name` is computed in the loops of `f`."""
+        return any(level.func == f.name for level in self.nest.path(name))
 
     def reductions(self, f: FuncNest) -> list[str]:
         """The loops of each domain, outermost first, in one line: of what is reduced over it, the last is named."""

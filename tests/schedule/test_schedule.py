@@ -84,6 +84,10 @@ S = Schedule()
         (S.compute_at("s", "out", "y").parallel("s", "y"), r"only a Func computed at the root has parallel loops"),
         # vectors and reductions
         (S.vectorize("out", "x", 4).vectorize("out", "y", 4), r"one loop is vectorized already; unroll this one"),
+        (
+            S.vectorize("s", "kx", 4, "shift_inwards"),
+            r"kx is a reduction coordinate, which has no tail; leave tail out",
+        ),
         (S.vectorize("t", "j", 4), r"the order of a sum of f32 is part of its value"),
         (S.vectorize("t", "m", 4), r"the order of a argmax of i32 is part of its value"),
         (S.vectorize("w", "wx", 4), r"the order of a fold of i32 is part of its value"),
@@ -228,6 +232,14 @@ def test_what_differs_may_be_said_of_each() -> None:
     many = many.specialize("s", "n", 3).specialize("s", "n", 4).specialize_ranges("s", "n", 4, 8)
     many = many.specialize_ranges("s", "n", 2, 4).prefetch_next("s", "image", "x", "y")
     many.prefetch_next("s", "image", "x", "y", 2).unroll("s", "ky", 3).unroll("s", "kx", 2).check(P)
+
+
+def test_what_has_no_effect_is_shown() -> None:
+    """Lanes read `image` for `s`, into which `a` is inlined, and not for `out`, which reads what `s` has stored."""
+    shown = S.loads("s", "image", "pick").loads("out", "image", "gather").prefetch("out", "image", 256).show(P)
+    assert "with loads('image', 'pick')\n" in shown
+    assert "with loads('image', 'gather') (no effect: out does not read image)\n" in shown
+    assert "with prefetch('image', 256) (no effect: out does not read image)\n" in shown
 
 
 @pytest.mark.parametrize(
