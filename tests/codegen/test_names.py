@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from kernels import assert_equals_interpreter
 
-from autosched.codegen.host import identifier
+from autosched.codegen.host import _OPERATIONS, _PREFIXES, identifier
 from autosched.codegen.simd.ops import FAMILIES
 from autosched.errors import LanguageError
 from autosched.lang import Func, Input, Param, RDom, Var, clamp, i32, sum_over
@@ -43,6 +43,15 @@ def test_no_operation_is_hidden() -> None:
     kernels = {name: f for name, f in FAMILIES.items() if name not in others}
     names = [f"{name}_u8" if f.typed else name for name, f in kernels.items()]
     assert [name for name in names if identifier(name) == name] == []
+
+
+def test_only_operations_take_names() -> None:
+    """What operations are called in `codegen.host` is what the registry has, `plan` and the functions of stages."""
+    typed = {f"{name}_" for name, f in FAMILIES.items() if f.typed}
+    plain = {name for name, f in FAMILIES.items() if not f.typed}
+    taken = {*_PREFIXES, *_OPERATIONS}
+    unused = {name for name in taken if name not in plain and not any(f.startswith(name) for f in (*typed, *plain))}
+    assert unused == {"plan", "stage_"}
 
 
 @pytest.mark.parametrize("name", ["_x", "x_", "a__b", "", "1x", "a.b", "a b", "naïve", 'x"'])
