@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from autosched.errors import TuneError
-
 
 @dataclass(frozen=True)
 class Effort:
@@ -41,10 +39,3 @@ PRESETS: dict[str, Effort] = {
         Effort("thorough", 3600.0, finalists=12, startup=30, polish=0.5),
     )
 }
-
-
-def preset(name: str) -> Effort:
-    """The preset called `name`. Raises TuneError."""
-    if name not in PRESETS:
-        raise TuneError(f"there is no preset {name!r}; there are {', '.join(PRESETS)}")
-    return PRESETS[name]

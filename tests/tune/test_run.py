@@ -22,7 +22,7 @@ from autosched.tune import Budget, Interrupted, Method, Progress, Task, candidat
 from autosched.tune.bench import LocalBench
 from autosched.tune.check import reference
 from autosched.tune.constraints import Condition
-from autosched.tune.effort import preset
+from autosched.tune.effort import PRESETS
 from autosched.tune.run import Result
 from autosched.tune.space import Knob, Ref, Space, Template
 from autosched.tune.space_file import parse_space
@@ -220,9 +220,7 @@ def test_unknown_methods() -> None:
         Method(sampler="tpee")  # type: ignore[arg-type]
     with pytest.raises(TuneError, match="there is no regime 'hot'; there are warm, cold-source, fresh-output"):
         Method(regime="hot")  # type: ignore[arg-type]
-    with pytest.raises(TuneError, match="there is no preset 'slow'; there are quick, standard, thorough"):
-        preset("slow")
-    assert preset("quick").search(100.0) == pytest.approx(65.0)
+    assert PRESETS["quick"].search(100.0) == pytest.approx(65.0)
 
 
 def test_time_that_was_spent_before(tmp_path: Path) -> None:
