@@ -112,10 +112,10 @@ def target(excluded: frozenset[Exclusion] = frozenset()) -> Target:
 
     return Target(
         permutes=cpu.has_byte_permute(),
-        blocks=cpu.has_block_permute(),
+        shuffles=cpu.has_block_permute(),
         words=cpu.has_word_permute(),
         quads=cpu.has_quads(),
-        packs=cpu.has_packs(),
+        narrows=cpu.has_packs(),
         excluded=excluded,
     )
 

@@ -13,7 +13,7 @@ from autosched.lower.ir import Access, Binary, Cast, Const, Expr, Name, Select, 
 from autosched.lower.stages import Stage
 from autosched.lower.wrapping import may_wrap
 
-_GLOBALS = frozenset({"njit", "KernelCompiler", "reserve", "give_back", "folded", "INFINITY"})
+_GLOBALS = frozenset({"njit", "KernelCompiler", "reserve", "give_back", "wrapped_once", "INFINITY"})
 _TAKEN = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | _GLOBALS
 _SYMBOLS = {
     "add": "+", "sub": "-", "mul": "*", "floordiv": "//", "mod": "%",

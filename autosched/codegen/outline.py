@@ -14,7 +14,7 @@ from autosched.codegen.host import function, host_reads, reads_inputs
 from autosched.codegen.plan import plan
 from autosched.codegen.printer import argument_slots, print_kernel
 from autosched.errors import CompileError
-from autosched.lower.demands import Exclusion, Pack
+from autosched.lower.demands import Exclusion, PackedTable
 from autosched.lower.lower import Lowered, arguments
 from autosched.lower.names import Growth
 from autosched.lower.stages import Stage
@@ -83,7 +83,7 @@ class Outline:
     stages: tuple[StageOutline, ...]
     roots: tuple[RootOutline, ...]
     windows: tuple[WindowOutline, ...]
-    packs: tuple[Pack, ...]
+    packs: tuple[PackedTable, ...]
     required: dict[str, int]
     statuses: tuple[str, ...]
 
@@ -112,7 +112,7 @@ class Outline:
             ),
             roots=tuple(RootOutline(r["func"], r["itemsize"], tuple(r["storage"])) for r in data["roots"]),
             windows=tuple(WindowOutline(w["width"], Exclusion(**w["excludes"])) for w in data["windows"]),
-            packs=tuple(Pack(**p) for p in data["packs"]),
+            packs=tuple(PackedTable(**p) for p in data["packs"]),
             required=data["required"],
             statuses=tuple(data["statuses"]),
         )

@@ -37,6 +37,7 @@ from autosched.lower.ir import (
     Load,
     Name,
     Permute,
+    PermuteWords,
     Prefetch,
     ReduceLanes,
     Reinterpret,
@@ -47,7 +48,6 @@ from autosched.lower.ir import (
     Stmt,
     Store,
     Unary,
-    Words,
     statements,
 )
 from autosched.lower.lower import Lowered, arguments
@@ -285,13 +285,13 @@ class _Printer:
                 return self._load(e)
             case Concat(parts=parts):
                 return self._concat(e.elem, [self.expr(p) for p in parts], e.lanes)
-            case Permute(window=window, offsets=offsets, tap=tap, group=group, blocks=blocks):
-                kind = "permute_blocks" if blocks else "permute"
+            case Permute(window=window, offsets=offsets, tap=tap, group=group, per_four_lanes=per_four_lanes):
+                kind = "permute_blocks" if per_four_lanes else "permute"
                 name = type_name(e.elem, e.lanes)
                 operation = self.op(f"{kind}_{name}" if group == 1 else f"{kind}_{_GROUPS[group]}_{name}")
                 taken = (window, offsets) if group == 1 else (window, offsets, tap)
                 return f"{operation}({', '.join(_bare(self.expr(p)) for p in taken)})"
-            case Words(window=window, places=places):
+            case PermuteWords(window=window, places=places):
                 operation = self.op(f"permute_words_{type_name(e.elem, e.lanes)}")
                 return f"{operation}({_bare(self.expr(window))}, {_bare(self.expr(places))})"
             case Slice(window=window, begin=begin, stride=stride):
@@ -329,9 +329,9 @@ class _Printer:
             return f"({self.expr(e.a)} {_SYMBOLS[e.op]} {self.expr(e.b)})"
         if e.op in ("min", "max"):
             return f"{e.op}({_bare(self.expr(e.a))}, {_bare(self.expr(e.b))})"
-        if e.op == "fold":
-            self.support.add("folded")
-            return f"folded({_bare(self.expr(e.a))}, {_bare(self.expr(e.b))})"
+        if e.op == "wrap":
+            self.support.add("wrapped_once")
+            return f"wrapped_once({_bare(self.expr(e.a))}, {_bare(self.expr(e.b))})"
         if e.op in ("floordiv", "mod") and n is not None and n > 0:
             if n & (n - 1) == 0:
                 by = f">> {n.bit_length() - 1}" if e.op == "floordiv" else f"& {n - 1}"
@@ -344,7 +344,7 @@ class _Printer:
     def _binary(self, e: Binary) -> str:
         if e.op in ("min", "max"):
             return f"{self.op('v' + e.op)}({_bare(self.value(e.a))}, {_bare(self.value(e.b))})"
-        if e.op == "fold":
+        if e.op == "wrap":
             a, b = self.value(e.a), self.value(e.b)
             return f"{self.op('select')}({a} < {b}, {a}, {a} - {b})"
         return f"({self.value(e.a)} {_SYMBOLS[e.op]} {self.value(e.b)})"

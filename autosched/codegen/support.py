@@ -107,6 +107,6 @@ def scratch_from(most_pages: int, allocate: int = 0, free: int = 0) -> Iterator[
 
 
 @njit(inline="never", cache=True)
-def folded(ahead, factor):  # type: ignore[no-untyped-def]
+def wrapped_once(ahead, factor):  # type: ignore[no-untyped-def]
     """`ahead` modulo `factor`, which it is less than two of."""
     return ahead if ahead < factor else ahead - factor

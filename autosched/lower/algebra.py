@@ -183,7 +183,7 @@ def mod(a: Expr, b: Expr) -> Expr:
     return Binary("mod", a, b)
 
 
-def blocks(extent: Expr, n: int) -> tuple[Expr, Expr]:
+def whole_and_rest(extent: Expr, n: int) -> tuple[Expr, Expr]:
     """How many of `extent` iterations are in whole blocks of `n`, and how many are left over; neither is negative."""
     extent = maximum(extent, ZERO)
     whole = mul(floordiv(extent, const(n)), const(n))

@@ -17,8 +17,8 @@ WINDOWS = {"permute64": 64, "permute128": 128}
 BEHIND = 2 * max(WINDOWS.values())
 
 #: Bytes within which CPUs with SSSE3 or NEON permute them, and the lanes of four bytes in them.
-BLOCK = 16
-BLOCK_LANES = BLOCK // 4
+SHUFFLE_BYTES = 16
+SHUFFLE_LANES = SHUFFLE_BYTES // 4
 #: Bytes whose words AVX-512 permutes in one instruction, and the lanes of four bytes in them.
 REGISTER = 64
 REGISTER_LANES = REGISTER // 4
@@ -51,15 +51,15 @@ class WindowRequirement:
 
 @dataclass(frozen=True)
 class Target:
-    """What the CPU has single instructions for: byte permutes within a register and within blocks, permutes of the
-    words of a 64-byte register, quads, and packs; and what the arrays of one call exclude.
+    """What the CPU has single instructions for: byte permutes within a register, shuffles within 16 bytes, permutes of
+    the words of a 64-byte register, quads, and saturating narrowing; and what the arrays of one call exclude.
     """
 
     permutes: bool = True
-    blocks: bool = True
+    shuffles: bool = True
     words: bool = True
     quads: bool = True
-    packs: bool = True
+    narrows: bool = True
     excluded: frozenset[Exclusion] = frozenset()
 
     def excludes(self, source: str, what: Excluded) -> bool:
@@ -68,7 +68,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Pack:
+class PackedTable:
     """A table in groups: integers `group` at a time along dimension `dim` make one i32, for `plane` of `planes`.
 
     Behind the end of the reduction's domain, which is number `domain` of those that read the table, are zeros, up to a

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from autosched.lang.types import i32
 from autosched.lower import algebra
 from autosched.lower.algebra import ONE, ZERO, add, ceildiv, const, minimum, mul, sub
-from autosched.lower.demands import Pack
+from autosched.lower.demands import PackedTable
 from autosched.lower.ir import (
     Access,
     Assign,
@@ -132,9 +132,9 @@ def _packed(v: Values, loop: For, ctx: Lanes, terms: list[_Term], group: int) ->
         for j in range(0, loop.lanes, group):
             data = _group_data(v, t.data, loop, ctx, j, group)
             for plane, acc in enumerate(accs):
-                pack = Pack(t.weight.source, t.table, group, plane, planes, loop.lanes)
+                pack = PackedTable(t.weight.source, t.table, group, plane, planes, loop.lanes)
                 at = add(mul(Name(loop.name), const(loop.lanes // group)), const(j // group))
-                weights = spread(v.value(v.packs.read(pack, t.weight, loop.extent, at), ctx), ctx.lanes)
+                weights = spread(v.value(v.tables.read(pack, t.weight, loop.extent, at), ctx), ctx.lanes)
                 body.append(Assign(acc, Dot(Name(acc, i32, ctx.lanes), data, weights, group)))
         if planes > 1:
             after.append(Assign(t.acc, total))
@@ -192,7 +192,7 @@ def _tap(v: Values, access: Access, loop: For) -> int | None:
 def _unpacked(v: Values, loop: For, ctx: Lanes, terms: list[_Term]) -> Dots:
     """Pairs of both factors, and a last iteration by itself where their number is odd."""
     lo = v.scalar(loop.lo)
-    whole, left = algebra.blocks(v.scalar(loop.extent), 2)
+    whole, left = algebra.whole_and_rest(v.scalar(loop.extent), 2)
     later = {loop.name: add(Name(loop.name), ONE)}
     body: list[Stmt] = []
     for t in terms:

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 from autosched.lang import expr as lang
 from autosched.lang.types import Type, b1, i32, i64
 
-BinaryOp: TypeAlias = lang.BinaryOp | Literal["fold"]
+BinaryOp: TypeAlias = lang.BinaryOp | Literal["wrap"]
 LanesOp: TypeAlias = Literal["add", "mul", "min", "max"]
 LoadKind = Literal["scalar", "dense", "pick", "gather"]
 #: How lanes read what is scattered: as a LoadKind, or by a Permute or Slice of a window of so many bytes.
@@ -404,11 +404,11 @@ class Concat(Expr):
 
 
 @dataclass(frozen=True)
-class Words(Expr):
+class PermuteWords(Expr):
     """A window of memory with its i32 words in another order: word i is the one at `places[i]`, modulo how many it has.
 
-    It brings what every four lanes need into 16 bytes of theirs, for a Permute of `blocks`. `extent` is how many bytes
-    of the window are needed.
+    It brings what every four lanes need into 16 bytes of theirs, for a Permute `per_four_lanes`. `extent` is how many
+    bytes of the window are needed.
     """
 
     window: Expr
@@ -436,9 +436,9 @@ class Words(Expr):
 class Permute(Expr):
     """Bytes of a window of memory that is read whole: lane i has the element `offsets[i]` bytes behind its begin.
 
-    With a `group`, each i32 lane holds so many bytes, `tap` bytes apart. With `blocks`, every four lanes have their own
-    16 bytes of the window, and offsets in them. `extent` is how many bytes of the window, or of a block, are needed, in
-    terms of the plan of a call; `shared` says that it is more than this permute alone needs.
+    With a `group`, each i32 lane holds so many bytes, `tap` bytes apart. With `per_four_lanes`, every four lanes have
+    their own 16 bytes of the window, and offsets in them. `extent` is how many bytes of the window, or of those 16, are
+    needed, in terms of the plan of a call; `shared` says that it is more than this permute alone needs.
     """
 
     window: Expr
@@ -447,7 +447,7 @@ class Permute(Expr):
     extent: Expr
     tap: Expr = Const(0)
     group: int = 1
-    blocks: bool = False
+    per_four_lanes: bool = False
     shared: bool = False
 
     @property

@@ -41,7 +41,7 @@ from autosched.lower.names import extent_name, region_names, stride_name
 from autosched.lower.prefetch import prefetch_next
 from autosched.lower.reductions import Reducer
 from autosched.lower.regions import Regions
-from autosched.lower.stages import SLACK, Box, Fold, LoopNests, Root, Stage, Storage
+from autosched.lower.stages import SLACK, Box, CircularDim, LoopNests, Stage, Storage, StoredFunc
 from autosched.lower.translate import Env, Translator
 from autosched.lower.wrapping import may_wrap
 from autosched.schedule import directives as d
@@ -79,7 +79,7 @@ class LoopNestBuilder:
 
     def build(self) -> LoopNests:
         """All stages."""
-        roots: list[Root] = []
+        roots: list[StoredFunc] = []
         output = self.pipeline.output
         for name in reversed(self.order):
             f = self.nest.funcs[name]
@@ -133,13 +133,13 @@ class LoopNestBuilder:
         args = [a.name for a in f.func.args]
         return tuple(args.index(v) for v in f.storage)
 
-    def _root(self, f: FuncNest, box: Box) -> Root:
+    def _root(self, f: FuncNest, box: Box) -> StoredFunc:
         order = self._storage_order(f)
         size = f.func.type.bytes
         strides = tuple(const(size) if i == order[-1] else Name(stride_name(f.name, i)) for i in range(f.func.ndim))
         origin = tuple(lo for lo, _ in self.boxes[f.name])
         self.storages[f.name] = Storage(f.name, f.func.type, strides, origin, owned=True, root=True, stream=f.stream)
-        return Root(f.name, f.func.type, tuple(a.name for a in f.func.args), box, self._aligned(f, box), order)
+        return StoredFunc(f.name, f.func.type, tuple(a.name for a in f.func.args), box, self._aligned(f, box), order)
 
     def _stage(self, name: str) -> Stage:
         f = self.nest.funcs[name]
@@ -228,11 +228,11 @@ class LoopNestBuilder:
             last = self._named(hi_name, hi, out) if long is None else add(first, const(long))
             box.append((first, last))
         self.boxes[g.name] = tuple(box)
-        fold = self.storages[g.name].fold if g.fold else None
-        if fold is not None and fold.turn is not None:
-            lo, _ = box[fold.dim]
-            turned = algebra.mod(sub(lo, self.storages[g.name].origin[fold.dim]), fold.factor)
-            out.append(Let(fold.turn.name, sub(lo, turned)))
+        circular = self.storages[g.name].circular if g.fold else None
+        if circular is not None and circular.base is not None:
+            lo, _ = box[circular.dim]
+            behind = algebra.mod(sub(lo, self.storages[g.name].origin[circular.dim]), circular.length)
+            out.append(Let(circular.base.name, sub(lo, behind)))
         fresh = list(box)
         self.slides[g.name] = slide = self._slide(g, level, region)
         if slide is not None:
@@ -288,13 +288,14 @@ class LoopNestBuilder:
                 out.append(Let(f"{g.name}.{arg}.origin", lo))
                 named.append((Name(f"{g.name}.{arg}.origin"), hi))
         extents = list(self._aligned(g, tuple(named)))
-        fold = None
+        circular = None
         if g.fold:
             dim = args.index(g.fold.var)
-            factor, stmts = self._fold(g, g.fold, dim)
+            length, stmts = self._fold(g, g.fold, dim)
             out += stmts
-            fold = Fold(dim, factor, None if g.fold.factor else Name(f"{g.name}.{g.fold.var}.turn"))
-            extents[dim] = factor
+            base = None if g.fold.factor else Name(f"{g.name}.{g.fold.var}.turn")
+            circular = CircularDim(dim, length, base)
+            extents[dim] = length
         order = self._storage_order(g)
         strides: list[Expr] = [ZERO] * len(args)
         step: Expr = const(g.func.type.bytes)
@@ -307,14 +308,20 @@ class LoopNestBuilder:
             step = mul(strides[dim], maximum(extents[dim], ONE))
         out.append(Reserve(g.name, add(step, const(SLACK))))
         self.storages[g.name] = Storage(
-            g.name, g.func.type, tuple(strides), tuple(lo for lo, _ in named), fold=fold, owned=True, stream=g.stream
+            g.name,
+            g.func.type,
+            tuple(strides),
+            tuple(lo for lo, _ in named),
+            circular=circular,
+            owned=True,
+            stream=g.stream,
         )
         if g.store != g.compute:
             out += [Assign(f"{g.name}:{name}", _NOTHING) for name in ("done", "before")]
         return out
 
     def _fold(self, g: FuncNest, x: d.FoldStorage, dim: int) -> tuple[Expr, list[Stmt]]:
-        """The fold factor: the largest window of any iteration of the loop that computes, found by looking at all."""
+        """How long the circular dimension is: the largest window of any iteration of the loop that computes, of all."""
         if not self._directly_inside(g):
             raise ScheduleError(
                 f"{x} of Func {g.name}: it must be computed in the loop just inside where it is stored ({g.store}), "

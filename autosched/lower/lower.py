@@ -8,16 +8,16 @@ from dataclasses import dataclass, field, replace
 
 from autosched.lang.func import Pipeline
 from autosched.lower.bounds import Interval
-from autosched.lower.demands import Pack, Target, WindowRequirement
+from autosched.lower.demands import PackedTable, Target, WindowRequirement
 from autosched.lower.ir import Assign, Block, Expr, For, Let, Reserve, Store, expressions, names, statements
 from autosched.lower.loopnest import LoopNestBuilder
 from autosched.lower.names import Growth, end_name, extent_name, region_names
 from autosched.lower.optimize import Optimizer
-from autosched.lower.packs import Packs
 from autosched.lower.prefetch import prefetch_ahead, prefetch_stores
 from autosched.lower.seeds import seed_sums
-from autosched.lower.stages import Box, LoopNests, Root, Stage
+from autosched.lower.stages import Box, LoopNests, Stage, StoredFunc
 from autosched.lower.stagger import stagger
+from autosched.lower.table_reads import TableReads
 from autosched.lower.vectorize import Vectorizer
 from autosched.lower.verify import verify
 from autosched.lower.windows import requirements, share_windows
@@ -45,13 +45,13 @@ class Lowered:
     schedule: Schedule
     layout: Layout
     stages: tuple[Stage, ...]  # producers first
-    roots: tuple[Root, ...]
+    roots: tuple[StoredFunc, ...]
     required: dict[str, Box]
     wrapping: tuple[Expr, ...]
     statuses: tuple[str, ...]
     table_bounds: dict[str, Interval]
     windows: tuple[WindowRequirement, ...]
-    packs: tuple[Pack, ...]
+    packs: tuple[PackedTable, ...]
     domains: dict[str, list[Expr]]  # by table, the extents of reductions that read it packed
     growths: tuple[Growth, ...]
 
@@ -68,21 +68,21 @@ def lower(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) 
     stores = {name: p.stores for name, p in prefetches.items() if p.stores}
     stages: list[Stage] = []
     windows: list[WindowRequirement] = []
-    packs = Packs()
+    tables = TableReads()
     for stage in nests.stages:
         if checking:
-            verify(stage.body, given(pipeline, nests, packs), vectorized=False)
-        body = Vectorizer(stage.func, nests.storages, builder.bounds, layout.target, packs).block(stage.body)
+            verify(stage.body, given(pipeline, nests, tables), vectorized=False)
+        body = Vectorizer(stage.func, nests.storages, builder.bounds, layout.target, tables).block(stage.body)
         body = share_windows(body, layout.target.excluded)
-        body = stagger(body) if layout.target.packs else body
+        body = stagger(body) if layout.target.narrows else body
         body = prefetch_ahead(body, ahead)
         body = prefetch_stores(body, stores)
         windows += requirements(body)
         if checking:
-            verify(body, given(pipeline, nests, packs), vectorized=True)
+            verify(body, given(pipeline, nests, tables), vectorized=True)
         body = Optimizer().run(seed_sums(body))
         if checking:
-            verify(body, given(pipeline, nests, packs), vectorized=True)
+            verify(body, given(pipeline, nests, tables), vectorized=True)
         stages.append(replace(stage, body=body))
     return Lowered(
         pipeline=pipeline,
@@ -95,9 +95,9 @@ def lower(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) 
         statuses=nests.statuses,
         table_bounds=nests.table_bounds,
         windows=tuple(dict.fromkeys(windows)),
-        packs=tuple(packs.found),
-        domains=packs.domains,
-        growths=tuple(packs.growths),
+        packs=tuple(tables.packed),
+        domains=tables.domains,
+        growths=tuple(tables.growths),
     )
 
 
@@ -106,14 +106,14 @@ def verifying() -> bool:
     return bool(os.environ.get("AUTOSCHED_VERIFY"))
 
 
-def given(pipeline: Pipeline, nests: LoopNests, packs: Packs) -> frozenset[str]:
+def given(pipeline: Pipeline, nests: LoopNests, tables: TableReads) -> frozenset[str]:
     """The names of all that a call has for its stages: params, where arrays and roots are, extents and strides."""
     output = pipeline.output
     ndims = {**{name: source.ndim for name, source in pipeline.inputs.items()}, output.name: output.ndim}
     found = {*pipeline.params, *map(end_name, pipeline.inputs)}
     found |= {extent_name(name, dim) for name, ndim in ndims.items() for dim in range(ndim)}
     found |= {side for root in nests.roots for arg in root.args for side in region_names(root.name, arg)}
-    for storage in (*nests.storages.values(), *packs.storages.values()):
+    for storage in (*nests.storages.values(), *tables.storages.values()):
         if storage.root or not storage.owned:
             found |= {storage.buffer, *(name for stride in storage.strides for name in names(stride))}
     return frozenset(found)

@@ -109,7 +109,7 @@ class Reducer:
         if loop.unroll > 1 and known is not None and known <= loop.unroll:
             return [s for n in range(known) for s in inside(add(lo, const(n)))]
         if loop.unroll > 1:
-            whole, left = algebra.blocks(extent, loop.unroll)
+            whole, left = algebra.whole_and_rest(extent, loop.unroll)
             copies = tuple(s for n in range(loop.unroll) for s in inside(add(Name(name), const(n))))
             return [
                 For(name, lo, whole, copies, step=loop.unroll),

@@ -18,22 +18,22 @@ SLACK = 512
 
 
 @dataclass(frozen=True)
-class Fold:
-    """A coordinate that is stored modulo `factor`.
+class CircularDim:
+    """A coordinate that is stored modulo `length`.
 
-    Where `turn` is given, it is a multiple of the factor from the origin on, and all that is read or written in an
-    iteration is less than two factors behind it: a comparison finds the place, and no division.
+    Where `base` is given, it is a multiple of the length from the origin on, and all that is read or written in an
+    iteration is less than two lengths behind it: a comparison finds the place, and no division.
     """
 
     dim: int
-    factor: Expr
-    turn: Name | None = None
+    length: Expr
+    base: Name | None = None
 
     def place(self, index: Expr, origin: Expr) -> Expr:
-        """Where among `factor` elements an index is."""
-        if self.turn is None:
-            return algebra.mod(sub(index, origin), self.factor)
-        return Binary("fold", sub(index, self.turn), self.factor)
+        """Where among `length` elements an index is."""
+        if self.base is None:
+            return algebra.mod(sub(index, origin), self.length)
+        return Binary("wrap", sub(index, self.base), self.length)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Storage:
     strides: tuple[Expr, ...]
     origin: tuple[Expr, ...]
     _: KW_ONLY
-    fold: Fold | None = None
+    circular: CircularDim | None = None
     constant: bool = False  # written by nobody: an input, and in a stage what earlier ones have computed whole
     owned: bool = False  # memory of the compiler's own, with slack behind it
     root: bool = False  # written whole by a stage of its own
@@ -54,14 +54,14 @@ class Storage:
     def offsets(self, index: tuple[Expr, ...]) -> list[Expr]:
         """Elements from the origin, per coordinate."""
         out = [sub(i, o) for i, o in zip(index, self.origin, strict=True)]
-        if self.fold:
-            dim = self.fold.dim
-            out[dim] = self.fold.place(index[dim], self.origin[dim])
+        if self.circular:
+            dim = self.circular.dim
+            out[dim] = self.circular.place(index[dim], self.origin[dim])
         return out
 
 
 @dataclass(frozen=True)
-class Root:
+class StoredFunc:
     """A Func whose storage lives through the whole call, allocated by the runtime."""
 
     name: str
@@ -96,7 +96,7 @@ class LoopNests:
     """
 
     stages: tuple[Stage, ...]
-    roots: tuple[Root, ...]
+    roots: tuple[StoredFunc, ...]
     required: dict[str, Box]
     wrapping: tuple[Expr, ...]
     storages: dict[str, Storage]

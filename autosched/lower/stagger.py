@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Literal, TypeAlias
 
 from autosched.lang.types import i32, u8
-from autosched.lower.demands import BLOCK
+from autosched.lower.demands import SHUFFLE_BYTES
 from autosched.lower.ir import (
     Assign,
     Block,
@@ -74,7 +74,7 @@ def _is_candidate(dot: Dot) -> bool:
         and not data.staggered
         and len(data.parts) == 4
         and all(p.elem.bits == 8 for p in data.parts)
-        and dot.lanes % BLOCK == 0
+        and dot.lanes % SHUFFLE_BYTES == 0
         and isinstance(dot.weights, Broadcast)
     )
 

@@ -18,21 +18,21 @@ from autosched.lower.bounds import Bounds, Interval
 from autosched.lower.demands import Target
 from autosched.lower.ir import Access, Binary, Broadcast, Cast, Const, Expr, Iota, Load, LoadKind, Name
 from autosched.lower.lanes import Lanes, affine, depends, spread
-from autosched.lower.packs import Packs
 from autosched.lower.stages import Storage
+from autosched.lower.table_reads import TableReads
 from autosched.lower.window_reads import WindowReads
 
 
 class Values:
     """The expressions of one stage, which sees `storages` and packed tables."""
 
-    def __init__(self, storages: Mapping[str, Storage], bounds: Bounds, target: Target, packs: Packs) -> None:
-        self.storages = ChainMap(packs.storages, dict(storages))
+    def __init__(self, storages: Mapping[str, Storage], bounds: Bounds, target: Target, tables: TableReads) -> None:
+        self.storages = ChainMap(tables.storages, dict(storages))
         self.bounds = bounds
         self.target = target
-        self.packs = packs
+        self.tables = tables
         self._ranges: dict[str, Interval] = {}
-        self._windows = WindowReads(self.storages, bounds, target, packs, self._ranges, self.value)
+        self._windows = WindowReads(self.storages, bounds, target, tables, self._ranges, self.value)
 
     def runs(self, name: str, lo: Expr, extent: Expr) -> None:
         """From here on, `name` has one of `extent` values from `lo` on."""
@@ -77,7 +77,7 @@ class Values:
         """The byte of each lane and group - 1 more, `tap` bytes apart, in an i32; None where each is read by itself."""
         at = self.split(self.storages[access.source], access.index, ctx)
         found = self._windows.groups(access, at, ctx, group, tap)
-        return self._words(access, at, ctx, group) if found is None and tap == 1 else found
+        return self._word_reads(access, at, ctx, group) if found is None and tap == 1 else found
 
     def split(self, storage: Storage, index: tuple[Expr, ...], ctx: Lanes) -> Address:
         """The address of each lane's element."""
@@ -117,13 +117,13 @@ class Values:
         constant, offsets = self.storages[access.source].constant, self.lane_offsets(at, ctx)
         return Load(access.source, at.base, of, ctx.lanes, kind, offsets, constant=constant)
 
-    def _words(self, access: Access, at: Address, ctx: Lanes, group: int) -> Expr | None:
+    def _word_reads(self, access: Access, at: Address, ctx: Lanes, group: int) -> Expr | None:
         """The byte of each lane and what follows it, two bytes as a pair or four as they are, by one read a lane.
 
         None where what follows may not be read: only memory of our own has slack behind it.
         """
         storage = self.storages[access.source]
-        if not storage.owned or storage.fold or at.steps_by(0):
+        if not storage.owned or storage.circular or at.steps_by(0):
             return None
         word = self._scattered(access, at, ctx, i32 if group == 4 else u16)
         if group == 4:

@@ -39,8 +39,8 @@ from autosched.lower.ir import (
     statements,
 )
 from autosched.lower.lanes import Guard, Lanes, depends, spread
-from autosched.lower.packs import Packs
 from autosched.lower.stages import Storage
+from autosched.lower.table_reads import TableReads
 from autosched.lower.values import Values
 
 
@@ -48,10 +48,10 @@ class Vectorizer:
     """Vectorizes the statements of one stage, the one that computes `func`."""
 
     def __init__(
-        self, func: str, storages: Mapping[str, Storage], bounds: Bounds, target: Target, packs: Packs
+        self, func: str, storages: Mapping[str, Storage], bounds: Bounds, target: Target, tables: TableReads
     ) -> None:
         seen = {name: _as_seen(storage, name == func) for name, storage in storages.items()}
-        self.values = Values(seen, bounds, target, packs)
+        self.values = Values(seen, bounds, target, tables)
 
     def block(self, block: Block, ctx: Lanes | None = None) -> Block:
         """`block` with its vectorized loops done and its accesses turned into loads and stores."""
@@ -122,7 +122,7 @@ class Vectorizer:
         n = loop.lanes
         lo, extent = self.values.scalar(loop.lo), self.values.scalar(loop.extent)
         self.values.runs(loop.name, lo, extent)
-        whole, left = algebra.blocks(extent, n)
+        whole, left = algebra.whole_and_rest(extent, n)
         rest = replace(loop, lo=add(lo, whole), extent=left, kind="serial", lanes=1)
         if ctx is None:
             partial = self._partial_sums(loop, lo, whole)

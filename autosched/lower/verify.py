@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autosched.errors import CompileError
 from autosched.lang.types import b1, i32, i64, u8
-from autosched.lower.demands import BLOCK, BLOCK_LANES, REGISTER, REGISTER_LANES, WINDOWS
+from autosched.lower.demands import REGISTER, REGISTER_LANES, SHUFFLE_BYTES, SHUFFLE_LANES, WINDOWS
 from autosched.lower.ir import (
     Access,
     Assign,
@@ -23,6 +23,7 @@ from autosched.lower.ir import (
     Load,
     Name,
     Permute,
+    PermuteWords,
     Prefetch,
     Put,
     Reinterpret,
@@ -31,7 +32,6 @@ from autosched.lower.ir import (
     Select,
     Slice,
     Store,
-    Words,
     expressions,
     walk,
 )
@@ -122,11 +122,13 @@ def _expr(expr: Expr, scope: dict[str, int], vectorized: bool) -> None:
                     raise CompileError("a Load before vectorization")
                 if offsets is not None and offsets.lanes != e.lanes:
                     raise CompileError(f"{offsets.lanes} offsets for {e.lanes} lanes")
-            case FromFirstOfFour(a=a) if a.lanes % BLOCK_LANES or not a.elem.is_int:
+            case FromFirstOfFour(a=a) if a.lanes % SHUFFLE_LANES or not a.elem.is_int:
                 raise CompileError(f"lanes among four, of {a.elem}x{a.lanes}")
             case Permute(window=window) | Slice(window=window) if not _is_window(e, window):
                 raise CompileError(f"a permute or slice of {window.elem}x{window.lanes}")
-            case Words(window=window, places=places) if window.lanes != REGISTER or places.lanes != REGISTER_LANES:
+            case PermuteWords(window=window, places=places) if (
+                window.lanes != REGISTER or places.lanes != REGISTER_LANES
+            ):
                 raise CompileError(f"words of {window.elem}x{window.lanes} at {places.elem}x{places.lanes}")
             case Permute(offsets=offsets) if e.group > 1 and (e.of != i32 or offsets.elem != i32):
                 raise CompileError(f"a group of bytes in {e.of} at offsets in {offsets.elem}, not in i32")
@@ -148,6 +150,6 @@ def _expr(expr: Expr, scope: dict[str, int], vectorized: bool) -> None:
 
 def _is_window(reader: Permute | Slice, window: Expr) -> bool:
     """Whether what is read whole is as long as it must be: a window, or a block for every four lanes."""
-    blocks = reader.lanes // BLOCK_LANES * BLOCK
-    sizes = (blocks,) if isinstance(reader, Permute) and reader.blocks else WINDOWS.values()
+    blocks = reader.lanes // SHUFFLE_LANES * SHUFFLE_BYTES
+    sizes = (blocks,) if isinstance(reader, Permute) and reader.per_four_lanes else WINDOWS.values()
     return window.elem == u8 and window.lanes in sizes

@@ -11,7 +11,7 @@ from autosched.lower import algebra
 from autosched.lower.addresses import Address
 from autosched.lower.algebra import ZERO, add, const, maximum, mul
 from autosched.lower.bounds import Bounds, Interval
-from autosched.lower.demands import BLOCK, BLOCK_LANES, REGISTER, REGISTER_LANES, WINDOWS, Target
+from autosched.lower.demands import REGISTER, REGISTER_LANES, SHUFFLE_BYTES, SHUFFLE_LANES, WINDOWS, Target
 from autosched.lower.ir import (
     Access,
     Binary,
@@ -25,13 +25,13 @@ from autosched.lower.ir import (
     Load,
     Name,
     Permute,
+    PermuteWords,
     Slice,
-    Words,
     names,
 )
 from autosched.lower.lanes import Lanes, affine, depends
-from autosched.lower.packs import Packs
 from autosched.lower.stages import Storage
+from autosched.lower.table_reads import TableReads
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class WindowReads:
     storages: Mapping[str, Storage]
     bounds: Bounds
     target: Target
-    packs: Packs
+    tables: TableReads
     ranges: Mapping[str, Interval]
     value: Callable[[Expr, Lanes | None], Expr]
 
@@ -114,18 +114,18 @@ class WindowReads:
             if window is None or extent is None:
                 return None
             return Permute(window, self._relative(at, ctx), i32, extent, const(tap), group)
-        if not self.target.blocks or ctx.lanes % BLOCK_LANES:
+        if not self.target.shuffles or ctx.lanes % SHUFFLE_LANES:
             return None
-        near = self._near(span) or self._apart(replace(span, each=BLOCK_LANES))
+        near = self._near(span) or self._apart(replace(span, each=SHUFFLE_LANES))
         if near is None:
             return None
-        return Permute(near.window, near.offsets, i32, near.extent, const(tap), group, blocks=True)
+        return Permute(near.window, near.offsets, i32, near.extent, const(tap), group, per_four_lanes=True)
 
     def _allowed(self, access: Access, at: Address, ctx: Lanes) -> bool:
         """Whether lanes may come from windows: where the schedule says so, and nothing is against it."""
         excluded = self.target.excludes(access.source, "window")
         asked_for = access.strategy in (*WINDOWS, "unsaid")
-        if not ctx.guard or not asked_for or excluded or self.storages[access.source].fold:
+        if not ctx.guard or not asked_for or excluded or self.storages[access.source].circular:
             return False
         return access.of.bytes <= 2 and at.step >= 0 and not at.steps_by(0)
 
@@ -137,8 +137,8 @@ class WindowReads:
         ctx, source = span.ctx, span.access.source
         if not self.target.words or ctx.lanes != REGISTER_LANES or self.target.excludes(source, "near"):
             return None
-        block = self._extent(replace(span, each=BLOCK_LANES, size=span.size + 3))
-        if block is None or (algebra.value_of(block) or 0) > BLOCK:
+        block = self._extent(replace(span, each=SHUFFLE_LANES, size=span.size + 3))
+        if block is None or (algebra.value_of(block) or 0) > SHUFFLE_BYTES:
             return None
         extent = self._extent(span)
         window = self._windows(span, extent, REGISTER)
@@ -153,12 +153,12 @@ class WindowReads:
 
         places = Binary("add", Binary("shr", first, each(2)), Binary("and", Iota(ctx.lanes, i32), each(3)))
         offsets = Binary("add", within, Binary("and", first, each(3)))
-        return _Blocks(Words(window, places, extent), offsets, block)
+        return _Blocks(PermuteWords(window, places, extent), offsets, block)
 
     def _apart(self, span: _Span) -> _Blocks | None:
         """Blocks of four lanes that are read one by one."""
         extent = self._extent(span)
-        window = self._windows(span, extent, BLOCK)
+        window = self._windows(span, extent, SHUFFLE_BYTES)
         if window is None or extent is None:
             return None
         return _Blocks(window, FromFirstOfFour(self._relative(span.at, span.ctx)), extent)
@@ -250,7 +250,7 @@ class WindowReads:
             regular = affine(access.index[0], ctx)
             if table is None or not table.monotone or regular is None or regular[1] < 0:
                 return None
-            total = add(total, mul(self.packs.growth(access.source, regular[1] * (ctx.lanes - 1)), const(k)))
+            total = add(total, mul(self.tables.growth(access.source, regular[1] * (ctx.lanes - 1)), const(k)))
         return total
 
     def _narrow(self, index: Expr, ctx: Lanes) -> Expr:

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from autosched.lang.types import i32
 from autosched.lower import algebra
 from autosched.lower.algebra import add, const
-from autosched.lower.demands import BLOCK, Excluded, Exclusion, WindowRequirement
+from autosched.lower.demands import SHUFFLE_BYTES, Excluded, Exclusion, WindowRequirement
 from autosched.lower.ir import (
     Assign,
     Binary,
@@ -26,10 +26,10 @@ from autosched.lower.ir import (
     Let,
     Load,
     Permute,
+    PermuteWords,
     Slice,
     Stmt,
     Store,
-    Words,
     expressions,
     map_bodies,
     map_expressions,
@@ -76,10 +76,10 @@ def requirements(block: Block) -> list[WindowRequirement]:
     for stmt in statements(block):
         for e in (e for top in expressions(stmt) for e in walk(top)):
             if isinstance(e, _Reader):
-                what: Excluded = "shared" if e.shared else "near" if isinstance(e.window, Words) else "window"
+                what: Excluded = "shared" if e.shared else "near" if isinstance(e.window, PermuteWords) else "window"
                 excludes = Exclusion(_windows(e)[0].buffer, what)
                 found.append(WindowRequirement(_width(e), e.extent, excludes))
-                if isinstance(e.window, Words):
+                if isinstance(e.window, PermuteWords):
                     found.append(WindowRequirement(e.window.lanes, e.window.extent, excludes))
     return found
 
@@ -97,14 +97,14 @@ def _readers(block: Iterable[Stmt]) -> Iterable[_Reader]:
 
 def _windows(reader: _Reader) -> tuple[Load, ...]:
     """What is read: one window, or one for every few lanes."""
-    read = reader.window.window if isinstance(reader.window, Words) else reader.window
+    read = reader.window.window if isinstance(reader.window, PermuteWords) else reader.window
     found = read.parts if isinstance(read, Concat) else (read,)
     return tuple(w for w in found if isinstance(w, Load))
 
 
 def _width(reader: _Reader) -> int:
     """How many bytes there are for lanes that share: a whole window, or a block of it."""
-    return BLOCK if isinstance(reader, Permute) and reader.blocks else _windows(reader)[0].width
+    return SHUFFLE_BYTES if isinstance(reader, Permute) and reader.per_four_lanes else _windows(reader)[0].width
 
 
 def _place(reader: _Reader) -> tuple[_Shared, int]:
@@ -134,7 +134,7 @@ def _moved(reader: _Reader, distance: int, furthest: int) -> _Reader:
     """
     windows = tuple(replace(w, address=add(w.address, const(-distance))) for w in _windows(reader))
     window: Expr = Concat(windows) if len(windows) > 1 else windows[0]
-    if isinstance(reader.window, Words):
+    if isinstance(reader.window, PermuteWords):
         window = replace(reader.window, window=window, extent=add(reader.window.extent, const(furthest)))
     moved = replace(
         reader,

@@ -131,7 +131,7 @@ def _binary(op: str, a: Range, b: Range) -> Range:
             return _arithmetic("mul", a, Range(1 << b.lo, 1 << b.lo))
         case "and" if a.lo >= 0 or b.lo >= 0:
             return Range(0, min(r.hi for r in (a, b) if r.lo >= 0))
-        case "mod" | "fold":
+        case "mod" | "wrap":
             return Range(min(b.lo + 1, 0), max(b.hi - 1, 0), b.degree)
         case "floordiv" if a.degree == 0 and b.lo == b.hi > 0:
             return Range(a.lo // b.lo, a.hi // b.lo, exact=a.exact)

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from autosched.runtime.binding import Place, Reads, address_of, copied
+from autosched.runtime.binding import ArrayArgument, Reads, address_of, copied
 from autosched.runtime.kernel import Call
 
 
@@ -93,12 +93,12 @@ class BandedCall(Call):
 
     Attributes:
         bands: the input.
-        places: where its address belongs among the arguments.
+        array_arguments: where its address belongs among the arguments.
         reads: which rows iterations read, or may read.
     """
 
     bands: Bands
-    places: tuple[Place, ...]
+    array_arguments: tuple[ArrayArgument, ...]
     reads: Reads
     plain = False
 
@@ -119,7 +119,7 @@ class BandedCall(Call):
             address, owner = self.bands.place(lo, hi)
             # where all rows would begin, if the rest were around this piece
             whole, arguments = address - lo * self.bands.strides[0], copied(self.arguments)
-            for _, slot, offset in self.places:
+            for _, slot, offset in self.array_arguments:
                 arguments[slot] = whole + offset
             self.run_with(arguments, stage, begin, end)
             del owner  # kept until it has been read, and no longer: it may be a copy

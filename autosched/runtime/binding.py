@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from ctypes import Array as Words
+from ctypes import Array as ArgumentWords
 from ctypes import addressof, c_byte, c_int64
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
@@ -35,7 +35,7 @@ Reads: TypeAlias = list[list[tuple[int, int]] | None]
 
 
 @dataclass(frozen=True)
-class Root:
+class RootMemory:
     """A Func that is stored whole, from a cache line on: the slot of its address, and its bytes."""
 
     func: str
@@ -43,7 +43,7 @@ class Root:
     nbytes: int
 
 
-class Place(NamedTuple):
+class ArrayArgument(NamedTuple):
     """A word of the arguments that says where one of the caller's arrays is: `offset` bytes from its address on."""
 
     array: str
@@ -59,12 +59,12 @@ def address_of(a: Array) -> int:
     return where
 
 
-def words(values: Array) -> Words[c_int64]:
+def words(values: Array) -> ArgumentWords[c_int64]:
     """Words of 64 bits as an array of ctypes."""
     return (c_int64 * len(values))(*values.tolist())
 
 
-def copied(arguments: Words[c_int64]) -> Words[c_int64]:
+def copied(arguments: ArgumentWords[c_int64]) -> ArgumentWords[c_int64]:
     """Another array of the same words."""
     return type(arguments).from_buffer_copy(arguments)
 
@@ -78,14 +78,14 @@ class Frame:
     """
 
     built: Built
-    arguments: Words[c_int64]
+    arguments: ArgumentWords[c_int64]
     values: dict[str, int]
     iterations: tuple[int, ...]
-    places: tuple[Place, ...]
-    roots: tuple[Root, ...]
+    array_arguments: tuple[ArrayArgument, ...]
+    roots: tuple[RootMemory, ...]
     keep: tuple[Any, ...]
 
-    def fill(self, addresses: Mapping[str, int]) -> tuple[Words[c_int64], list[Array]]:
+    def fill(self, addresses: Mapping[str, int]) -> tuple[ArgumentWords[c_int64], list[Array]]:
         """The arguments for arrays at these addresses, and the memory that is their own."""
         arguments = self._placed(addresses)
         memories: list[Array] = []
@@ -100,18 +100,18 @@ class Frame:
     def settled(self, arrays: Mapping[str, Array]) -> Frame:
         """The frame of calls that have these arrays in common."""
         arguments = self._placed({name: address_of(a) for name, a in arrays.items()})
-        places = tuple(place for place in self.places if place.array not in arrays)
-        return replace(self, arguments=arguments, places=places, keep=(*self.keep, *arrays.values()))
+        rest = tuple(argument for argument in self.array_arguments if argument.array not in arrays)
+        return replace(self, arguments=arguments, array_arguments=rest, keep=(*self.keep, *arrays.values()))
 
-    def _placed(self, addresses: Mapping[str, int]) -> Words[c_int64]:
+    def _placed(self, addresses: Mapping[str, int]) -> ArgumentWords[c_int64]:
         """The arguments with these addresses."""
         arguments = copied(self.arguments)
-        for array, slot, offset in self.places:
+        for array, slot, offset in self.array_arguments:
             if array in addresses:
                 arguments[slot] = addresses[array] + offset
         return arguments
 
-    def _memory(self, root: Root) -> Array:
+    def _memory(self, root: RootMemory) -> Array:
         try:
             return empty((root.nbytes,), np.uint8)
         except (MemoryError, OverflowError, ValueError):
@@ -229,20 +229,20 @@ def frame(
         for dim in reversed(root.storage):
             values[stride_name(root.func, dim)] = step
             step *= max(plan[stored_extent_name(root.func, dim)], 1)
-        roots.append(Root(root.func, outline.slots.get(root.func), step + SLACK + CACHE_LINE))
+        roots.append(RootMemory(root.func, outline.slots.get(root.func), step + SLACK + CACHE_LINE))
     keep = []
     for pack in outline.packs:
         groups = packed(arrays[pack.source], pack, plan[pack.extent])
         keep.append(groups)
         values[pack.name] = groups.ctypes.data
         values.update({packed_stride_name(pack.name, d): s for d, s in enumerate(groups.strides)})
-    places = tuple(
-        Place(name, outline.slots[word], offset)
+    array_arguments = tuple(
+        ArrayArgument(name, outline.slots[word], offset)
         for name, a in arrays.items()
         for word, offset in ((name, 0), (end_name(name), _length(a)))
         if word in outline.slots
     )
-    later = {place.slot for place in places} | {r.slot for r in roots}
+    later = {a.slot for a in array_arguments} | {r.slot for r in roots}
     arguments = np.zeros(len(outline.slots) + 1, np.int64)
     for name, slot in outline.slots.items():
         if slot in later:
@@ -252,7 +252,7 @@ def frame(
         else:
             arguments[slot] = values[name]
     iterations = tuple(max(plan[iterations_name(s.func)], 0) for s in outline.stages)
-    return Frame(built, words(arguments), values, iterations, places, tuple(roots), tuple(keep))
+    return Frame(built, words(arguments), values, iterations, array_arguments, tuple(roots), tuple(keep))
 
 
 def decisive(built: Built) -> frozenset[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from ctypes import Array as Words
+from ctypes import Array as ArgumentWords
 from ctypes import addressof, c_int64
 from dataclasses import dataclass, replace
 from functools import partial
@@ -61,7 +61,7 @@ class Call:
     """A kernel bound to arrays: ready to run, as often as wanted."""
 
     built: Built
-    arguments: Words[c_int64]
+    arguments: ArgumentWords[c_int64]
     iterations: tuple[int, ...]
     out: Array
     keep: tuple[Any, ...]  # what the addresses in `arguments` point into
@@ -77,7 +77,7 @@ class Call:
         """Iterations first..last-1 of the outermost loop of a stage."""
         self.run_with(self.arguments, stage, first, last)
 
-    def run_with(self, arguments: Words[c_int64], stage: int, first: int, last: int) -> None:
+    def run_with(self, arguments: ArgumentWords[c_int64], stage: int, first: int, last: int) -> None:
         """`run_range` with other arguments."""
         status = self.built.enter(self.built.addresses[stage], addressof(arguments), first, last)
         if status:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autosched.lower.demands import CACHE_LINE, Pack
+from autosched.lower.demands import CACHE_LINE, PackedTable
 
 Array = np.ndarray[Any, Any]
 
@@ -53,7 +53,7 @@ def fits_planes(table: Array, planes: int) -> bool:
     return bool(_memo(table, ("fits", planes), check))
 
 
-def packed(table: Array, pack: Pack, extent: int) -> Array:
+def packed(table: Array, pack: PackedTable, extent: int) -> Array:
     """int32 groups of `extent` elements of `table` along `pack.dim`, then zeros; C-contiguous, the rest as it is."""
     count = min(max(extent, 0), table.shape[pack.dim])
     key = pack.dim, pack.group, pack.plane, pack.planes, pack.multiple, count
@@ -61,7 +61,7 @@ def packed(table: Array, pack: Pack, extent: int) -> Array:
     return made
 
 
-def _pack(table: Array, pack: Pack, count: int) -> Array:
+def _pack(table: Array, pack: PackedTable, count: int) -> Array:
     length = max(-(-count // pack.multiple), 1) * pack.multiple
     values = np.moveaxis(table, pack.dim, -1)[..., :count]
     if pack.group == 4:

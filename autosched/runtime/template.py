@@ -86,8 +86,8 @@ class Template:
             return Call(frame.built, arguments, frame.iterations, out, keep)
         bands, reads = inputs[banded], self._reads(banded)
         assert isinstance(bands, Bands) and reads is not None
-        places = tuple(place for place in frame.places if place.array == banded)
-        return BandedCall(frame.built, arguments, frame.iterations, out, keep, bands, places, reads)
+        moving = tuple(a for a in frame.array_arguments if a.array == banded)
+        return BandedCall(frame.built, arguments, frame.iterations, out, keep, bands, moving, reads)
 
     def _reads(self, name: str) -> Reads | None:
         """`rows_read` of an input, found once."""

@@ -26,7 +26,7 @@ CPUS = {
     "avx512": Target(),
     "cascadelake": Target(permutes=False),
     "avx2": Target(permutes=False, words=False, quads=False),
-    "generic": Target(permutes=False, blocks=False, words=False, quads=False, packs=False),
+    "generic": Target(permutes=False, shuffles=False, words=False, quads=False, narrows=False),
 }
 CASES = [
     (name, cpu)

@@ -27,7 +27,7 @@ TARGETS = {
     "words of pairs": Target(permutes=False, quads=False),
     "blocks": Target(permutes=False, words=False),
     "blocks of pairs": Target(permutes=False, words=False, quads=False),
-    "none": Target(permutes=False, blocks=False, words=False),
+    "none": Target(permutes=False, shuffles=False, words=False),
 }
 READS = {
     "anywhere": "permute_quads_",

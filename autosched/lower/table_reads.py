@@ -6,17 +6,17 @@ from dataclasses import replace
 
 from autosched.lang.types import i32
 from autosched.lower.algebra import ZERO, const
-from autosched.lower.demands import Pack
+from autosched.lower.demands import PackedTable
 from autosched.lower.ir import Access, Expr, Name
 from autosched.lower.names import Growth, packed_stride_name
 from autosched.lower.stages import Storage
 
 
-class Packs:
+class TableReads:
     """What all stages of a kernel have asked so far of tables."""
 
     def __init__(self) -> None:
-        self.found: list[Pack] = []
+        self.packed: list[PackedTable] = []
         #: Where packed tables are, by name.
         self.storages: dict[str, Storage] = {}
         #: By table, the extents of the reductions that read it; a pack says which of them by number.
@@ -30,14 +30,14 @@ class Packs:
             self.growths.append(growth)
         return Name(growth.name)
 
-    def read(self, pack: Pack, weight: Access, extent: Expr, at: Expr) -> Access:
+    def read(self, pack: PackedTable, weight: Access, extent: Expr, at: Expr) -> Access:
         """Group number `at` of the table that `weight` reads, packed for a reduction over `extent` iterations."""
         domains = self.domains.setdefault(pack.source, [])
         if extent not in domains:
             domains.append(extent)
         pack = replace(pack, domain=domains.index(extent))
-        if pack not in self.found:
-            self.found.append(pack)
+        if pack not in self.packed:
+            self.packed.append(pack)
             last = len(weight.index) - 1
             strides = tuple(const(4) if d == last else Name(packed_stride_name(pack.name, d)) for d in range(last + 1))
             self.storages[pack.name] = Storage(pack.name, i32, strides, (ZERO,) * (last + 1), constant=True)
