@@ -70,8 +70,8 @@ def draft(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) 
     def make() -> Outline:
         return outline(lower(pipeline, schedule, layout))
 
-    found = make() if verifying() else outlined(pipeline, schedule, layout, make)
-    return Draft(pipeline, found, found.plan.compiled(pipeline.name))
+    kernel = make() if verifying() else outlined(pipeline, schedule, layout, make)
+    return Draft(pipeline, kernel, kernel.plan.compiled(pipeline.name))
 
 
 def build(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) -> Built:
@@ -102,8 +102,8 @@ def finish(drafted: Draft) -> Built:
 def stage_address(stage: Any) -> int:
     """Where the code begins that Numba has made of a function with one signature."""
     (compiled,) = stage.overloads.values()
-    found: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
-    return found
+    address: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+    return address
 
 
 def target(excluded: frozenset[Exclusion] = frozenset()) -> Target:
@@ -150,11 +150,11 @@ def _bytecode(text: str, path: Path) -> CodeType:
     body = kept(place)
     if body is not None:
         return cast("CodeType", marshal.loads(body))
-    made = compile(text, str(path), "exec")
+    code = compile(text, str(path), "exec")
     with contextlib.suppress(OSError):  # said by what follows
         write_whole(path, text.encode())
-    keep(place, marshal.dumps(made))
-    return made
+    keep(place, marshal.dumps(code))
+    return code
 
 
 @contextmanager

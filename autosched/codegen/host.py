@@ -66,10 +66,10 @@ def host_reads(stage: Stage, source: str) -> str:
 
 def function(text: str, name: str, of: str) -> Callable[..., Any]:
     """The function `name` that was printed as `text`; `of` is for tracebacks."""
-    made: dict[str, Any] = {"_coordinate": coordinate, "_wrapped": wrapped}
-    exec(compile(text, f"<{name} of {of}>", "exec"), made)
-    found: Callable[..., Any] = made[name]
-    return found
+    namespace: dict[str, Any] = {"_coordinate": coordinate, "_wrapped": wrapped}
+    exec(compile(text, f"<{name} of {of}>", "exec"), namespace)
+    made: Callable[..., Any] = namespace[name]
+    return made
 
 
 def host(e: Expr, modular: bool = False) -> str:

@@ -71,7 +71,7 @@ def lower(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) 
     tables = TableReads()
     for stage in nests.stages:
         if checking:
-            verify(stage.body, given(pipeline, nests, tables), vectorized=False)
+            verify(stage.body, names_of_call(pipeline, nests, tables), vectorized=False)
         body = Vectorizer(stage.func, nests.storages, builder.bounds, layout.target, tables).block(stage.body)
         body = share_windows(body, layout.target.excluded)
         body = stagger(body) if layout.target.narrows else body
@@ -79,10 +79,10 @@ def lower(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) 
         body = prefetch_stores(body, stores)
         windows += requirements(body)
         if checking:
-            verify(body, given(pipeline, nests, tables), vectorized=True)
+            verify(body, names_of_call(pipeline, nests, tables), vectorized=True)
         body = Optimizer().run(seed_sums(body))
         if checking:
-            verify(body, given(pipeline, nests, tables), vectorized=True)
+            verify(body, names_of_call(pipeline, nests, tables), vectorized=True)
         stages.append(replace(stage, body=body))
     return Lowered(
         pipeline=pipeline,
@@ -106,17 +106,17 @@ def verifying() -> bool:
     return bool(os.environ.get("AUTOSCHED_VERIFY"))
 
 
-def given(pipeline: Pipeline, nests: LoopNests, tables: TableReads) -> frozenset[str]:
+def names_of_call(pipeline: Pipeline, nests: LoopNests, tables: TableReads) -> frozenset[str]:
     """The names of all that a call has for its stages: params, where arrays and roots are, extents and strides."""
     output = pipeline.output
     ndims = {**{name: source.ndim for name, source in pipeline.inputs.items()}, output.name: output.ndim}
-    found = {*pipeline.params, *map(end_name, pipeline.inputs)}
-    found |= {extent_name(name, dim) for name, ndim in ndims.items() for dim in range(ndim)}
-    found |= {side for root in nests.roots for arg in root.args for side in region_names(root.name, arg)}
+    known = {*pipeline.params, *map(end_name, pipeline.inputs)}
+    known |= {extent_name(name, dim) for name, ndim in ndims.items() for dim in range(ndim)}
+    known |= {side for root in nests.roots for arg in root.args for side in region_names(root.name, arg)}
     for storage in (*nests.storages.values(), *tables.storages.values()):
         if storage.root or not storage.owned:
-            found |= {storage.buffer, *(name for stride in storage.strides for name in names(stride))}
-    return frozenset(found)
+            known |= {storage.buffer, *(name for stride in storage.strides for name in names(stride))}
+    return frozenset(known)
 
 
 def arguments(body: Block) -> frozenset[str]:

@@ -70,18 +70,18 @@ class Reducer:
                 seen[key] = len(distinct)
                 distinct.append(n)
             slots.append(seen[key])
-        made = []
+        accumulators = []
         for n in distinct:
             best = Name(self.fresh(node.op), node.type, data=True)
             parts = [Name(self.fresh(f"at_{v.name}")) for v in node.domain] if is_arg else []
             for part, var in zip(parts, node.domain, strict=False):
                 self.out.append(Assign(part.name, self.translator.scalar(var.lo)))
             self.out.append(Assign(best.name, starts[n]))
-            made.append((best, parts))
+            accumulators.append((best, parts))
         chosen = [envs[n] for n in distinct]
-        self.out += self._nest(node, chosen, owner, loops, 0, {}, made)
+        self.out += self._nest(node, chosen, owner, loops, 0, {}, accumulators)
         for slot in slots:
-            best, parts = made[slot]
+            best, parts = accumulators[slot]
             results.append([*parts, best])
         return results
 
@@ -94,16 +94,16 @@ class Reducer:
 
     def _nest(
         self, node: lang.Reduce, envs: list[Env], owner: Func, loops: list[tuple[lang.RVar, Expr, Expr]], i: int,
-        at: dict[int, Expr], made: list[tuple[Name, list[Name]]],
+        at: dict[int, Expr], accumulators: list[tuple[Name, list[Name]]],
     ) -> list[Stmt]:  # fmt: skip
         if i == len(loops):
-            return self._body(node, envs, owner, at, made)
+            return self._body(node, envs, owner, at, accumulators)
         var, lo, extent = loops[i]
         name = loop_name(owner.name, var.name)
         loop = self.f.reduction(var)
 
         def inside(value: Expr) -> list[Stmt]:
-            return self._nest(node, envs, owner, loops, i + 1, {**at, id(var): value}, made)
+            return self._nest(node, envs, owner, loops, i + 1, {**at, id(var): value}, accumulators)
 
         known = algebra.value_of(extent)
         if loop.unroll > 1 and known is not None and known <= loop.unroll:
@@ -120,17 +120,19 @@ class Reducer:
 
     def _body(
         self, node: lang.Reduce, envs: list[Env], owner: Func, at: dict[int, Expr],
-        made: list[tuple[Name, list[Name]]],
+        accumulators: list[tuple[Name, list[Name]]],
     ) -> list[Stmt]:  # fmt: skip
         body: list[Stmt] = []
         inner = [self._bound(env, at) for env in envs]
         if isinstance(node, lang.Fold):
-            inner = [self._bound(env, {id(node.so_far): best}) for env, (best, _) in zip(inner, made, strict=True)]
+            inner = [
+                self._bound(env, {id(node.so_far): best}) for env, (best, _) in zip(inner, accumulators, strict=True)
+            ]
         nested = Reducer(self.translator, self.fresh, self.f, body)
         terms = self.translator.translate(node.value, inner, owner, nested.emit, nested.share)
         if isinstance(node, lang.Fold):
-            return [*body, *(Assign(best.name, term) for (best, _), term in zip(made, terms, strict=True))]
-        for (best, parts), term in zip(made, terms, strict=True):
+            return [*body, *(Assign(best.name, term) for (best, _), term in zip(accumulators, terms, strict=True))]
+        for (best, parts), term in zip(accumulators, terms, strict=True):
             op = _COMBINE[node.op]
             if parts:
                 better = Binary("lt", best, term) if op == "max" else Binary("lt", term, best)

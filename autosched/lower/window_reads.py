@@ -289,8 +289,8 @@ class WindowReads:
 
 def _fitting(extent: Expr | None) -> int | None:
     """The bytes of the smallest window that has `extent` bytes, whatever the call."""
-    known = None if extent is None else algebra.value_of(extent)
-    return None if known is None else next((width for width in WINDOWS.values() if known <= width), None)
+    most = None if extent is None else algebra.value_of(extent)
+    return None if most is None else next((width for width in WINDOWS.values() if most <= width), None)
 
 
 def _quotient(term: Expr, ctx: Lanes) -> tuple[Expr, int, int] | None:

@@ -135,8 +135,8 @@ def sizes_of(arrays: Mapping[str, Array], params: Mapping[str, Any]) -> dict[str
 def plan_call(built: Draft, sizes: dict[str, int], arrays: Mapping[str, Array]) -> dict[str, int]:
     """Regions, iterations and requirements of this call."""
     outline = built.outline
-    known = sizes | {g.name: _growth(arrays[g.table], g.distance) for g in outline.growths}
-    results = built.plan(_reader(built, arrays), *(known[name] for name in outline.plan.sizes))
+    arguments = sizes | {g.name: _growth(arrays[g.table], g.distance) for g in outline.growths}
+    results = built.plan(_reader(built, arrays), *(arguments[name] for name in outline.plan.sizes))
     return dict(zip(outline.plan_outputs, results, strict=True))
 
 
@@ -155,26 +155,26 @@ def _reader(built: Draft, arrays: Mapping[str, Array]) -> Callable[[str, int], i
     return table
 
 
-def rows_read(found: Frame, arrays: Mapping[str, Array], source: str, height: int, stride: int) -> Reads | None:
+def rows_read(frame: Frame, arrays: Mapping[str, Array], source: str, height: int, stride: int) -> Reads | None:
     """What is read of an input of `height` rows, `stride` bytes apart, with what kernels may read behind that.
 
     None where it cannot be told.
     """
-    if not any(found.iterations):  # an output without elements, for which nothing is planned; rows may be of no bytes
-        return [[] for _ in found.iterations]
-    built = found.built
+    if not any(frame.iterations):  # an output without elements, for which nothing is planned; rows may be of no bytes
+        return [[] for _ in frame.iterations]
+    built = frame.built
     behind = -(-BEHIND // stride)
     table = _reader(built, arrays)
     stages: Reads = []
-    for stage, iterations in zip(built.outline.stages, found.iterations, strict=True):
+    for stage, iterations in zip(built.outline.stages, frame.iterations, strict=True):
         if source not in stage.reads:
             stages.append(None)
             continue
-        known = stage.reads[source]
-        if known is None:
+        printed = stage.reads[source]
+        if printed is None:
             return None
-        reads = known.compiled(stage.func)
-        values = [found.values[name] for name in known.sizes]
+        reads = printed.compiled(stage.func)
+        values = [frame.values[name] for name in printed.sizes]
         rows = (reads(table, i, *values) for i in range(iterations))
         stages.append([(first, min(last + 1 + behind, height)) for first, last in rows])
     return stages
@@ -195,14 +195,14 @@ def _length(a: Array) -> int:
 
 def misfits(built: Draft, plan: Mapping[str, int], arrays: Mapping[str, Array]) -> frozenset[Exclusion]:
     """What a kernel for these arrays must do without."""
-    found = set()
+    unmet = set()
     for i, window in enumerate(built.outline.windows):
         if plan[window_name(i)] > window.width:
-            found.add(window.excludes)
+            unmet.add(window.excludes)
     for pack in built.outline.packs:
         if pack.group == 4 and not fits_planes(arrays[pack.source], pack.planes):
-            found.add(Exclusion(pack.source, "planes"))
-    return frozenset(found)
+            unmet.add(Exclusion(pack.source, "planes"))
+    return frozenset(unmet)
 
 
 def check_regions(built: Draft, plan: Mapping[str, int], arrays: Mapping[str, Array]) -> None:
@@ -217,7 +217,7 @@ def check_regions(built: Draft, plan: Mapping[str, int], arrays: Mapping[str, Ar
                 )
 
 
-def frame(
+def make_frame(
     built: Built, plan: dict[str, int], sizes: dict[str, int], arrays: Mapping[str, Array], params: Mapping[str, Any]
 ) -> Frame:
     """The frame of calls on arrays like these; `arrays` has the output too."""
@@ -258,17 +258,17 @@ def frame(
 def decisive(built: Built) -> frozenset[str]:
     """The inputs whose elements, and not only their shapes, decide what is in a frame."""
     inputs = built.pipeline.inputs
-    found = {name for name, i in inputs.items() if i.monotone or i.bounds}
-    found |= {pack.source for pack in built.outline.packs}
-    found |= {growth.table for growth in built.outline.growths}
-    return frozenset(found & set(inputs))
+    deciding = {name for name, i in inputs.items() if i.monotone or i.bounds}
+    deciding |= {pack.source for pack in built.outline.packs}
+    deciding |= {growth.table for growth in built.outline.growths}
+    return frozenset(deciding & set(inputs))
 
 
 def _bytes(value: int | float | bool, elem: Type) -> Array:
     """A param as the eight bytes of its slot."""
     if elem.is_bool:
         elem = Type("u", 8)
-    made = np.zeros(8, np.uint8)
+    slot = np.zeros(8, np.uint8)
     raw = np.array([value], elem.dtype).view(np.uint8)
-    made[: len(raw)] = raw
-    return made
+    slot[: len(raw)] = raw
+    return slot

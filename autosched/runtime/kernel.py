@@ -29,7 +29,7 @@ from autosched.runtime.binding import (
     address_of,
     check_regions,
     decisive,
-    frame,
+    make_frame,
     misfits,
     plan_call,
     sizes_of,
@@ -182,12 +182,12 @@ class Kernel:
 
     def bind(self, /, *, out: Array | None = None, shape: tuple[int, ...] | None = None, **given: Any) -> Call:
         """Check arrays and params and prepare a call. Raises BindError, which says what does not fit."""
-        found, every = self.prepare(out=out, shape=shape, **given)
+        frame, arrays = self.prepare(out=out, shape=shape, **given)
         if out is not None:
-            self._check_apart(out, every)
-        arguments, memories = found.fill({name: address_of(a) for name, a in every.items()})
-        keep = (*found.keep, *every.values(), *memories)
-        return Call(found.built, arguments, found.iterations, every[self.pipeline.output.name], keep)
+            self._check_apart(out, arrays)
+        arguments, memories = frame.fill({name: address_of(a) for name, a in arrays.items()})
+        keep = (*frame.keep, *arrays.values(), *memories)
+        return Call(frame.built, arguments, frame.iterations, arrays[self.pipeline.output.name], keep)
 
     def prepare(
         self, /, *, out: Array | None = None, shape: tuple[int, ...] | None = None, **given: Any
@@ -215,15 +215,15 @@ class Kernel:
                     f"{output.name} is bound to {promised}"
                 )
         params = {name: _param(name, given[name], p.of) for name, p in self.pipeline.params.items()}
-        every = {**arrays, output.name: out}
+        bound = {**arrays, output.name: out}
         # a zero's sign is a bit, which comparison would lose
-        key = (*self._geometry(every), *(repr(v) if isinstance(v, float) else v for v in params.values()))
-        found = self._frames.get(key)
-        if found is None:
-            found = self._frame(every, params)
-            if all(constant(arrays[n]) for n in decisive(found.built)):
-                self._keep(key, found, every)
-        return found, every
+        key = (*self._geometry(bound), *(repr(v) if isinstance(v, float) else v for v in params.values()))
+        frame = self._frames.get(key)
+        if frame is None:
+            frame = self._frame(bound, params)
+            if all(constant(arrays[n]) for n in decisive(frame.built)):
+                self._keep(key, frame, bound)
+        return frame, bound
 
     def _check_apart(self, out: Array, arrays: Mapping[str, Array]) -> None:
         name = self.pipeline.output.name
@@ -242,14 +242,14 @@ class Kernel:
             if name in self._decisive:
                 yield id(a)
 
-    def _keep(self, key: tuple[Any, ...], found: Frame, arrays: Mapping[str, Array]) -> None:
+    def _keep(self, key: tuple[Any, ...], frame: Frame, arrays: Mapping[str, Array]) -> None:
         """Keep a frame and its tables (so that no other array gets their id); the oldest goes where there are many."""
-        tables = tuple(arrays[n] for n in decisive(found.built))
+        tables = tuple(arrays[n] for n in decisive(frame.built))
         with self._lock:
-            if not decisive(found.built) <= self._decisive:
-                self._decisive |= decisive(found.built)  # the key lacks them: the next call keeps its frame
+            if not decisive(frame.built) <= self._decisive:
+                self._decisive |= decisive(frame.built)  # the key lacks them: the next call keeps its frame
                 return
-            self._frames[key] = replace(found, keep=(*found.keep, *tables))
+            self._frames[key] = replace(frame, keep=(*frame.keep, *tables))
             while len(self._frames) > FRAMES:
                 oldest, *_ = self._frames
                 self._frames.pop(oldest, None)  # a signal's handler may have come in between
@@ -266,12 +266,12 @@ class Kernel:
         while out.size:
             drafted = self._draft(strides, special, excluded)
             plan = plan_call(drafted, sizes, arrays)
-            found = misfits(drafted, plan, arrays)
-            if not found:
+            unmet = misfits(drafted, plan, arrays)
+            if not unmet:
                 self._check_tables(plan, arrays)
                 check_regions(drafted, plan, arrays)
-                return frame(self._variant(strides, special, excluded), plan, sizes, arrays, params)
-            excluded |= found
+                return make_frame(self._variant(strides, special, excluded), plan, sizes, arrays, params)
+            excluded |= unmet
         built = self._variant(strides, special, excluded)
         return Frame(built, words(np.empty(0, np.int64)), {}, (0,) * len(built.stages), (), (), ())
 
@@ -280,12 +280,12 @@ class Kernel:
 
         That is the range with the fewest values where there are several.
         """
-        found: dict[str, tuple[int, int]] = {}
+        ranges_of: dict[str, tuple[int, int]] = {}
         for name, directives in self._special.items():
             ranges = [r for x in directives if (r := x.range_of(int(params[name]))) is not None]
             if ranges:
-                found[name] = min(ranges, key=lambda r: r[1] - r[0])
-        return {name: (lo, hi) for name, (lo, hi) in found.items() if lo == hi or elements >= RANGES_FROM}
+                ranges_of[name] = min(ranges, key=lambda r: r[1] - r[0])
+        return {name: (lo, hi) for name, (lo, hi) in ranges_of.items() if lo == hi or elements >= RANGES_FROM}
 
     def _check_names(self, given: Mapping[str, Any]) -> None:
         missing, extra = self.pipeline.unmatched(given)
@@ -314,28 +314,28 @@ class Kernel:
     ) -> Draft:
         """The kernel for arrays of these strides, lowered: what does not fit a call is seen before it is compiled."""
         key = _variant_key(strides, special, excluded)
-        found = self._drafts.get(key)
-        if found is None:
+        drafted = self._drafts.get(key)
+        if drafted is None:
             with self._lock:
-                found = self._drafts.get(key)
-                if found is None:
-                    made = draft(self.pipeline, self.schedule, Layout(strides, special, target(excluded)))
-                    found = self._drafts.setdefault(key, made)
-        return found
+                drafted = self._drafts.get(key)
+                if drafted is None:
+                    lowered = draft(self.pipeline, self.schedule, Layout(strides, special, target(excluded)))
+                    drafted = self._drafts.setdefault(key, lowered)
+        return drafted
 
     def _variant(
         self, strides: dict[str, dict[int, int]], special: dict[str, tuple[int, int]], excluded: frozenset[Exclusion]
     ) -> Built:
         """The same compiled."""
         key = _variant_key(strides, special, excluded)
-        found = self._variants.get(key)
-        if found is None:
+        variant = self._variants.get(key)
+        if variant is None:
             drafted = self._draft(strides, special, excluded)
             with self._lock:
-                found = self._variants.get(key)
-                if found is None:
-                    found = self._variants.setdefault(key, finish(drafted))
-        return found
+                variant = self._variants.get(key)
+                if variant is None:
+                    variant = self._variants.setdefault(key, finish(drafted))
+        return variant
 
 
 _kernels: WeakSet[Kernel] = WeakSet()

@@ -111,6 +111,6 @@ def template(kernel: Kernel, missing: Mapping[str, Missing], **given: Any) -> Te
         raise BindError(f"{kernel.pipeline.name}: the output {output} must be among the missing arrays")
     stand_ins: dict[str, Any] = {name: each.stand_in() for name, each in missing.items()}
     out = stand_ins.pop(output)
-    found, every = kernel.prepare(out=out, **stand_ins, **given)
-    tables = {name: array for name, array in every.items() if name not in missing}
-    return Template(found.settled(tables), dict(missing), output, tables)
+    frame, arrays = kernel.prepare(out=out, **stand_ins, **given)
+    tables = {name: array for name, array in arrays.items() if name not in missing}
+    return Template(frame.settled(tables), dict(missing), output, tables)

@@ -22,18 +22,18 @@ class Nest:
 
     def consumers(self, name: str) -> list[str]:
         """The Funcs that are not inlined and read `name`, a Func or an Input, directly or through inlined ones."""
-        found: list[str] = []
+        consumers: list[str] = []
 
         def visit(producer: str) -> None:
             for other in self.pipeline.funcs:
                 if any(s.name == producer for s in sources(other)):
                     if self.funcs[other.name].inlined:
                         visit(other.name)
-                    elif other.name not in found:
-                        found.append(other.name)
+                    elif other.name not in consumers:
+                        consumers.append(other.name)
 
         visit(name)
-        return found
+        return consumers
 
     def path(self, name: str) -> list[Level]:
         """The loops of other Funcs around the computation of `name`, outermost first."""
