@@ -107,7 +107,7 @@ def stage_address(stage: Any) -> int:
 
 
 def target(excluded: frozenset[Exclusion] = frozenset()) -> Target:
-    """What the CPU that Numba compiles for has instructions for."""
+    """The CPU that Numba compiles for, without what the arrays of a call exclude."""
     from autosched.codegen.simd import target as cpu
 
     return Target(

@@ -122,7 +122,7 @@ def _arithmetic(e: Binary, modular: bool) -> str:
 
 
 def _term(e: Expr, modular: bool) -> str:
-    """What is added or multiplied. Where the whole is an i64, or made one, its sums and products need not be."""
+    """An operand of a sum or product. Where the whole is an i64, or made one, its sums and products need not be."""
     return _arithmetic(e, modular) if isinstance(e, Binary) and e.op in _RING and e.elem == i64 else host(e, modular)
 
 

@@ -1,4 +1,4 @@
-"""What stays of a kernel once it is lowered and printed: its source, and what the runtime has to know of a call.
+"""Outlines: what stays of a kernel once it is lowered and printed, its source and what the runtime needs for a call.
 
 An outline is plain data, so that it is kept beside the compiled code: a process that finds one does not lower anything.
 """

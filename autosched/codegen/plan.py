@@ -23,7 +23,7 @@ from autosched.lower.names import (
 
 @dataclass(frozen=True)
 class Plan:
-    """What the plan of a call computes, in order; a definition may use those before it."""
+    """The definitions that the plan of a call computes, in order; one may use those before it."""
 
     definitions: tuple[tuple[str, Expr], ...]
 

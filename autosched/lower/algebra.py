@@ -184,7 +184,7 @@ def mod(a: Expr, b: Expr) -> Expr:
 
 
 def whole_and_rest(extent: Expr, n: int) -> tuple[Expr, Expr]:
-    """How many of `extent` iterations are in whole blocks of `n`, and how many are left over; neither is negative."""
+    """The iterations of `extent` that are in whole blocks of `n`, and those that are left over; neither is negative."""
     extent = maximum(extent, ZERO)
     whole = mul(floordiv(extent, const(n)), const(n))
     return whole, sub(extent, whole)

@@ -1,4 +1,4 @@
-"""What lowering asks of the CPU, and of the arrays of each call."""
+"""Requirements of lowered kernels: of the CPU, and of the arrays of each call."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Excluded: TypeAlias = Literal["window", "shared", "near", "planes"]
 
 @dataclass(frozen=True)
 class Exclusion:
-    """What a kernel does without, because the arrays of a call do not fit it.
+    """A feature that a kernel does without, because the arrays of a call do not fit it.
 
     window: nothing of `source` is read from windows, which would be too small; shared: windows of it are not shared;
     near: its lanes are too far apart for the words of one window; planes: it has values that the usual number of bytes
@@ -42,7 +42,7 @@ class Exclusion:
 
 @dataclass(frozen=True)
 class WindowRequirement:
-    """What must hold for a permute: `window` bytes are `width` at most. Where it does not, a target `excludes` this."""
+    """A permute's condition: `window` bytes are `width` at most. Where they are not, a target `excludes` this."""
 
     width: int
     window: Expr
@@ -51,8 +51,10 @@ class WindowRequirement:
 
 @dataclass(frozen=True)
 class Target:
-    """What the CPU has single instructions for: byte permutes within a register, shuffles within 16 bytes, permutes of
-    the words of a 64-byte register, quads, and saturating narrowing; and what the arrays of one call exclude.
+    """The operations for which the CPU has single instructions, and what the arrays of one call exclude.
+
+    permutes: of bytes within a register; shuffles: of bytes within 16; words: permutes of those of a 64-byte register;
+    quads: dot products of four bytes; narrows: saturating narrowing within 16 bytes.
     """
 
     permutes: bool = True
@@ -86,7 +88,7 @@ class PackedTable:
 
     @property
     def name(self) -> str:
-        """What the packed table is called."""
+        """The name of the packed table."""
         parts = self.multiple // self.group
         kind = "pairs" if self.group == 2 else "quads"
         shared = f"x{parts}" if parts > 1 else ""

@@ -54,7 +54,7 @@ class _Term:
 
 @dataclass(frozen=True)
 class Dots:
-    """What a loop is made into, and the iterations that are left over, as they were."""
+    """The statements that replace a loop, and the iterations that are left over, as they were."""
 
     stmts: list[Stmt]
     rest: For | None = None
@@ -90,7 +90,7 @@ def _term(v: Values, stmt: Stmt, loop: For) -> _Term | None:
 
 
 def _narrow(e: Expr) -> Expr:
-    """What is widened to i32, if anything is."""
+    """The operand of a widening to i32, or `e` itself."""
     return e.a if isinstance(e, Cast) and e.to == i32 and not e.saturating and e.a.elem.is_int else e
 
 

@@ -198,7 +198,7 @@ class LoopNestBuilder:
         return [For(name, ZERO, extent, tuple(body))]
 
     def _level(self, level: Level) -> list[Stmt]:
-        """What is stored and computed in each iteration of `level`, before the loops inside it."""
+        """Storage and computation of Funcs in each iteration of `level`, before the loops inside it."""
         out: list[Stmt] = []
         computed = [n for n in self.order if self.nest.funcs[n].compute == level]
         for name in reversed(computed):
@@ -321,7 +321,7 @@ class LoopNestBuilder:
         return out
 
     def _fold(self, g: FuncNest, x: d.FoldStorage, dim: int) -> tuple[Expr, list[Stmt]]:
-        """How long the circular dimension is: the largest window of any iteration of the loop that computes, of all."""
+        """The length of the circular dimension: the largest window of any iteration of the loop that computes."""
         if not self._directly_inside(g):
             raise ScheduleError(
                 f"{x} of Func {g.name}: it must be computed in the loop just inside where it is stored ({g.store}), "

@@ -27,7 +27,7 @@ from autosched.schedule.schedule import Schedule
 
 @dataclass(frozen=True)
 class Layout:
-    """What a kernel is built for: constant byte strides per input or output and dimension, and what Params are between.
+    """The variant of a kernel: constant byte strides per input or output and dimension, and the ranges of Params.
 
     A Param whose least and greatest value are the same is a constant.
     """

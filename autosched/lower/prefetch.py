@@ -143,7 +143,7 @@ def prefetch_next(x: PrefetchNext, f: FuncNest, regions: Regions, storages: Mapp
 
 
 def _box(x: PrefetchNext, f: FuncNest, regions: Regions) -> Box | None:
-    """What one iteration of `x.at` reads of the source, for the Func and for what is computed in `x.loop` for it.
+    """The box of the source that one iteration of `x.at` reads, also for Funcs that are computed in `x.loop`.
 
     None where simplification left nothing that does.
     """

@@ -1,4 +1,4 @@
-"""What loop nests are made into: stages, and where arrays and Funcs are in memory."""
+"""Results of building loop nests: stages, and where arrays and Funcs are in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lowered stages ask of tables: groups, the extents of the reductions that read those, and how much they grow."""
+"""Reads of tables in lowered stages: of groups, for which they are packed, and of how much they grow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from autosched.lower.stages import Storage
 
 
 class TableReads:
-    """What all stages of a kernel have asked so far of tables."""
+    """Collects what all stages of a kernel need of tables."""
 
     def __init__(self) -> None:
         self.packed: list[PackedTable] = []

@@ -164,7 +164,7 @@ class WindowReads:
         return _Blocks(window, FromFirstOfFour(self._relative(span.at, span.ctx)), extent)
 
     def _extent(self, span: _Span) -> Expr | None:
-        """How many bytes the lanes of one window need from the first of them on; None without a bound."""
+        """The bytes that the lanes of one window need from the first of them on; None without a bound."""
         owned = self.storages[span.access.source].owned
         extent: Expr = const(span.at.step * (span.each - 1) + span.size)
         for offset, stride in span.at.irregular:
@@ -202,7 +202,7 @@ class WindowReads:
         return reads[0] if len(reads) == 1 else Concat(tuple(reads))
 
     def _relative(self, at: Address, ctx: Lanes) -> Expr:
-        """How many bytes the access of each lane is behind that of lane 0, in i32."""
+        """The distance in bytes of each lane's access from that of lane 0, in i32."""
         out: Expr | None = None
         if at.step:
             out = Binary("mul", Iota(ctx.lanes, i32), _const32(at.step, ctx.lanes))
@@ -227,7 +227,7 @@ class WindowReads:
         return None
 
     def _growth(self, index: Expr, ctx: Lanes) -> Expr | None:
-        """How much `index` grows at most from lane 0 to the last, if it never shrinks."""
+        """The most that `index` grows from lane 0 to the last, if it never shrinks."""
         terms, _ = algebra.linear(index)
         total: Expr = ZERO
         for term, k in terms.items():
@@ -254,7 +254,7 @@ class WindowReads:
         return total
 
     def _narrow(self, index: Expr, ctx: Lanes) -> Expr:
-        """How far `index` of each lane is from that of lane 0, in i32.
+        """The distance of each lane's `index` from that of lane 0, in i32.
 
         Exact, because only sums and multiples of table reads, quotients and lanes come here, whose i32 arithmetic is
         right modulo 2^32, and the result is small. What is the same in all lanes cancels.

@@ -71,7 +71,7 @@ def share_windows(block: Block, excluded: frozenset[Exclusion]) -> Block:
 
 
 def requirements(block: Block) -> list[WindowRequirement]:
-    """What the readers of windows in a block, at any depth, need of the arrays of a call."""
+    """The requirements of readers of windows in a block, at any depth."""
     found = []
     for stmt in statements(block):
         for e in (e for top in expressions(stmt) for e in walk(top)):
@@ -96,19 +96,19 @@ def _readers(block: Iterable[Stmt]) -> Iterable[_Reader]:
 
 
 def _windows(reader: _Reader) -> tuple[Load, ...]:
-    """What is read: one window, or one for every few lanes."""
+    """The windows of a reader: one, or one for every few lanes."""
     read = reader.window.window if isinstance(reader.window, PermuteWords) else reader.window
     found = read.parts if isinstance(read, Concat) else (read,)
     return tuple(w for w in found if isinstance(w, Load))
 
 
 def _width(reader: _Reader) -> int:
-    """How many bytes there are for lanes that share: a whole window, or a block of it."""
+    """The bytes that there are for lanes that share: a whole window, or a block of it."""
     return SHUFFLE_BYTES if isinstance(reader, Permute) and reader.per_four_lanes else _windows(reader)[0].width
 
 
 def _place(reader: _Reader) -> tuple[_Shared, int]:
-    """What windows that can share have in common, and where this one begins."""
+    """The key that windows which can share have in common, and where this one begins."""
     windows = _windows(reader)
     addresses = [algebra.linear(w.address) for w in windows]
     begin = addresses[0][1]

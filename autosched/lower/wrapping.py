@@ -67,7 +67,7 @@ def unbounded(expr: Expr) -> bool:
 
 @lru_cache(maxsize=1 << 14)
 def value_range(expr: Expr) -> Range:
-    """What `expr`, an i64, can be."""
+    """The values that `expr`, an i64, can have."""
     match expr:
         case Const(value=value):
             return Range(int(value), int(value))

@@ -1,4 +1,4 @@
-"""What a call needs besides addresses: found once for arrays of the same geometry and the same tables, then kept."""
+"""Frames: all that a call needs besides addresses, found once for arrays of one geometry and the same tables."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class Frame:
 
 
 def sizes_of(arrays: Mapping[str, Array], params: Mapping[str, Any]) -> dict[str, int]:
-    """What plans are made from, by name: extents and byte strides of arrays, and integer params."""
+    """The sizes that plans take, by name: extents and byte strides of arrays, and integer params."""
     sizes: dict[str, int] = {}
     for name, a in arrays.items():
         for dim in range(a.ndim):
@@ -141,7 +141,7 @@ def plan_call(built: Draft, sizes: dict[str, int], arrays: Mapping[str, Array]) 
 
 
 def _reader(built: Draft, arrays: Mapping[str, Array]) -> Callable[[str, int], int]:
-    """What reads an element of a table."""
+    """The function by which plans read elements of tables."""
 
     def table(name: str, index: int) -> int:
         a = arrays[name]
@@ -156,7 +156,7 @@ def _reader(built: Draft, arrays: Mapping[str, Array]) -> Callable[[str, int], i
 
 
 def rows_read(frame: Frame, arrays: Mapping[str, Array], source: str, height: int, stride: int) -> Reads | None:
-    """What is read of an input of `height` rows, `stride` bytes apart, with what kernels may read behind that.
+    """The rows that iterations read of an input of `height` rows, `stride` bytes apart, and may read behind those.
 
     None where it cannot be told.
     """
@@ -194,7 +194,7 @@ def _length(a: Array) -> int:
 
 
 def misfits(built: Draft, plan: Mapping[str, int], arrays: Mapping[str, Array]) -> frozenset[Exclusion]:
-    """What a kernel for these arrays must do without."""
+    """The features that a kernel for these arrays must do without."""
     unmet = set()
     for i, window in enumerate(built.outline.windows):
         if plan[window_name(i)] > window.width:

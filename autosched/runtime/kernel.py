@@ -99,7 +99,7 @@ class Call:
         return self.out
 
     def show(self, level: str = "source") -> str:
-        """What runs: the generated source ("source"), its LLVM IR ("llvm") or assembly ("asm")."""
+        """The code that runs: the generated source ("source"), its LLVM IR ("llvm") or assembly ("asm")."""
         return shown(self.built.outline, level)
 
 
@@ -235,7 +235,7 @@ class Kernel:
             )
 
     def _geometry(self, arrays: Mapping[str, Array]) -> Iterator[Any]:
-        """What decides a frame: shapes and strides, and of the tables that decide, which they are."""
+        """The key of a frame: shapes and strides, and the identity of the tables that decide."""
         for name, a in arrays.items():
             yield a.shape
             yield a.strides
@@ -276,7 +276,7 @@ class Kernel:
         return Frame(built, words(np.empty(0, np.int64)), {}, (0,) * len(built.stages), (), (), ())
 
     def _specialized(self, params: Mapping[str, Any], elements: int) -> dict[str, tuple[int, int]]:
-        """What Params are between in the kernel for these values and so many elements of the output.
+        """The ranges of Params in the kernel for these values and so many elements of the output.
 
         That is the range with the fewest values where there are several.
         """

@@ -50,7 +50,7 @@ class ReductionLoop:
 
 @dataclass(frozen=True)
 class Prefetches:
-    """What a Func prefetches: of each source so many bytes `ahead`, and what a `next` iteration reads or stores."""
+    """Prefetches of a Func: of each source so many bytes `ahead`, and of what a `next` iteration reads or stores."""
 
     ahead: dict[str, int] = field(default_factory=dict)
     next: tuple[d.PrefetchNext, ...] = ()
@@ -85,7 +85,7 @@ class FuncNest:
         return self.func.name
 
     def reduction(self, var: RVar) -> ReductionLoop:
-        """How the loop over a coordinate of a reduction runs."""
+        """The loop over a coordinate of a reduction."""
         return self.reductions.get(var, ReductionLoop())
 
     def ordered(self, domain: RDom) -> list[RVar]:
@@ -142,7 +142,7 @@ class _Builder:
     # directives
 
     def apply(self, x: d.Directive) -> None:
-        """What directive `x` says, after those before it."""
+        """Apply directive `x`, after those before it."""
         self.shaped = self.shaped or not isinstance(x, _SHAPELESS)
         match x:
             case d.Reorder() if all(v in self.rvars for v in x.vars):
@@ -222,7 +222,7 @@ class _Builder:
         return over[0].domain
 
     def set_storage(self, x: d.FoldStorage | d.AlignStorage | d.ReorderStorage | d.Stream) -> None:
-        """How values lie in memory, and get there."""
+        """Set how values lie in memory, and get there."""
         if isinstance(x, (d.FoldStorage, d.AlignStorage)) and x.var not in self.args:
             raise self.fail(x, f"{x.var} is not a coordinate; those are {', '.join(self.args)}")
         match x:
@@ -242,7 +242,7 @@ class _Builder:
                 self.stream = True
 
     def set_memory_access(self, x: d.Loads | d.Prefetch | d.PrefetchNext | d.PrefetchStores) -> None:
-        """How lanes read sources, and what is prefetched."""
+        """Set how lanes read sources, and what is prefetched."""
         if isinstance(x, d.PrefetchStores):
             self.only_once(x, x.op)
             self.prefetches = replace(self.prefetches, stores=x)

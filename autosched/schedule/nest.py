@@ -132,7 +132,7 @@ def _check_levels(nest: Nest, f: FuncNest) -> None:
 
 
 def _check_fetches(nest: Nest, f: FuncNest) -> None:
-    """What is fetched is in memory before the Func's loops begin, and is read in them."""
+    """Sources of `prefetch_next` are in memory before the Func's loops begin, and are read in them."""
     for x in f.prefetches.next:
         place = f"{x} of Func {f.name}"
         source = nest.funcs.get(x.source)
