@@ -17,8 +17,8 @@ from autosched.lang.types import Type, b1, i32, i64
 BinaryOp: TypeAlias = lang.BinaryOp | Literal["wrap"]
 LanesOp: TypeAlias = Literal["add", "mul", "min", "max"]
 LoadKind = Literal["scalar", "dense", "pick", "gather"]
-#: How lanes read what is scattered: as a LoadKind, or by a Permute or Slice of a window of so many bytes.
-#: How lanes read what is scattered. Where the schedule has not said it, a window is read if one is known to be enough.
+#: How lanes read what is scattered: as a LoadKind, or by a Permute or Slice of a window of so many bytes. Where the
+#: schedule has not said it, a window is read if one is known to be enough.
 Strategy = Literal["unsaid", "pick", "gather", "permute64", "permute128"]
 
 
@@ -85,7 +85,7 @@ class Name(Expr):
 
 @dataclass(frozen=True)
 class Binary(Expr):
-    """An operation on two values of one type. `fold` is the remainder of what is less than twice its divisor.
+    """An operation on two values of one type. `wrap` is the remainder of what is less than twice its divisor.
 
     `part` is said of the quotient and the remainder that are the parts of a fused loop: `a` is that loop and `b` the
     extent of one of its parts, so neither is negative, and where `b` is 0 nothing runs.
@@ -408,7 +408,7 @@ class PermuteWords(Expr):
     """A window of memory with its i32 words in another order: word i is the one at `places[i]`, modulo how many it has.
 
     It brings what every four lanes need into 16 bytes of theirs, for a Permute `per_four_lanes`. `extent` is how many
-    bytes of the window are needed.
+    bytes of the window are needed; see Permute.
     """
 
     window: Expr
@@ -438,7 +438,8 @@ class Permute(Expr):
 
     With a `group`, each i32 lane holds so many bytes, `tap` bytes apart. With `per_four_lanes`, every four lanes have
     their own 16 bytes of the window, and offsets in them. `extent` is how many bytes of the window, or of those 16, are
-    needed, in terms of the plan of a call; `shared` says that it is more than this permute alone needs.
+    needed, in terms of the plan of a call, so it is not among the children, which kernels evaluate; `shared` says that
+    it is more than this permute alone needs.
     """
 
     window: Expr

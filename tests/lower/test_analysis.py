@@ -228,6 +228,15 @@ def test_what_is_monotone() -> None:
         assert not BOUNDS.nondecreasing(e, "f.x"), e
 
 
+def test_what_may_be_evaluated_ahead() -> None:
+    """What has been read for a window moves its bounds as it is; what has no bounds of its own has none."""
+    x, read = Name("f.x"), Cast(i64, Load("table", Name("table"), i32))
+    ranges = {"f.x": (Const(0), Const(9))}
+    assert BOUNDS.interval(algebra.add(read, x), ranges) == (read, algebra.add(read, Const(9)))
+    with pytest.raises(CompileError, match="cannot bound"):
+        BOUNDS.interval(ir.ReduceLanes("add", Broadcast(x, 4)), {})
+
+
 # the verifier
 
 A = frozenset({"a", "n"})
