@@ -208,20 +208,6 @@ def _value(target: ValueType, i: types.Type) -> Lowering:
     return Lowering(target, (plain,), emit_one)
 
 
-@family("ramp", typed=True)
-def _ramp(target: ValueType, base: types.Type) -> Lowering:
-    """`value_T(base) + iota_T()`."""
-    if target.is_bool:
-        raise NumbaTypeError("ramp needs integers or floats")
-    first = _value(target, base)
-
-    def emit_one(b: Builder, number: Value) -> Value:
-        start, step = first.emit(b, number), emit.lane_numbers(target)
-        return b.fadd(start, step) if target.is_float else b.add(start, step)
-
-    return Lowering(target, first.arguments, emit_one)
-
-
 @family("bool_", typed=False)
 def _bool(v: types.Type) -> Lowering:
     """The scalar b1 as a Numba boolean, for `if`."""

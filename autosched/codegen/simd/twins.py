@@ -261,10 +261,6 @@ def value(target: ValueType, i: int) -> Array:
     return cast(target, np.full(target.lanes, i))
 
 
-def ramp(target: ValueType, base: int) -> Array:
-    return add(value(target, base), iota(target))
-
-
 def index(v: Any) -> int:
     """The int64 with the value's bits: a u64 wraps."""
     return int(np.asarray(v).astype(np.int64).item())
