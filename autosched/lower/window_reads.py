@@ -85,9 +85,11 @@ class WindowReads:
             each //= 2
         span = _Span(access, at, ctx, each, size)
         extent = self._extent(span)
+        if extent is None:
+            return None
         width = WINDOWS.get(access.strategy) or _fitting(extent)
         window = None if width is None else self._windows(span, extent, width)
-        if window is None or extent is None:
+        if window is None:
             return None
         of = u8 if access.of.is_bool else access.of
         lanes: Expr
@@ -110,16 +112,16 @@ class WindowReads:
         span = _Span(access, at, ctx, ctx.lanes, tap * (group - 1) + 1)
         if self.target.permutes:
             extent = self._extent(span)
-            window = self._windows(span, extent, WINDOWS[access.strategy])
+            window = None if extent is None else self._windows(span, extent, WINDOWS[access.strategy])
             if window is None or extent is None:
                 return None
             return Permute(window, self._relative(at, ctx), i32, extent, const(tap), group)
         if not self.target.shuffles or ctx.lanes % SHUFFLE_LANES:
             return None
-        near = self._near(span) or self._apart(replace(span, each=SHUFFLE_LANES))
-        if near is None:
+        blocks = self._near(span) or self._apart(replace(span, each=SHUFFLE_LANES))
+        if blocks is None:
             return None
-        return Permute(near.window, near.offsets, i32, near.extent, const(tap), group, per_four_lanes=True)
+        return Permute(blocks.window, blocks.offsets, i32, blocks.extent, const(tap), group, per_four_lanes=True)
 
     def _allowed(self, access: Access, at: Address, ctx: Lanes) -> bool:
         """Whether lanes may come from windows: where the schedule says so, and nothing is against it."""
@@ -141,7 +143,7 @@ class WindowReads:
         if block is None or (algebra.value_of(block) or 0) > SHUFFLE_BYTES:
             return None
         extent = self._extent(span)
-        window = self._windows(span, extent, REGISTER)
+        window = None if extent is None else self._windows(span, extent, REGISTER)
         if window is None or extent is None:
             return None
         relative = self._relative(span.at, ctx)
@@ -158,7 +160,7 @@ class WindowReads:
     def _apart(self, span: _Span) -> _Blocks | None:
         """Blocks of four lanes that are read one by one."""
         extent = self._extent(span)
-        window = self._windows(span, extent, SHUFFLE_BYTES)
+        window = None if extent is None else self._windows(span, extent, SHUFFLE_BYTES)
         if window is None or extent is None:
             return None
         return _Blocks(window, FromFirstOfFour(self._relative(span.at, span.ctx)), extent)
@@ -177,12 +179,12 @@ class WindowReads:
             extent = add(extent, mul(growth, stride))
         return extent
 
-    def _windows(self, span: _Span, extent: Expr | None, width: int) -> Expr | None:
+    def _windows(self, span: _Span, extent: Expr, width: int) -> Expr | None:
         """Reads of `width` bytes, one from the first of every `span.each` lanes on, of which `extent` are needed.
 
-        None where that is more than the width, or has no bound.
+        None where that is more than the width, or where they reach has no bound.
         """
-        if extent is None or (algebra.value_of(extent) or 0) > width:
+        if (algebra.value_of(extent) or 0) > width:
             return None
         source, at, ctx = span.access.source, span.at, span.ctx
         storage = self.storages[source]
@@ -287,9 +289,9 @@ class WindowReads:
         return out
 
 
-def _fitting(extent: Expr | None) -> int | None:
+def _fitting(extent: Expr) -> int | None:
     """The bytes of the smallest window that has `extent` bytes, whatever the call."""
-    most = None if extent is None else algebra.value_of(extent)
+    most = algebra.value_of(extent)
     return None if most is None else next((width for width in WINDOWS.values() if most <= width), None)
 
 
