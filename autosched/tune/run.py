@@ -186,7 +186,7 @@ class _Run:
         schedule = self.task.schedules["default"]
         self.default = self.bench.start()
         self.best, self.best_ratio, self.best_label = self.default, 1.0, "default"
-        self.best_seconds = self.bench.seconds(self.default)
+        self.best_seconds = self.default_seconds = self.bench.seconds(self.default)
         best = study.best()
         if best is not None and best.outcome.ratio is not None and best.outcome.ratio < 1.0:
             try:
@@ -278,6 +278,7 @@ class _Run:
             if error.entered == 0 or self.best is self.default:
                 raise
             self.best, self.best_ratio, self.best_label = self.default, 1.0, "default"
+            self.best_seconds = self.default_seconds
             return self.bench.race(ready, self.best, seconds=seconds, least=least)
 
     def final(self, study: Study) -> Final:

@@ -9,6 +9,7 @@ from typing import Any
 import blur_family
 import numpy as np
 import pytest
+import synthetic
 
 import autosched
 from autosched.errors import TuneError
@@ -19,10 +20,13 @@ from autosched.runtime import Kernel
 from autosched.runtime import compile as compile_kernel
 from autosched.schedule import Schedule
 from autosched.tune import Budget, Interrupted, Method, Progress, Task, candidate, run, tune
-from autosched.tune.bench import LocalBench
+from autosched.tune.bench import LocalBench, Ready
+from autosched.tune.candidate import CandidateError
 from autosched.tune.check import reference
 from autosched.tune.constraints import Condition
 from autosched.tune.effort import PRESETS
+from autosched.tune.effort import preset
+from autosched.tune.measure import Race
 from autosched.tune.run import Result
 from autosched.tune.space import Knob, Ref, Space, Template
 from autosched.tune.space_file import parse_space
@@ -153,6 +157,32 @@ def test_every_failure_costs_one_trial(tmp_path: Path, monkeypatch: pytest.Monke
     assert "nowhere" in found["infeasible"].message and found["wrong"].message == "bits"
     assert found["compile"].message.startswith("IndexError") and found["crash"].message.startswith("KeyError")
     assert {s.label for s in result.final.standings} <= {"default", *(f"trial {t.number}" for t in result.trials)}
+
+
+class FailsAsRival(synthetic.Synthetic):
+    """Whatever leads fails as soon as something else is raced against it."""
+
+    def race(self, candidate: Ready, rival: Ready, *, seconds: float = 0.3, least: int = 3) -> Race:
+        if rival.schedule != self.job.default:
+            raise CandidateError("crash", "SIGSEGV", 1)
+        return super().race(candidate, rival, seconds=seconds, least=least)
+
+
+def test_a_leader_that_fails_in_a_race_leaves_the_default_leading(tmp_path: Path) -> None:
+    """Its time, its speedup and its name go together."""
+    seen: list[Progress] = []
+    seeds = {
+        "fast": synthetic.SPACE.schedule({"factor": 8, "lanes": 16}),
+        "as the default": Schedule().vectorize("blur", "x", 4),
+    }
+    only = task(space=synthetic.SPACE, schedules={"default": Schedule()}, seeds=seeds)
+    budget = Budget(trials=3, seconds=None)
+    tune(only, budget, threads=1, report=seen.append, directory=tmp_path, bench=synthetic.Synthetic)
+    tune(only, budget, threads=1, report=seen.append, directory=tmp_path / "failing", bench=FailsAsRival)
+    told = [p for p in seen if p.stage != "check"]
+    assert {p.best_label for p in told} == {"default", "fast"}
+    default_ms = 1e3 / only.workload.items
+    assert [p.best_ms for p in told] == pytest.approx([default_ms / p.best_speedup for p in told])
 
 
 def test_what_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
