@@ -44,7 +44,7 @@ def trade_offs(trials: Sequence[Trial], front: Sequence[Trial]) -> Any:
     axes.step([m for m, _ in steps], [r for _, r in steps], where="post", color=_ORANGE, linewidth=1)
     for i, (t, (memory, ratio)) in enumerate(zip(reversed(front), steps, strict=True)):
         place = (4, 5 if i % 2 else -9)
-        axes.annotate(name(t), (memory, ratio), xytext=place, textcoords="offset points", fontsize=7)
+        axes.annotate(t.label, (memory, ratio), xytext=place, textcoords="offset points", fontsize=7)
     axes.set_xscale("log")
     _plain_log(axes.xaxis, (1.0, 2.0, 5.0))
     axes.set_yscale("log")
@@ -52,11 +52,6 @@ def trade_offs(trials: Sequence[Trial], front: Sequence[Trial]) -> Any:
     axes.set_xlabel("memory beyond inputs and outputs, MB (log)")
     axes.set_ylabel("time over the default's (log)")
     return made
-
-
-def name(trial: Trial) -> str:
-    """What a trial is called."""
-    return trial.name or f"trial {trial.number}"
 
 
 def _megabytes(trial: Trial) -> float:

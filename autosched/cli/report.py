@@ -165,7 +165,7 @@ def _history(trials: Sequence[Trial]) -> str:
 
 
 def _trade_offs(trials: Sequence[Trial]) -> str:
-    from autosched.cli.charts import name, trade_offs
+    from autosched.cli.charts import trade_offs
     from autosched.cli.page import folded, pre, svg, table, text
     from autosched.tune.study import not_beaten
 
@@ -174,8 +174,8 @@ def _trade_offs(trials: Sequence[Trial]) -> str:
         "Memory is what a run needs beyond inputs and outputs: Funcs that are stored whole, packed tables, and what "
         "all threads hold inside the loops. No schedule that was timed is both faster and smaller than one of these:"
     )
-    rows = [(name(t), f"{t.outcome.ratio or 0:.3f}", amount(t.outcome.memory)) for t in front]
-    shown = "".join(folded(f"{name(t)} as JSON", pre(t.schedule.to_json())) for t in front)
+    rows = [(t.label, f"{t.outcome.ratio or 0:.3f}", amount(t.outcome.memory)) for t in front]
+    shown = "".join(folded(f"{t.label} as JSON", pre(t.schedule.to_json())) for t in front)
     head = ("schedule", "time over the default's", "memory")
     return text(said) + table(rows, head, "grid") + svg(trade_offs(trials, front)) + shown
 

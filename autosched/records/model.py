@@ -124,7 +124,7 @@ class Origin(_Model):
 
 
 class Machine(_Model):
-    """The machine during the search; see `autosched.tune.machine.State`. None where the system does not say."""
+    """The machine during the search; see `autosched.tune.machine.MachineState`. None where the system does not say."""
 
     cpus: Annotated[int, Field(ge=1)]
     governor: str | None = None

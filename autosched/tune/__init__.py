@@ -7,7 +7,8 @@ from autosched.tune.derive import derive
 from autosched.tune.effort import PRESETS, Effort
 from autosched.tune.finals import Final, Standing
 from autosched.tune.place import state_directory
-from autosched.tune.run import Interrupted, Progress, Result, tune
+from autosched.tune.run import Interrupted, Result, tune
+from autosched.tune.session import Progress
 from autosched.tune.space import Knob, Space, Template
 from autosched.tune.space_file import SpaceFile, WorkloadSpec, load_space
 from autosched.tune.study import Outcome, Study, Trial

@@ -29,7 +29,7 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
-class State:
+class MachineState:
     """The machine over a run.
 
     `load` is how many CPUs other programs kept busy; `busy` the share of all CPU time that was used; `steal` the share
@@ -73,7 +73,7 @@ def snapshot() -> Snapshot:
     return Snapshot(os.getloadavg()[0], ticks, switches, _mhz(), _read(_CPU / "cpu0/cpufreq/scaling_governor") or None)
 
 
-def state(begin: Snapshot, end: Snapshot, seconds: float, own: float = 0.0) -> State:
+def state(begin: Snapshot, end: Snapshot, seconds: float, own: float = 0.0) -> MachineState:
     """What happened between two looks that were `seconds` apart; `own` is how many CPUs the caller itself kept busy."""
     delta = [b - a for a, b in zip(begin.ticks, end.ticks, strict=True)]
     total = sum(delta[:8])  # user, nice, system, idle, iowait, irq, softirq, steal; guests are in user
@@ -86,7 +86,7 @@ def state(begin: Snapshot, end: Snapshot, seconds: float, own: float = 0.0) -> S
     mhz = None if begin.mhz is None or end.mhz is None else (round(begin.mhz, 1), round(end.mhz, 1))
     cpus = os.cpu_count() or 1
     others = begin.load if busy is None else busy * cpus - own
-    return State(cpus, end.governor, mhz, round(max(others, 0.0), 2), busy, steal, switches)
+    return MachineState(cpus, end.governor, mhz, round(max(others, 0.0), 2), busy, steal, switches)
 
 
 class Watch:
@@ -95,7 +95,7 @@ class Watch:
     def __init__(self) -> None:
         self._begin, self._clock, self._own = snapshot(), time.monotonic(), _own_seconds()
 
-    def state(self) -> State:
+    def state(self) -> MachineState:
         """What happened since."""
         seconds = max(time.monotonic() - self._clock, 1e-3)
         return state(self._begin, snapshot(), seconds, (_own_seconds() - self._own) / seconds)

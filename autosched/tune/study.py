@@ -31,7 +31,7 @@ from autosched.tune.samplers import DRAWN, Sampler, directions, make
 from autosched.tune.space import Space
 from autosched.tune.suggest import parameters, suggest
 
-#: What the sampler is told of a candidate that failed: log2 of its time over the default's.
+#: Objective of a candidate that failed, for the sampler: log2 of its time over the default's.
 FAILED = 10.0
 #: And log2 of the bytes that it needs.
 MOST_MEMORY = 40.0
@@ -41,7 +41,7 @@ PATIENCE = 4
 OWNER, JUST = "owner", 60.0
 #: Timed points without which nothing can be said about the importance of knobs.
 LEAST_TRIALS = 16
-#: How the name of a schedule ends that is an earlier one without what it does not need.
+#: Suffix of the label of a schedule that was simplified from another.
 SIMPLIFIED = ", simplified"
 #: Spaces up to this size are searched for the points that are left; in larger ones new points are found by chance.
 LISTED = 20_000
@@ -51,7 +51,7 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a trial. `ratio` is its time over the default schedule's; None where it has none.
+    """The end of a trial. `ratio` is its time over the default schedule's; None where it has none.
 
     `seconds` is what the trial took, `memory` the bytes that the candidate needed beyond inputs and outputs; see
     `candidate.Prepared`.
@@ -75,6 +75,25 @@ class Trial:
     name: str = ""
     point: Point | None = None
 
+    @property
+    def label(self) -> str:
+        """Its name, or its number where it has none."""
+        return self.name or f"trial {self.number}"
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """Who proposes the points of a study.
+
+    `startup` points are drawn by chance before the sampler learns: each with the same probability, where Optuna would
+    draw knob by knob, and so mostly where few other knobs are active. A study can be continued with another sampler,
+    but for nsga2, which has two objectives and studies of its own.
+    """
+
+    sampler: Sampler = "tpe"
+    seed: int | None = None
+    startup: int = 10
+
 
 @dataclass(frozen=True)
 class Proposal:
@@ -94,25 +113,20 @@ class Study:
         name: str,
         space: Space,
         directory: Path | None = None,
-        seed: int | None = None,
-        sampler: Sampler = "tpe",
-        startup: int = 10,
+        options: StudyOptions = StudyOptions(),
         storage: str | None = None,
     ) -> None:
         """Open or create study `name`: in `file` (a pipeline's name) of `directory`, or at the URL `storage`.
 
         Raises TuneError where the database cannot be used, or where another process works on a study in SQLite.
-        `startup` points are drawn by chance before the sampler learns: each with the same probability, where Optuna
-        would draw knob by knob, and so mostly where few other knobs are active. A study can be continued with another
-        sampler, but for nsga2, which has two objectives and studies of its own.
         """
-        self.sampler = sampler
-        self.name = full_name(name, sampler)
+        self.sampler = options.sampler
+        self.name = full_name(name, options.sampler)
         self.space = space
         self._walk = space.points()
-        asked = make(sampler, seed, startup)
-        self._rng = random.Random(seed)
-        self._startup = startup
+        proposer = make(options.sampler, options.seed, options.startup)
+        self._rng = random.Random(options.seed)
+        self._startup = options.startup
         self._repeats = 0
         self.place = open_place(file, self.name, directory, storage)
         self.trials: list[Trial] = []
@@ -125,9 +139,9 @@ class Study:
             self._study = optuna.create_study(
                 study_name=self.name,
                 storage=self.place.storage,
-                sampler=asked,
+                sampler=proposer,
                 load_if_exists=True,
-                directions=directions(sampler),
+                directions=directions(options.sampler),
             )
             self._end_abandoned()
             self.refresh()
@@ -341,7 +355,7 @@ def read_study(file: str, name: str, space: Space, sampler: Sampler = "tpe", dir
     path = study_file(file, directory)
     if not path.exists() or full_name(name, sampler) not in names(path):
         return Findings()
-    with Study(file, name, space, directory, sampler=sampler) as study:
+    with Study(file, name, space, directory, StudyOptions(sampler)) as study:
         return Findings(tuple(study.trials), study.importances())
 
 

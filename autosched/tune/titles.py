@@ -14,7 +14,7 @@ def titles(standings: Sequence[Standing], trials: Sequence[Trial]) -> list[str]:
     Of a schedule that was simplified it says of which of the `trials`, and without how many of its directives.
     """
     made: list[str] = []
-    known = {trial.name or f"trial {trial.number}": trial for trial in reversed(trials)}
+    known = {trial.label: trial for trial in reversed(trials)}
     for standing in standings:
         title = base = standing.label
         while base.endswith(SIMPLIFIED):

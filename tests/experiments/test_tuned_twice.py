@@ -9,7 +9,7 @@ import pytest
 
 from autosched.cli import samples
 from autosched.cli.main import run as command_line
-from autosched.tune import run as tune_run
+from autosched.tune import closing
 from autosched.vlm import registry
 from experiments.experiment import Effort, Selection
 from experiments.implementation import NotAvailableError
@@ -24,8 +24,8 @@ def _small_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(samples, "shipped", lambda folder: tmp_path / folder)
     monkeypatch.setattr(registry, "_families", {"blur-test": blur_family.FAMILY})
     monkeypatch.setattr(tuned_twice, "KERNEL", "blur-test")
-    monkeypatch.setattr(tune_run, "FINAL_SECONDS", 0.05)
-    monkeypatch.setattr(tune_run, "SIMPLIFY_SECONDS", 0.05)
+    monkeypatch.setattr(closing, "FINAL_SECONDS", 0.05)
+    monkeypatch.setattr(closing, "SIMPLIFY_SECONDS", 0.05)
     monkeypatch.setenv("AUTOSCHED_STATE_DIR", str(tmp_path / "state"))
 
 

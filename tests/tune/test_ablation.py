@@ -15,7 +15,7 @@ from autosched.tune.bench import Job, Ready
 from autosched.tune.candidate import CandidateError
 from autosched.tune.constraints import Condition
 from autosched.tune.space import Knob, Ref, Space, Template
-from autosched.tune.study import Outcome, Study
+from autosched.tune.study import Outcome, Study, StudyOptions
 
 PIPELINE = blur_family.pipeline()
 JOB = Job(PIPELINE, blur_family.workload(blur_family.specimens({"sizes": [[8, 9]]}), {}), 1, Schedule())
@@ -91,7 +91,7 @@ def test_importances(tmp_path: Path) -> None:
             Template("g", "unroll", (("var", "x"), ("factor", Ref("b"))), when),
         ),
     )
-    with Study("p", "n", space, tmp_path, 0, "random") as study:
+    with Study("p", "n", space, tmp_path, StudyOptions("random", 0)) as study:
         assert study.importances() == {}
         while (proposal := study.propose()) is not None:
             study.finish(proposal, Outcome("ok", int(proposal.point["a"]) + 0.01 * int(proposal.point.get("b", 0))))

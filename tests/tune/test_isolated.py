@@ -20,7 +20,7 @@ import pytest
 from autosched.errors import TuneError
 from autosched.schedule import Schedule
 from autosched.signals import ENDINGS
-from autosched.tune import Budget, Task, isolated, run, tune
+from autosched.tune import Budget, Task, closing, isolated, tune
 from autosched.tune.bench import Job, LocalBench
 from autosched.tune.candidate import CandidateError
 from autosched.tune.constraints import Condition
@@ -144,8 +144,8 @@ def test_strides_survive() -> None:
 
 def test_a_search_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every planted failure is one trial of its kind, and the result is a right schedule."""
-    monkeypatch.setattr(run, "FINAL_SECONDS", 0.05)
-    monkeypatch.setattr(run, "SIMPLIFY_SECONDS", 0.05)
+    monkeypatch.setattr(closing, "FINAL_SECONDS", 0.05)
+    monkeypatch.setattr(closing, "SIMPLIFY_SECONDS", 0.05)
     vectorize = Template("blur", "vectorize", (("var", "x"), ("lanes", Ref("lanes"))), Condition())
     space = Space("s", (Knob("lanes", (2, 4, 8, 16, 32), 2),), (), (vectorize,))
     made = blur_family.workload(IMAGES, {})

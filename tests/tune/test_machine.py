@@ -8,7 +8,7 @@ import pytest
 
 from autosched.records.model import Machine
 from autosched.tune import machine
-from autosched.tune.machine import Snapshot, State, Watch, cpus_to_pin, state
+from autosched.tune.machine import MachineState, Snapshot, Watch, cpus_to_pin, state
 
 
 def look(*ticks: int, switches: int | None = 0, mhz: float | None = 2000.0) -> Snapshot:
@@ -21,21 +21,21 @@ def test_what_happened_between_two_looks(monkeypatch: pytest.MonkeyPatch) -> Non
     end = look(400, 0, 60, 1640, 0, 0, 0, 15, 0, 0, switches=500, mhz=1500.0)
     made = state(begin, end, 2.5, own=1.0)
     # 300 + 50 + 640 + 10 ticks: 36 % of four CPUs are busy, one of them with this
-    assert made == State(4, "performance", (2000.0, 1500.0), 0.44, 0.36, 0.01, 200.0)
+    assert made == MachineState(4, "performance", (2000.0, 1500.0), 0.44, 0.36, 0.01, 200.0)
     assert Machine(cpus=4, load=0.44).busy is None
     unknown = state(look(switches=None, mhz=None), look(switches=None, mhz=None), 1.0)
     assert unknown.busy is unknown.steal is unknown.switches is unknown.mhz is None and unknown.load == 0.5
 
 
 def test_complaints() -> None:
-    assert State(8, "performance", (2000.0, 2001.0), 0.2, 0.2, 0.0, 100.0).complaints(8) == []
-    assert State(8).complaints(1) == []
+    assert MachineState(8, "performance", (2000.0, 2001.0), 0.2, 0.2, 0.0, 100.0).complaints(8) == []
+    assert MachineState(8).complaints(1) == []
     for bad, message in (
-        (State(2, load=1.0), "other programs keep 1.0 of 2 CPUs busy"),
-        (State(2, steal=0.1), "the hypervisor gives 10 % of the time to others"),
-        (State(2, governor="powersave"), "the frequency governor is powersave, not performance"),
-        (State(2, mhz=(3000.0, 2000.0)), "the frequency went from 3000 to 2000 MHz"),
-        (State(1), "2 threads share 1 CPUs"),
+        (MachineState(2, load=1.0), "other programs keep 1.0 of 2 CPUs busy"),
+        (MachineState(2, steal=0.1), "the hypervisor gives 10 % of the time to others"),
+        (MachineState(2, governor="powersave"), "the frequency governor is powersave, not performance"),
+        (MachineState(2, mhz=(3000.0, 2000.0)), "the frequency went from 3000 to 2000 MHz"),
+        (MachineState(1), "2 threads share 1 CPUs"),
     ):
         assert bad.complaints(2) == [message]
 

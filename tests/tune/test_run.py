@@ -19,7 +19,7 @@ from autosched.records import Record
 from autosched.runtime import Kernel
 from autosched.runtime import compile as compile_kernel
 from autosched.schedule import Schedule
-from autosched.tune import Budget, Interrupted, Method, Progress, Task, candidate, run, tune
+from autosched.tune import Budget, Interrupted, Method, Progress, Task, candidate, closing, run, tune
 from autosched.tune.bench import LocalBench, Ready
 from autosched.tune.candidate import CandidateError
 from autosched.tune.check import reference
@@ -40,8 +40,8 @@ FAST = Budget(trials=6, seconds=None)
 @pytest.fixture(autouse=True)
 def _short_and_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """test_isolated.py is about worker processes."""
-    monkeypatch.setattr(run, "FINAL_SECONDS", 0.05)
-    monkeypatch.setattr(run, "SIMPLIFY_SECONDS", 0.05)
+    monkeypatch.setattr(closing, "FINAL_SECONDS", 0.05)
+    monkeypatch.setattr(closing, "SIMPLIFY_SECONDS", 0.05)
     monkeypatch.setattr(run, "IsolatedBench", LocalBench)
 
 
@@ -220,7 +220,7 @@ def test_seeds_are_tried_first_and_polish_comes_last(tmp_path: Path) -> None:
 
 def test_the_winner_is_simplified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The only point has a directive that changes no code: what is recorded has not."""
-    monkeypatch.setattr(run, "SIMPLIFY_SECONDS", 30.0)
+    monkeypatch.setattr(closing, "SIMPLIFY_SECONDS", 30.0)
     vectorize = (("var", "x"), ("lanes", 16))
     padded = Space("s", (), (), (
         Template("blur", "vectorize", vectorize), Template("rows", "compute_root", ()),

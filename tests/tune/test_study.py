@@ -20,7 +20,7 @@ from autosched.tune.constraints import Condition
 from autosched.tune.place import networked, open_place, state_directory
 from autosched.tune.samplers import Sampler
 from autosched.tune.space import Knob, Ref, Space, Template
-from autosched.tune.study import Outcome, Study
+from autosched.tune.study import Outcome, Study, StudyOptions
 
 SPACE = Space(
     "s",
@@ -35,7 +35,7 @@ ONE = Space("one", (), (), (Template("f", "parallel", (("var", "y"),)),))
 
 
 def opened(tmp_path: Path, space: Space = SPACE, name: str = "n") -> Study:
-    return Study("pipe/line", name, space, tmp_path, seed=0)
+    return Study("pipe/line", name, space, tmp_path, StudyOptions(seed=0))
 
 
 def test_every_schedule_is_proposed_once(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_importances_come_without_remarks_of_optuna(
     tmp_path: Path, sampler: Sampler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(study, "LEAST_TRIALS", 8)
-    with Study("p", "n", SPACE, tmp_path, 0, sampler) as made, warnings.catch_warnings():
+    with Study("p", "n", SPACE, tmp_path, StudyOptions(sampler, 0)) as made, warnings.catch_warnings():
         warnings.simplefilter("error")
         while (proposal := made.propose()) is not None:
             made.finish(proposal, Outcome("ok", 1 / int(proposal.point["lanes"]), memory=proposal.number))
@@ -157,13 +157,13 @@ def test_killed_in_the_middle(tmp_path: Path) -> None:
         "from autosched.tune.space import *\nfrom autosched.tune.study import *\n"
         "space = Space('s', (Knob('lanes', (2, 4, 8, 16), 2),), (), "
         "(Template('f', 'vectorize', (('var', 'x'), ('lanes', Ref('lanes')))),))\n"
-        f"study = Study('p', 'n', space, Path({str(tmp_path)!r}), 0)\n"
+        f"study = Study('p', 'n', space, Path({str(tmp_path)!r}), StudyOptions(seed=0))\n"
         "study.finish(study.propose(), Outcome('ok', 0.5))\nstudy.propose()\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -9
     space = Space("s", SPACE.knobs[:1], (), SPACE.templates[:1])
-    with Study("p", "n", space, tmp_path, 0) as study:
+    with Study("p", "n", space, tmp_path, StudyOptions(seed=0)) as study:
         assert study.finished == 1
         assert all(study.finish(p, Outcome("ok", 1.0)) for p in iter(study.propose, None) if p)
         assert study.finished == 4

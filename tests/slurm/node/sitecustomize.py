@@ -42,14 +42,14 @@ def _register() -> None:
     import blur_family
 
     from autosched.cli import samples
-    from autosched.tune import run
+    from autosched.tune import closing
     from autosched.tune.candidate import schedule_id
     from autosched.tune.interrupt import Interruption
     from autosched.tune.study import Outcome, Proposal, Study, Trial
     from autosched.vlm import registry
 
     samples.shipped = lambda folder: Path(os.environ["AUTOSCHED_TEST_SPACES"])
-    run.FINAL_SECONDS = run.SIMPLIFY_SECONDS = 0.05
+    closing.FINAL_SECONDS = closing.SIMPLIFY_SECONDS = 0.05
     registry.register(blur_family.FAMILY)
     finish = Study.finish
     interrupt = Interruption._interrupt
