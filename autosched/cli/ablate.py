@@ -16,7 +16,7 @@ from autosched.errors import ArgumentError, TuneError
 if TYPE_CHECKING:
     from autosched.cli.samples import Sampled
     from autosched.tune import Method, Space
-    from autosched.tune.ablation import Row
+    from autosched.tune.ablation import AblationRow
     from autosched.vlm.load import Tuned
     from autosched.vlm.registry import KernelFamily
 
@@ -73,7 +73,7 @@ def ablate(
     out().print(f"written to {out_dir / stem}.csv and .png", soft_wrap=True)
 
 
-def measured(tuned: Tuned, sampled: Sampled, space: Space, knobs: Sequence[str], seconds: float) -> list[Row]:
+def measured(tuned: Tuned, sampled: Sampled, space: Space, knobs: Sequence[str], seconds: float) -> list[AblationRow]:
     """Both ablations, in a worker process. Raises TuneError where a baseline cannot be timed."""
     from autosched.tune.ablation import leave_one_out, one_at_a_time
     from autosched.tune.bench import Job
@@ -85,7 +85,7 @@ def measured(tuned: Tuned, sampled: Sampled, space: Space, knobs: Sequence[str],
     try:
         with err().status("checking") as status:
             bench.start()
-            rows: list[Row] = []
+            rows: list[AblationRow] = []
             if not knobs:
                 rows += leave_one_out(tuned.pipeline, bench, tuned.schedule, seconds / 2, status.update)
                 seconds /= 2
@@ -96,12 +96,14 @@ def measured(tuned: Tuned, sampled: Sampled, space: Space, knobs: Sequence[str],
         bench.close()
 
 
-def importances(family: KernelFamily, space: Space, sampled: Sampled, threads: int, method: Method) -> list[Row]:
-    """What the study of earlier searches says; nothing where there is none, or where a tuner works on it."""
+def importances(
+    family: KernelFamily, space: Space, sampled: Sampled, threads: int, method: Method
+) -> list[AblationRow]:
+    """Importances in the study of earlier searches; none where there is no study, or where a tuner works on it."""
     from autosched.cli.samples import busy
     from autosched.records import key_here
     from autosched.tune import Task
-    from autosched.tune.ablation import Row
+    from autosched.tune.ablation import AblationRow
     from autosched.tune.measure import Estimate
     from autosched.tune.place import BusyError
     from autosched.tune.study import read_study
@@ -119,10 +121,10 @@ def importances(family: KernelFamily, space: Space, sampled: Sampled, threads: i
     except TuneError as error:
         warn(f"importances are left out: {error}")
         return []
-    return [Row("importance", knob, Estimate(share, share, share)) for knob, share in found.items()]
+    return [AblationRow("importance", knob, Estimate(share, share, share)) for knob, share in found.items()]
 
 
-def write_table(rows: Sequence[Row], path: Path) -> None:
+def write_table(rows: Sequence[AblationRow], path: Path) -> None:
     """A row a change."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -133,9 +135,9 @@ def write_table(rows: Sequence[Row], path: Path) -> None:
             writer.writerow([row.part, row.what, *numbers, row.kind])
 
 
-def read_table(path: Path) -> list[Row]:
+def read_table(path: Path) -> list[AblationRow]:
     """The rows that `write_table` wrote; none where there is no file."""
-    from autosched.tune.ablation import Row
+    from autosched.tune.ablation import AblationRow
     from autosched.tune.measure import Estimate
 
     if not path.exists():
@@ -143,7 +145,7 @@ def read_table(path: Path) -> list[Row]:
     try:
         with path.open(newline="") as file:
             return [
-                Row(
+                AblationRow(
                     r["part"],  # type: ignore[arg-type]
                     r["what"],
                     Estimate(float(r["ratio"]), float(r["low"]), float(r["high"])) if r["ratio"] else None,
@@ -155,7 +157,7 @@ def read_table(path: Path) -> list[Row]:
         raise ArgumentError(f"{path} is not a table of `autosched ablate`; delete it, or name another place") from None
 
 
-def figure(rows: Sequence[Row], title: str) -> Any:
+def figure(rows: Sequence[AblationRow], title: str) -> Any:
     """Bars with intervals: how many times longer than the baseline; importances as shares."""
     from matplotlib.figure import Figure
 
@@ -179,7 +181,7 @@ def figure(rows: Sequence[Row], title: str) -> Any:
     return made
 
 
-def _show(rows: Sequence[Row], title: str) -> None:
+def _show(rows: Sequence[AblationRow], title: str) -> None:
     console = out()
     console.print(title)
     for part, column in (

@@ -89,14 +89,14 @@ def _time(family: KernelFamily, sampled: Sampled, threads: int, seconds: float) 
 
 
 def _rows(group: _Group, times: list[list[float]], items: int) -> Any:
-    from autosched.tune.measure import estimate
+    from autosched.tune.measure import estimate, paired
 
     rows = table("", "ms per item", f"times as fast as {group.baseline}", numbers=2)
     base = times[list(group.runs).index(group.baseline)] if group.baseline in group.runs else None
     for label, took in zip(group.runs, times, strict=True):
         ratio = "-"
         if base is not None:
-            r = estimate([b / t for b, t in zip(base, took, strict=True)])
+            r = paired(base, took)
             ratio = f"{r.median:.2f} [{r.low:.2f}, {r.high:.2f}]"
         rows.add_row(label, f"{estimate(took).scaled(1e3 / items).median:.4g}", ratio)
     for label, why in group.missing.items():

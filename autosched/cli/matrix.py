@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from autosched.cli.samples import Sampled
     from autosched.records import Record
     from autosched.schedule import Schedule
-    from autosched.tune.matrix import Cover, Matrix, Row
+    from autosched.tune.matrix import Cover, Matrix, MatrixRow
     from autosched.vlm.registry import KernelFamily
 
 
@@ -169,7 +169,7 @@ def _row(
     threads: int,
     seconds: float,
     regime: Regime,
-) -> Row:
+) -> MatrixRow:
     from autosched.tune.bench import Job
     from autosched.tune.isolated import IsolatedBench
     from autosched.tune.matrix import row

@@ -15,17 +15,16 @@ from autosched.lang import Pipeline
 from autosched.schedule import Schedule
 from autosched.tune.bench import Bench, Ready
 from autosched.tune.candidate import CandidateError
-from autosched.tune.measure import Estimate, estimate
+from autosched.tune.measure import Estimate, paired
 from autosched.tune.polish import without_each
+from autosched.tune.rounds import play_rounds
 from autosched.tune.space import Space
 
 Part = Literal["leave-one-out", "one-at-a-time", "importance"]
-#: Rounds without which there is no interval, and beyond which nothing is gained.
-LEAST, MOST = 7, 101
 
 
 @dataclass(frozen=True)
-class Row:
+class AblationRow:
     """A change and what it does: the time over the baseline's, with an interval; None where it cannot be timed.
 
     `what` is the directive that is left out, or the knob and its choice; `kind` is "ok", "same code", or how it failed.
@@ -40,8 +39,8 @@ class Row:
 
 def leave_one_out(
     pipeline: Pipeline, bench: Bench, schedule: Schedule, seconds: float, say: Callable[[str], None] = lambda _: None
-) -> list[Row]:
-    """What each directive of a schedule is worth: how much longer it takes without it."""
+) -> list[AblationRow]:
+    """The worth of each directive of a schedule: how much longer it takes without it."""
     return _compare("leave-one-out", pipeline, bench, schedule, list(without_each(schedule)), seconds, say)
 
 
@@ -53,8 +52,8 @@ def one_at_a_time(
     seconds: float,
     say: Callable[[str], None] = lambda _: None,
     bucket: str | None = None,
-) -> list[Row]:
-    """What each other choice of `knobs` (all where there are none) does at the default point of a space in a bucket."""
+) -> list[AblationRow]:
+    """The effect of each other choice of `knobs`, by default of all, at the default point of a space in a bucket."""
     default = space.default(bucket)
     changes = []
     for knob in space.knobs:
@@ -74,10 +73,10 @@ def _compare(
     changes: Sequence[tuple[str, Schedule]],
     seconds: float,
     say: Callable[[str], None],
-) -> list[Row]:
+) -> list[AblationRow]:
     """Raises CandidateError where the base itself cannot be timed."""
     first = bench.prepare(base)
-    rows: dict[str, Row] = {}
+    rows: dict[str, AblationRow] = {}
     entered: list[tuple[str, Ready]] = []
     for what, schedule in changes:
         say(what)
@@ -85,24 +84,20 @@ def _compare(
             schedule.check(pipeline)
             ready = bench.prepare(schedule)
         except (ScheduleError, CandidateError) as error:
-            rows[what] = Row(part, what, None, error.kind if isinstance(error, CandidateError) else "infeasible")
+            rows[what] = AblationRow(
+                part, what, None, error.kind if isinstance(error, CandidateError) else "infeasible"
+            )
         else:
             if ready.source == first.source:
-                rows[what] = Row(part, what, Estimate(1.0, 1.0, 1.0), "same code")
+                rows[what] = AblationRow(part, what, Estimate(1.0, 1.0, 1.0), "same code")
             else:
                 entered.append((what, ready))
-    while True:
-        try:
-            ours, *theirs = bench.rounds(
-                [first, *(ready for _, ready in entered)], seconds=seconds, least=LEAST, most=MOST,
-                progress=lambda n: say(f"round {n}"),
-            )  # fmt: skip
-            break
-        except CandidateError as error:
-            if error.entered == 0:
-                raise
-            what, _ = entered.pop(error.entered - 1)
-            rows[what] = Row(part, what, None, error.kind)
-    for (what, _), times in zip(entered, theirs, strict=True):
-        rows[what] = Row(part, what, estimate([t / o for t, o in zip(times, ours, strict=True)]))
+    played = play_rounds(
+        bench, first, [ready for _, ready in entered], seconds=seconds, progress=lambda n: say(f"round {n}")
+    )
+    for i, (what, _) in enumerate(entered):
+        if i in played.failed:
+            rows[what] = AblationRow(part, what, None, played.failed[i].kind)
+        else:
+            rows[what] = AblationRow(part, what, paired(played.others[i], played.base))
     return [rows[what] for what, _ in changes]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from autosched.records import Machine, Record, Times, origin_here
 from autosched.schedule import Schedule
-from autosched.tune.matrix import Cover, Matrix, Row
+from autosched.tune.matrix import Cover, Matrix, MatrixRow
 from autosched.tune.measure import Estimate
 from autosched.tune.run import Result, interval
 
@@ -70,7 +70,7 @@ def covering(
     return made
 
 
-def _times(row: Row, label: str, speedup: Estimate) -> Times:
+def _times(row: MatrixRow, label: str, speedup: Estimate) -> Times:
     scale = 1e3 / row.items
     return Times(
         schedule=interval(row.seconds[label].scaled(scale)),

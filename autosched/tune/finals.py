@@ -13,18 +13,17 @@ from autosched.errors import TuneError
 from autosched.schedule import Schedule
 from autosched.tune.bench import Bench, Ready
 from autosched.tune.candidate import CandidateError
-from autosched.tune.measure import Estimate, estimate
+from autosched.tune.measure import Estimate, estimate, paired
 from autosched.tune.pareto import front
+from autosched.tune.rounds import play_rounds
 
-#: Rounds without which there is no result, and beyond which nothing is gained.
-LEAST, MOST = 7, 101
 #: How much slower than the fastest a simpler schedule may seem that wins in its place.
 TIE = 0.01
 
 
 @dataclass(frozen=True, eq=False)
 class Contender:
-    """A candidate, and what it is called."""
+    """A candidate and its label."""
 
     label: str
     ready: Ready
@@ -81,43 +80,32 @@ def play(
     seconds: float,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Final:
-    """Play rounds until `seconds` are over, at least `LEAST`, and rank the contenders.
+    """Play rounds until `seconds` are over, and rank the contenders.
 
     The winner is the simplest of those that cannot be told from the fastest: within the noise, or with an interval that
     includes equality. All but the default must also seem at most `TIE` slower: noise speaks for what is known, and not
-    for what is simple. A contender that fails is sent home, and the others play anew.
+    for what is simple. Contenders that fail have no standing.
     """
-    entered = [default, *others]
-    while True:
-        ready = [*(c.ready for c in entered), default.ready]
-        try:
-            *times, again = bench.rounds(ready, seconds=seconds, least=LEAST, most=MOST, progress=progress)
-        except CandidateError as error:
-            if not 0 < error.entered < len(entered):
-                raise TuneError(f"the default schedule fails in the final ({error.kind}): {error}") from None
-            del entered[error.entered]
-            continue
-        return rank(entered, times, again)
+    ready = [contender.ready for contender in others]
+    try:
+        played = play_rounds(bench, default.ready, ready, seconds=seconds, twice=True, progress=progress)
+    except CandidateError as error:
+        raise TuneError(f"the default schedule fails in the final ({error.kind}): {error}") from None
+    entered = [default, *(others[i] for i in played.others)]
+    return rank(entered, [played.base, *played.others.values()], played.again)
 
 
 def rank(entered: Sequence[Contender], times: Sequence[Sequence[float]], again: Sequence[float]) -> Final:
     """The standings from the times of all rounds. The default is entered first; `again` are its second times."""
-    self_ratio = estimate([a / b for a, b in zip(again, times[0], strict=True)])
-    noise = max(abs(self_ratio.low - 1), abs(self_ratio.high - 1))
+    noise = paired(again, times[0]).noise
     standings = [
-        Standing(
-            c.label,
-            c.schedule,
-            estimate(t),
-            estimate([d / x for d, x in zip(times[0], t, strict=True)]),
-            c.ready.memory,
-        )
+        Standing(c.label, c.schedule, estimate(t), paired(times[0], t), c.ready.memory)
         for c, t in zip(entered, times, strict=True)
     ]
     fastest = max(range(len(entered)), key=lambda i: standings[i].speedup.median)
     tied = []
     for i in range(len(entered)):
-        behind = estimate([x / f for x, f in zip(times[i], times[fastest], strict=True)])
+        behind = paired(times[i], times[fastest])
         equal = behind.low <= 1.0 or behind.median <= 1.0 + noise
         if i == fastest or (equal and (i == 0 or behind.median <= 1.0 + TIE)):
             tied.append(i)

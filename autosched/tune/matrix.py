@@ -16,18 +16,17 @@ from autosched.schedule import Schedule
 from autosched.tune.bench import Bench, Ready
 from autosched.tune.candidate import CandidateError
 from autosched.tune.finals import TIE, complexity
-from autosched.tune.measure import Estimate, estimate
+from autosched.tune.measure import Estimate, estimate, paired
+from autosched.tune.rounds import play_rounds
 
 #: How much slower than the best of a workload a schedule may be that serves it.
 WITHIN = 0.03
-#: Rounds without which there is no result, and beyond which nothing is gained.
-LEAST, MOST = 7, 101
 #: Schedules up to which all sets are tried; beyond, the set grows greedily.
 _ALL = 16
 
 
 @dataclass(frozen=True)
-class Row:
+class MatrixRow:
     """A workload: seconds of a run, round by round, of each schedule that works on it, by label.
 
     Attributes:
@@ -59,30 +58,29 @@ class Row:
 
     @cached_property
     def ratios(self) -> Mapping[str, Estimate]:
-        """How many times as long as the fastest each schedule takes, paired by rounds."""
+        """The time of each schedule over the fastest's, paired by rounds."""
         return {label: self.over(label, self.best) for label in self.times}
 
     def over(self, label: str, other: str) -> Estimate:
-        """How many times as long as another a schedule takes, paired by rounds."""
-        return estimate([a / b for a, b in zip(self.times[label], self.times[other], strict=True)])
+        """The time of a schedule over that of another, paired by rounds."""
+        return paired(self.times[label], self.times[other])
 
     def slows(self, label: str) -> bool:
         """Whether a schedule is measurably slower than the default, and by more than a tie."""
         if label not in self.times:
             return False
-        found = self.over(label, self.default)
-        return found.low > 1 and found.median > 1 + TIE
+        ratio = self.over(label, self.default)
+        return ratio.low > 1 and ratio.median > 1 + TIE
 
     @property
     def noise(self) -> float:
-        """How far the default is from itself, as a fraction."""
-        ratio = estimate([a / b for a, b in zip(self.again, self.times[self.default], strict=True)])
-        return max(abs(ratio.low - 1), abs(ratio.high - 1))
+        """The distance of the default from itself, as a fraction."""
+        return paired(self.again, self.times[self.default]).noise
 
     def loss(self, label: str) -> float:
-        """How much longer than the fastest, as a fraction; infinite where the schedule fails."""
-        found = self.ratios.get(label)
-        return math.inf if found is None else max(found.median - 1, 0.0)
+        """The time beyond the fastest's, as a fraction of that; infinite where the schedule fails."""
+        ratio = self.ratios.get(label)
+        return math.inf if ratio is None else max(ratio.median - 1, 0.0)
 
 
 @dataclass(frozen=True)
@@ -90,14 +88,14 @@ class Matrix:
     """Schedules by label, and a row for each workload by its name."""
 
     schedules: Mapping[str, Schedule]
-    rows: Mapping[str, Row]
+    rows: Mapping[str, MatrixRow]
 
     def buckets(self) -> dict[str, list[str]]:
         """The workloads of each bucket."""
-        made: dict[str, list[str]] = {}
+        workloads: dict[str, list[str]] = {}
         for workload, row in self.rows.items():
-            made.setdefault(row.bucket, []).append(workload)
-        return made
+            workloads.setdefault(row.bucket, []).append(workload)
+        return workloads
 
     def loss(self, workloads: Sequence[str], label: str) -> float:
         """The largest loss of a schedule on some workloads."""
@@ -121,7 +119,7 @@ def row(
     seconds: float,
     items: int = 1,
     say: Callable[[str], None] = lambda _: None,
-) -> Row:
+) -> MatrixRow:
     """Time all `schedules` on the workload of a bench that is started; `default` is the label of its own default.
 
     Raises TuneError where the default does not work.
@@ -136,26 +134,22 @@ def row(
             if label == default:
                 raise TuneError(f"the default schedule fails ({error.kind}): {error}") from None
             continue
-        first = next((known for known, other in entered if other.source == ready.source), None)
+        first = next((earlier for earlier, other in entered if other.source == ready.source), None)
         if first is None:
             entered.append((label, ready))
         else:
             same[label] = first
-    while True:
-        try:
-            *times, again = bench.rounds(
-                [*(ready for _, ready in entered), entered[0][1]], seconds=seconds, least=LEAST, most=MOST,
-                progress=lambda n: say(f"round {n}"),
-            )  # fmt: skip
-            break
-        except CandidateError as error:
-            if not 0 < error.entered < len(entered):
-                raise TuneError(f"the default schedule fails ({error.kind}): {error}") from None
-            gone, _ = entered.pop(error.entered)
-            same = {label: first for label, first in same.items() if first != gone}
-    took = {label: tuple(each) for (label, _), each in zip(entered, times, strict=True)}
-    took |= {label: took[first] for label, first in same.items()}
-    return Row(bucket, default, {label: took[label] for label in schedules if label in took}, tuple(again), items)
+    (_, base), *others = entered
+    try:
+        played = play_rounds(
+            bench, base, [r for _, r in others], seconds=seconds, twice=True, progress=lambda n: say(f"round {n}")
+        )
+    except CandidateError as error:
+        raise TuneError(f"the default schedule fails ({error.kind}): {error}") from None
+    took = {default: tuple(played.base)} | {others[i][0]: tuple(each) for i, each in played.others.items()}
+    took |= {label: took[first] for label, first in same.items() if first in took}
+    times = {label: took[label] for label in schedules if label in took}
+    return MatrixRow(bucket, default, times, tuple(played.again), items)
 
 
 def cover(matrix: Matrix, within: float = WITHIN) -> Cover:
@@ -176,10 +170,10 @@ def cover(matrix: Matrix, within: float = WITHIN) -> Cover:
         slower = frozenset(s for s in near if any(matrix.rows[w].slows(s) for w in workloads))
         needed[bucket] = near - slower or near
     sets = _all_sets(labels, needed) if len(labels) <= _ALL else [_greedy(labels, needed)]
-    made = [_serve(matrix, kept) for kept in sets]
-    equal = min(c.worst for c in made) + TIE
+    covers = [_serve(matrix, kept) for kept in sets]
+    equal = min(c.worst for c in covers) + TIE
     return min(
-        (c for c in made if c.worst <= equal),
+        (c for c in covers if c.worst <= equal),
         key=lambda c: (sum(complexity(matrix.schedules[s]) for s in c.kept), c.worst, c.kept),
     )
 
@@ -188,9 +182,9 @@ def _all_sets(labels: Sequence[str], needed: Mapping[str, frozenset[str]]) -> li
     """Every set of the smallest size that serves all."""
     size = 1
     while True:
-        found = [kept for kept in combinations(labels, size) if all(set(kept) & good for good in needed.values())]
-        if found:
-            return found
+        sets = [kept for kept in combinations(labels, size) if all(set(kept) & good for good in needed.values())]
+        if sets:
+            return sets
         size += 1
 
 

@@ -14,7 +14,7 @@ from autosched.files import write_whole
 from autosched.records import Key
 from autosched.schedule import Schedule
 from autosched.shipped import file_name
-from autosched.tune.matrix import Cover, Matrix, Row
+from autosched.tune.matrix import Cover, Matrix, MatrixRow
 from autosched.tune.place import VARIABLE, state_directory
 
 
@@ -23,7 +23,7 @@ class _Model(BaseModel):
 
 
 class KeptRow(_Model):
-    """See `autosched.tune.matrix.Row`."""
+    """See `autosched.tune.matrix.MatrixRow`."""
 
     bucket: str
     default: str
@@ -50,7 +50,7 @@ class KeptMatrix(_Model):
     def matrix(self) -> Matrix:
         """The matrix as it was measured."""
         schedules = {label: Schedule.from_data(dict(data)) for label, data in self.schedules.items()}
-        return Matrix(schedules, {name: Row(**row.model_dump()) for name, row in self.rows.items()})
+        return Matrix(schedules, {name: MatrixRow(**row.model_dump()) for name, row in self.rows.items()})
 
     @property
     def cover(self) -> Cover:

@@ -24,6 +24,11 @@ class Estimate:
     low: float
     high: float
 
+    @property
+    def noise(self) -> float:
+        """Distance of a ratio from 1, as a fraction: of what is timed twice, the difference from itself."""
+        return max(abs(self.low - 1), abs(self.high - 1))
+
     def scaled(self, factor: float) -> Estimate:
         return Estimate(self.median * factor, self.low * factor, self.high * factor)
 
@@ -36,8 +41,13 @@ def estimate(values: Sequence[float], resamples: int = 500) -> Estimate:
     return Estimate(statistics.median(values), medians[int(0.025 * resamples)], medians[int(0.975 * resamples)])
 
 
+def paired(times: Sequence[float], base: Sequence[float]) -> Estimate:
+    """The ratio of times to those of a base: the median over the rounds in which both were taken."""
+    return estimate([t / b for t, b in zip(times, base, strict=True)])
+
+
 def nothing() -> None:
-    """What is done between runs where nothing is."""
+    """Do nothing between runs."""
 
 
 def clock(run: Run, between: Callable[[], None] = nothing) -> float:
@@ -70,7 +80,7 @@ class Race:
 
     @property
     def ratio(self) -> float:
-        """How long the candidate takes in units of the rival's time: the median over pairs."""
+        """The candidate's time in units of the rival's: the median over pairs."""
         return statistics.median(c / r for c, r in zip(self.candidate, self.rival, strict=True))
 
 

@@ -11,7 +11,7 @@ from autosched.tune.bench import Bench, Ready
 from autosched.tune.candidate import CandidateError
 from autosched.tune.constraints import Point, Value
 from autosched.tune.finals import complexity
-from autosched.tune.measure import estimate
+from autosched.tune.measure import paired
 from autosched.tune.space import Knob, Space
 
 #: How much slower a schedule may seem without a directive that is given up.
@@ -97,7 +97,7 @@ def _as_good(pipeline: Pipeline, bench: Bench, schedule: Schedule, winner: Ready
         return None
     if raced.gave_up:
         return None
-    ratio = estimate([ours / theirs for ours, theirs in zip(raced.candidate, raced.rival, strict=True)])
+    ratio = paired(raced.candidate, raced.rival)
     return ready if ratio.median <= 1 + TOLERANCE and ratio.low <= 1.0 else None
 
 

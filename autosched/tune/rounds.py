@@ -34,7 +34,7 @@ def play_rounds(
     twice: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Played:
-    """Time the base and the others, each once a round, until `seconds` are over; at least `LEAST` rounds, at most `MOST`.
+    """Time the base and the others, each once a round, until `seconds` are over: `LEAST` to `MOST` rounds.
 
     With `twice` the base runs twice in each round, which tells the noise. Raises CandidateError where the base fails.
     """

@@ -14,7 +14,7 @@ from autosched.cli.ablate import importances, measured
 from autosched.cli.samples import sample, space_of
 from autosched.errors import TuneError
 from autosched.tune import Method
-from autosched.tune.ablation import Row
+from autosched.tune.ablation import AblationRow
 from autosched.tune.space_file import WorkloadSpec
 from autosched.vlm.load import load
 from autosched.vlm.registry import get
@@ -55,7 +55,7 @@ def _measure(kernel: str, workload: str, threads: int, effort: Effort) -> Iterat
         yield _number(row, f"schedule: {tuned.answer.rung}")
 
 
-def _number(row: Row, note: str) -> Number:
+def _number(row: AblationRow, note: str) -> Number:
     measure = "share" if row.part == "importance" else "time ratio"
     against = {"leave-one-out": "with it", "one-at-a-time": "default point"}.get(row.part, "")
     part = f"{row.part}: {row.what}"

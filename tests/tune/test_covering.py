@@ -14,7 +14,7 @@ from autosched.records import Record, merge
 from autosched.schedule import Schedule
 from autosched.tune.covering import FINALISTS, covering, finalists
 from autosched.tune.finals import Final, Standing
-from autosched.tune.matrix import Matrix, Row, cover
+from autosched.tune.matrix import Matrix, MatrixRow, cover
 from autosched.tune.matrix_file import keep, kept
 from autosched.tune.measure import Estimate
 from autosched.tune.run import Result
@@ -29,9 +29,9 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
     return synthetic.search(folder, folder / "log", 6)
 
 
-def row(bucket: str, items: int = 1, **ms: float) -> Row:
+def row(bucket: str, items: int = 1, **ms: float) -> MatrixRow:
     times = {label: (took / 1e3,) * 7 for label, took in ms.items()}
-    return Row(bucket, "default", times, times["default"], items)
+    return MatrixRow(bucket, "default", times, times["default"], items)
 
 
 def search(record: Record, trials: int, **changes: Any) -> Record:

@@ -13,7 +13,8 @@ from autosched.schedule import Schedule
 from autosched.tune import measure
 from autosched.tune.bench import LocalBench, Ready
 from autosched.tune.candidate import CandidateError
-from autosched.tune.finals import LEAST, MOST, Contender, complexity, play, rank
+from autosched.tune.finals import Contender, complexity, play, rank
+from autosched.tune.rounds import LEAST, MOST
 
 SIMPLE = Schedule().parallel("f", "y")
 COMPLEX = SIMPLE.vectorize("f", "x", 8).unroll("f", "y", 2)

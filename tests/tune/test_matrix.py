@@ -12,7 +12,7 @@ from autosched.errors import TuneError
 from autosched.schedule import Schedule
 from autosched.tune.bench import Ready
 from autosched.tune.candidate import CandidateError
-from autosched.tune.matrix import Matrix, Row, cover, row
+from autosched.tune.matrix import Matrix, MatrixRow, cover, row
 
 
 def matrix(
@@ -35,7 +35,7 @@ def matrix(
     for w, took in times.items():
         usual = default or max(took, key=lambda label: took[label])
         each = {s: (t,) * 7 for s, t in took.items()}
-        rows[w] = Row((buckets or {}).get(w, w), usual, each, each[usual])
+        rows[w] = MatrixRow((buckets or {}).get(w, w), usual, each, each[usual])
     return Matrix(schedules, rows)
 
 
