@@ -45,20 +45,18 @@ class MachineState:
     steal: float | None = None
     switches: float | None = None
 
-    def complaints(self, threads: int) -> list[str]:
-        """Why timings of `threads` threads on this machine deserve distrust; empty where nothing is wrong."""
-        found = []
+    def complaints(self) -> list[str]:
+        """Reasons to distrust timings on this machine; empty where nothing is wrong."""
+        complaints = []
         if self.load > 0.3 + 0.05 * self.cpus:
-            found.append(f"other programs keep {self.load:.1f} of {self.cpus} CPUs busy")
+            complaints.append(f"other programs keep {self.load:.1f} of {self.cpus} CPUs busy")
         if self.steal is not None and self.steal > 0.02:
-            found.append(f"the hypervisor gives {100 * self.steal:.0f} % of the time to others")
+            complaints.append(f"the hypervisor gives {100 * self.steal:.0f} % of the time to others")
         if self.governor is not None and self.governor not in ("performance", "schedutil"):
-            found.append(f"the frequency governor is {self.governor}, not performance")
+            complaints.append(f"the frequency governor is {self.governor}, not performance")
         if self.mhz is not None and abs(self.mhz[0] - self.mhz[1]) > 0.1 * max(self.mhz):
-            found.append(f"the frequency went from {self.mhz[0]:.0f} to {self.mhz[1]:.0f} MHz")
-        if threads > self.cpus:
-            found.append(f"{threads} threads share {self.cpus} CPUs")
-        return found
+            complaints.append(f"the frequency went from {self.mhz[0]:.0f} to {self.mhz[1]:.0f} MHz")
+        return complaints
 
 
 def snapshot() -> Snapshot:

@@ -13,7 +13,7 @@ import pytest
 from command import NAME, Command, png, record_file
 from filelock import FileLock
 
-from autosched.cli import tune as cli_tune
+from autosched.cli import searches
 from autosched.cli.samples import label_of
 from autosched.records import key_here, read
 from autosched.schedule import Schedule
@@ -204,7 +204,7 @@ def test_time_and_memory(autosched: Command, places: Path) -> None:
 
 def test_several_workloads(autosched: Command, places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the searches the best of each are timed on all workloads, and what serves all of them is recorded."""
-    monkeypatch.setattr(cli_tune, "COMPARE_SECONDS", 0.1)
+    monkeypatch.setattr(searches, "COMPARE_SECONDS", 0.1)
     arguments = ("-w", "small", "-w", "large", "-t", "1")
     said = autosched("tune", NAME, *arguments, "--trials", "8")
     assert said.status == 0, said.err
@@ -234,7 +234,7 @@ def test_several_workloads(autosched: Command, places: Path, monkeypatch: pytest
 
 def test_workloads_of_one_bucket(autosched: Command, places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They get one record together, with the trials of both and what it loses on each."""
-    monkeypatch.setattr(cli_tune, "COMPARE_SECONDS", 0.1)
+    monkeypatch.setattr(searches, "COMPARE_SECONDS", 0.1)
     path = places / "search_spaces" / "blur-test.toml"
     path.write_text(path.read_text() + '\n[[workloads]]\nname = "tiny"\nsamples = { sizes = [[30, 40]] }\n')
     said = autosched("tune", NAME, "--trials", "6", "-t", "1")

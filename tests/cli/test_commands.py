@@ -131,6 +131,7 @@ def test_what_makes_times_uncertain_is_warned_of(autosched: Command, monkeypatch
     said = autosched("tune", NAME, "--trials", "1", "--threads", "2")
     first = "warning: 2 threads will share 1 CPUs, and their times be uncertain; --threads 1 has one for each"
     assert said.status == 0 and said.err.splitlines()[0] == first
+    assert said.err.count("2 threads") == 1  # once
     assert "the search was over before any schedule but the built-in ones" in said.err
     said = autosched("tune", NAME, "--trials", "5", "--threads", "1")
     assert "will share" not in said.err and "the search was over" not in said.err

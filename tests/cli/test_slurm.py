@@ -91,7 +91,7 @@ def test_what_a_node_runs(autosched: Command, places: Path, monkeypatch: pytest.
                           capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
     """The job as it is pickled tunes into its folder; started again it goes on where it was, to the same end."""
     monkeypatch.setattr(job_module, "requeued", lambda work, folder: work())
-    monkeypatch.setattr("autosched.cli.tune.COMPARE_SECONDS", 0.05)
+    monkeypatch.setattr("autosched.cli.searches.COMPARE_SECONDS", 0.05)
     work = places / "work"
     arguments = ("tune", NAME, "--trials", "4", "-t", "1", "-w", "small", "-w", "large")
     job = pickle.loads(pickle.dumps(TuneJob(arguments, work, places / "cluster")))
