@@ -318,7 +318,8 @@ def _lanes(
     other = "round_up" if prefix and _guarded(func) else "shift_inwards" if not prefix or reduces else None
     last: Any = "guard"
     if other:
-        last, summary = Ref(tail), f"the last lanes of {func.name}: one by one, or beyond or before"
+        past = {"round_up": "computed past the end", "shift_inwards": "shifted back"}[other]
+        last, summary = Ref(tail), f"how the last partial vector of {func.name} is handled: masked, or {past}"
         parts.knob(tail, ("guard", other), other if reduces else "guard", some, summary)
     parts.knob(unroll, UNROLLS, 1, some, f"blocks of lanes of {func.name} that are written out")
     for var, chosen in loops:

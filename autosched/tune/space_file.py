@@ -159,7 +159,9 @@ class _Reader:
         """The space of another file beside this one, which has workloads of its own and nothing else."""
         for key in ("knobs", "constraints", "funcs", "points"):
             if getattr(file, key):
-                raise self.fail((key,), f"a file that is like another ({file.like}) has its {key}, and none of its own")
+                raise self.fail(
+                    (key,), f'a file with `like = "{file.like}"` takes its {key} from {file.like}; remove these'
+                )
         path = self.path.parent / file.like
         if Path(file.like).name != file.like or not path.is_file():
             raise self.fail(("like",), f"there is no search space {file.like!r} in {self.path.parent}")

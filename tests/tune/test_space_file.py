@@ -190,7 +190,8 @@ def test_a_file_like_another(tmp_path: Path) -> None:
         ("other.toml", "another.toml"): r"videos.toml:2: like: there is no search space 'another.toml' in",
         ("other.toml", "../other.toml"): r"videos.toml:2: like: there is no search space '../other.toml' in",
         ("other.toml", "second.toml"): r"videos.toml:2: like: second.toml is like another itself",
-        ("[[workloads]]", "[knobs.rows]\nchoices = [1]\n[[workloads]]"): r"videos.toml: knobs: a file that is like",
+        ("[[workloads]]", "[knobs.rows]\nchoices = [1]\n[[workloads]]"): r"videos.toml: knobs: a file with `like = "
+        '"other.toml"` takes its knobs from other.toml; remove these',
     }.items():
         with pytest.raises(SpaceError, match=message):
             parse_space(text.replace(*change), path)
