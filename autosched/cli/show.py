@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from autosched.vlm.load import Tuned
 
 
-class Level(StrEnum):
+class ShowLevel(StrEnum):
     """How far down."""
 
     loops = "loops"
@@ -30,7 +30,7 @@ class Level(StrEnum):
 
 def show(
     name: Name,
-    level: Annotated[Level, typer.Option("--level", "-l", help="What to show.")] = Level.loops,
+    level: Annotated[ShowLevel, typer.Option("--level", "-l", help="What to show.")] = ShowLevel.loops,
     schedule: Annotated[
         str, typer.Option("--schedule", "-s", help="One of those that `autosched bench` times, tuned, or a JSON file.")
     ] = "tuned",
@@ -44,7 +44,7 @@ def show(
     chosen = pick(tuned, schedule)
     if schedule == "tuned":
         say(_told(tuned, every=bucket is None))
-    text = chosen.to_json() if level is Level.json else chosen.show(tuned.pipeline, level.value)
+    text = chosen.to_json() if level is ShowLevel.json else chosen.show(tuned.pipeline, level.value)
     typer.echo(text)
 
 

@@ -16,7 +16,7 @@ from autosched.cli.slurm_request import Request
 from autosched.cli.written import HOW, tell
 from autosched.errors import RecordError
 from autosched.records import Record, merge, put, read_strictly
-from autosched.slurm import State, Submitted, Target, query
+from autosched.slurm import JobState, Submitted, Target, query
 from autosched.threads import counted
 from autosched.tune import ledger
 
@@ -26,10 +26,10 @@ SOON, LATE = 1.0, 10.0
 SLOW_FILES = 30.0
 
 
-def wait_for(request: Request, jobs: Sequence[Submitted]) -> dict[str, State]:
+def wait_for(request: Request, jobs: Sequence[Submitted]) -> dict[str, JobState]:
     """Until every job has ended, showing what each does; the states by label."""
-    ended: dict[str, State] = {}
-    last: dict[str, State] = {}
+    ended: dict[str, JobState] = {}
+    last: dict[str, JobState] = {}
     pause, answers = SOON, True
     with err().status("") as status:
         while True:
@@ -69,7 +69,7 @@ def _doing(request: Request, target: Target) -> str:
     return "; ".join(told) or "nothing yet"
 
 
-def collect(request: Request, jobs: Sequence[Submitted], ended: dict[str, State]) -> None:
+def collect(request: Request, jobs: Sequence[Submitted], ended: dict[str, JobState]) -> None:
     """Merge the records of jobs that are done, and say of the others why not."""
     known = request.known()
     failed: list[str] = []
@@ -103,7 +103,7 @@ def collect(request: Request, jobs: Sequence[Submitted], ended: dict[str, State]
         raise typer.Exit(1)
 
 
-def _seen_finished(request: Request, target: Target, state: State) -> bool:
+def _seen_finished(request: Request, target: Target, state: JobState) -> bool:
     """Whether a job is done; the marks of another node may be seen a little later than the end of the job."""
     end = time.monotonic() + (SLOW_FILES if state.name == "COMPLETED" else 0.0)
     while not request.finished(target) and time.monotonic() < end:
@@ -122,7 +122,7 @@ def _tell(target: Target, record: Record) -> None:
     )
 
 
-def _failure(request: Request, job: Submitted, state: State) -> str:
+def _failure(request: Request, job: Submitted, state: JobState) -> str:
     """Why a job has no result, as far as its log says."""
     said = ""
     logs = sorted(request.logs(job.target).glob(f"{job.id}_*_log.err"))

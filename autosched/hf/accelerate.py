@@ -13,7 +13,7 @@ from types import FunctionType
 from typing import Any, TypeVar
 
 from autosched.errors import UnsupportedProcessorError
-from autosched.hf.drop_in import DropIn, State
+from autosched.hf.drop_in import DropIn, DropInState
 from autosched.hf.registry import find_support
 from autosched.hf.separate import separate
 from autosched.hf.unchanged import Unchanged
@@ -99,7 +99,7 @@ def rebuild(original: type, attributes: dict[str, Any], threads: int | None, dty
     """Makes a drop-in of a class from its attributes."""
     drop_in = object.__new__(drop_in_class(original))
     vars(drop_in).update(attributes)
-    object.__setattr__(drop_in, "_autosched_slot", State(threads, dtype))  # as the property does
+    object.__setattr__(drop_in, "_autosched_slot", DropInState(threads, dtype))  # as the property does
     return drop_in
 
 

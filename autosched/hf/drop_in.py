@@ -19,8 +19,8 @@ class _ThreadLocal(threading.local):
 
 
 @dataclass(slots=True)
-class State:
-    """What a drop-in knows beyond its Hugging Face attributes.
+class DropInState:
+    """The state of a drop-in beyond its Hugging Face attributes.
 
     Attributes:
         threads: its thread limit.
@@ -44,7 +44,7 @@ class DropIn:
 
     __slots__ = ("_autosched_slot",)
 
-    _autosched_slot: State
+    _autosched_slot: DropInState
 
     autosched_original_class: ClassVar[type]
     """The Hugging Face class that this class was made from."""
@@ -60,11 +60,11 @@ class DropIn:
         return self._autosched_state.local.explanation
 
     @property
-    def _autosched_state(self) -> State:
+    def _autosched_state(self) -> DropInState:
         try:
             return self._autosched_slot
         except AttributeError:  # made by the class's own constructor, as from_pretrained does
-            made = State()
+            made = DropInState()
             object.__setattr__(self, "_autosched_slot", made)  # some classes refuse to set attributes
             return made
 

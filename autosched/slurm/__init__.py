@@ -5,7 +5,7 @@ Knows nothing of what the jobs compute: they are given as callables. Uses submit
 
 from autosched.slurm.cluster import Cluster, Target
 from autosched.slurm.requeue import requeued
-from autosched.slurm.states import State, features, query
+from autosched.slurm.states import JobState, features, query
 from autosched.slurm.submission import Submitted, script, submit, verify
 
-__all__ = ["Cluster", "State", "Submitted", "Target", "features", "query", "requeued", "script", "submit", "verify"]
+__all__ = ["Cluster", "JobState", "Submitted", "Target", "features", "query", "requeued", "script", "submit", "verify"]

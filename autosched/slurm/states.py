@@ -22,7 +22,7 @@ PATIENCE = 30.0
 
 
 @dataclass(frozen=True)
-class State:
+class JobState:
     """A job now: Slurm's name of its state, why it waits, and where it runs. GONE where Slurm knows nothing of it."""
 
     name: str
@@ -45,14 +45,14 @@ class State:
         return self.name + why + where
 
 
-def query(ids: Iterable[str]) -> dict[str, State] | None:
+def query(ids: Iterable[str]) -> dict[str, JobState] | None:
     """The states of jobs by number; None where Slurm does not answer at the moment."""
     wanted = list(ids)
     said = _said(["squeue", "--noheader", "--states=all", "-o", "%i|%T|%r|%N", "-j", ",".join(wanted)])
     if said is None:
         return None
     rows = [line.split("|") for line in said.splitlines() if line.count("|") == 3]
-    found = {id_: State(*rest) for id_, *rest in rows}
+    found = {id_: JobState(*rest) for id_, *rest in rows}
     return {id_: found.get(id_) or _accounted(id_) for id_ in wanted}
 
 
@@ -63,13 +63,13 @@ def features(partition: str | None) -> tuple[str, ...]:
     return tuple(sorted({found for name, found in rows if partition or name.endswith("*")}))
 
 
-def _accounted(id_: str) -> State:
+def _accounted(id_: str) -> JobState:
     """What the accounting says of a job that the controller has forgotten; many clusters keep none."""
     said = None
     if shutil.which("sacct") is not None:
         said = _said(["sacct", "--noheader", "--parsable2", "--allocations", "-o", "State", "-j", id_])
     words = (said or "").split()
-    return State(words[0] if words else "GONE")
+    return JobState(words[0] if words else "GONE")
 
 
 def _said(command: list[str]) -> str | None:

@@ -24,14 +24,14 @@ LATE = 2.0
 
 @dataclass(frozen=True)
 class Found:
-    """What the search of a workload ended with: its record, and the schedules that came close, by labels."""
+    """The end of the search of a workload: its record, and the schedules that came close, by labels."""
 
     record: Record
     schedules: Mapping[str, Schedule]
 
 
 @dataclass(frozen=True)
-class Entry:
+class LedgerEntry:
     """A workload: seconds that its search has had, how far it is, and what it ended with, once that is recorded."""
 
     seconds: float = 0.0
@@ -47,15 +47,15 @@ class Ledger:
         """Raises RecordError where the file is no ledger."""
         self.path = path
         self._written = 0.0
-        self.entries: dict[str, Entry] = read(path) if path is not None else {}
+        self.entries: dict[str, LedgerEntry] = read(path) if path is not None else {}
 
-    def entry(self, workload: str) -> Entry:
-        """What is known of a workload."""
-        return self.entries.get(workload, Entry())
+    def entry(self, workload: str) -> LedgerEntry:
+        """The entry of a workload; an empty one where there is none."""
+        return self.entries.get(workload, LedgerEntry())
 
     def note(self, workload: str, seconds: float, trials: int, speedup: float) -> None:
         """A workload has had so many seconds. Written to the file every `LATE` seconds."""
-        self.entries[workload] = Entry(round(seconds, 2), trials, round(speedup, 4))
+        self.entries[workload] = LedgerEntry(round(seconds, 2), trials, round(speedup, 4))
         if time.monotonic() - self._written > LATE:
             self._write()
 
@@ -73,7 +73,7 @@ class Ledger:
         self._written = time.monotonic()
 
 
-def read(path: Path) -> dict[str, Entry]:
+def read(path: Path) -> dict[str, LedgerEntry]:
     """The entries in a file; none where there is no file. Raises RecordError."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -84,16 +84,16 @@ def read(path: Path) -> dict[str, Entry]:
         raise RecordError(f"{path} is no ledger of a run ({error}); delete it, and the run begins anew") from None
 
 
-def _data(entry: Entry) -> dict[str, Any]:
-    made: dict[str, Any] = {"seconds": entry.seconds, "trials": entry.trials, "speedup": entry.speedup}
+def _data(entry: LedgerEntry) -> dict[str, Any]:
+    data: dict[str, Any] = {"seconds": entry.seconds, "trials": entry.trials, "speedup": entry.speedup}
     if entry.found is not None:
         schedules = {label: schedule.to_data() for label, schedule in entry.found.schedules.items()}
-        made["found"] = {"record": entry.found.record.model_dump(mode="json"), "schedules": schedules}
-    return made
+        data["found"] = {"record": entry.found.record.model_dump(mode="json"), "schedules": schedules}
+    return data
 
 
-def _entry(seconds: float, trials: int, speedup: float, found: dict[str, Any] | None = None) -> Entry:
+def _entry(seconds: float, trials: int, speedup: float, found: dict[str, Any] | None = None) -> LedgerEntry:
     if found is None:
-        return Entry(seconds, trials, speedup)
+        return LedgerEntry(seconds, trials, speedup)
     schedules = {label: Schedule.from_data(data) for label, data in found["schedules"].items()}
-    return Entry(seconds, trials, speedup, Found(Record.model_validate(found["record"]), schedules))
+    return LedgerEntry(seconds, trials, speedup, Found(Record.model_validate(found["record"]), schedules))

@@ -43,8 +43,8 @@ class Measurement(_Model):
     unit: str
 
 
-class Entry(_Model):
-    """What became of a point. `measurements` is empty where it could not be timed; `kind` says why in our words."""
+class RecordedPoint(_Model):
+    """The outcome of a point. `measurements` is empty where it could not be timed; `kind` says why in our words."""
 
     configuration: Mapping[str, Value]
     invalidity: Invalidity
@@ -59,7 +59,7 @@ class Entry(_Model):
 
 
 class Metadata(_Model):
-    """What was recorded, and on what."""
+    """The origin of a recording: the pipeline, the machine and the space."""
 
     pipeline: str
     algorithm: str
@@ -75,7 +75,7 @@ class Recording(_Model):
 
     schema_version: Literal["1.0.0"] = "1.0.0"
     metadata: Metadata
-    results: tuple[Entry, ...]
+    results: tuple[RecordedPoint, ...]
 
     def to_json(self) -> str:
         """The file's text, a line a point."""
@@ -118,16 +118,16 @@ def record(task: Task, result: Result) -> Recording:
         outcome = trial.outcome
         if outcome.kind == "duplicate":  # of a schedule or of the code of another one
             outcome = first.get(schedule_id(trial.schedule), first.get(outcome.source, trial)).outcome
-        found = () if outcome.ratio is None else (
+        measurements = () if outcome.ratio is None else (
             Measurement(name="ratio", value=round(outcome.ratio, 5), unit="1"),
             Measurement(name="memory", value=outcome.memory, unit="B"),
         )  # fmt: skip
         entries.append(
-            Entry(
+            RecordedPoint(
                 configuration=dict(trial.point),
                 invalidity=_INVALIDITY[outcome.kind],
                 kind=outcome.kind,
-                measurements=found,
+                measurements=measurements,
                 source=outcome.source,
             )
         )

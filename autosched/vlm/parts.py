@@ -98,7 +98,7 @@ def run_plans(
         made += plan.made
         if made >= _MADE or last == len(plans):
             part = slice(first, last)
-            for calls in stages(preparation, images[part], plans[part], outs[part], workers):
+            for calls in call_batches(preparation, images[part], plans[part], outs[part], workers):
                 run_calls(calls, workers)
             first, made = last, 0
 
@@ -117,7 +117,7 @@ def stacked(
     return out
 
 
-def stages(
+def call_batches(
     preparation: Preparation,
     images: Sequence[Source],
     plans: Sequence[Plan],

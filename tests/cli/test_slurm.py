@@ -19,7 +19,7 @@ from autosched.errors import ArgumentError
 from autosched.records import read
 from autosched.slurm import submission
 from autosched.slurm.cluster import Cluster, options
-from autosched.slurm.states import State, query
+from autosched.slurm.states import JobState, query
 
 URL = "postgresql://tuner:secret@login1:5433/postgres"
 
@@ -172,7 +172,7 @@ def test_states_of_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found is not None
     assert [str(s) for s in found.values()] == ["RUNNING on node1", "PENDING (Resources)", "CANCELLED", "GONE"]
     assert [s.ended for s in found.values()] == [False, False, True, True]
-    assert not State("COMPLETING").ended and not State("REQUEUED").ended
+    assert not JobState("COMPLETING").ended and not JobState("REQUEUED").ended
 
 
 def test_labels_and_options() -> None:

@@ -15,7 +15,7 @@ from autosched.errors import RecordError
 from autosched.records import Record
 from autosched.schedule import Schedule
 from autosched.tune import ledger
-from autosched.tune.ledger import Entry, Found, Ledger
+from autosched.tune.ledger import Found, Ledger, LedgerEntry
 
 FOUND = Found(Record.model_validate(data()), {"a: trial 3": Schedule().vectorize("f", "x", 8)})
 
@@ -23,13 +23,13 @@ FOUND = Found(Record.model_validate(data()), {"a: trial 3": Schedule().vectorize
 def test_it_goes_on_where_it_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "deep" / "ledger.json"
     first = Ledger(file)
-    assert first.entry("a") == Entry() == Entry(0.0, 0, 1.0, None)
+    assert first.entry("a") == LedgerEntry() == LedgerEntry(0.0, 0, 1.0, None)
     first.note("a", 1.234, 5, 1.5)
     first.finish("a", FOUND)
     monkeypatch.setattr(ledger, "LATE", 0.0)
     first.note("b", 0.5, 2, 1.0)
     again = Ledger(file)
-    assert again.entries == {"a": Entry(1.23, 5, 1.5, FOUND), "b": Entry(0.5, 2, 1.0)}
+    assert again.entries == {"a": LedgerEntry(1.23, 5, 1.5, FOUND), "b": LedgerEntry(0.5, 2, 1.0)}
     assert [p.name for p in file.parent.iterdir()] == ["ledger.json"]
 
 
