@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from autosched.cli.console import say
+from autosched.cli.image_folder import ImageFolder
 from autosched.errors import ArgumentError
 from autosched.shipped import shipped
 from autosched.tune.derive import derive
 from autosched.tune.space_file import SpaceFile, WorkloadSpec, load_space
 from autosched.vlm.registry import KernelFamily
 from autosched.workload import Bucket, Workload, nearest
-
-#: Images of a directory that are used; more only cost time.
-MOST_IMAGES = 64
-#: Files that are no images of which the names are said.
-SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -33,7 +28,7 @@ class Sampled:
 
 
 def busy(what: str) -> str:
-    """What to say where another process searches for a kernel and a workload."""
+    """The message where another process searches for a kernel and a workload."""
     return f"another `autosched tune` works on {what}; wait for it, or end it"
 
 
@@ -62,93 +57,35 @@ def choose(file: SpaceFile, names: Sequence[str], images: Path | None) -> list[W
 
 
 def sample(family: KernelFamily, spec: WorkloadSpec, images: Path | None) -> Sampled:
-    """Make the calls of a workload, from its own samples or from the images of a directory under its settings."""
+    """Make the calls of a workload, from its own samples or from the images of a directory under its settings.
+
+    Raises ArgumentError, with the names of the images that the family cannot take.
+    """
     settings = {**family.settings, **spec.settings}
     if images is None:
-        given, name = family.specimens(spec.samples), spec.name
-    else:
-        given, name = load_images(images), label_of(images)
-        say(told(images))
+        return _sampled(family, family.specimens(spec.samples), settings, spec.name)
+    folder = ImageFolder.read(images)
+    loaded = folder.load()
+    say(folder.summary)
     try:
-        workload = replace(family.workload(given, settings), name=name)
+        return _sampled(family, loaded, settings, folder.label)
     except ValueError:
-        if images is not None:
-            _blame(family, settings, images, given)
+        _blame(family, settings, folder, loaded)
         raise
+
+
+def _sampled(family: KernelFamily, images: Sequence[Any], settings: dict[str, Any], name: str) -> Sampled:
+    workload = replace(family.workload(images, settings), name=name)
     bucket = nearest(workload.measures, family.buckets) or family.buckets[0]
-    return Sampled(workload, bucket, given, settings)
+    return Sampled(workload, bucket, images, settings)
 
 
-def _blame(family: KernelFamily, settings: dict[str, Any], directory: Path, images: Sequence[Any]) -> None:
-    """Raises ArgumentError, with the names of the images that the family cannot take."""
+def _blame(family: KernelFamily, settings: dict[str, Any], folder: ImageFolder, images: Sequence[Any]) -> None:
     bad: list[str] = []
-    for path, image in zip(_files(directory), images, strict=True):
+    for path, image in zip(folder.used, images, strict=True):
         try:
             family.workload([image], settings)
         except ValueError as error:
             bad.append(f"{path} cannot be used: {error}")
     if bad:
-        raise ArgumentError(f"{'; '.join(bad)}; take {_it(bad)} away")
-
-
-def _it(bad: Sequence[str]) -> str:
-    return "it" if len(bad) == 1 else "them"
-
-
-def _files(directory: Path) -> list[Path]:
-    return _images(directory)[:MOST_IMAGES]
-
-
-def _images(directory: Path) -> list[Path]:
-    from PIL import Image
-
-    known = Image.registered_extensions()
-    return sorted(p for p in directory.iterdir() if p.suffix.lower() in known and p.is_file())
-
-
-def label_of(directory: Path) -> str:
-    """What the images of a directory are called as a workload: another directory of the same name has another label."""
-    of = sha256(repr([(path.name, path.stat().st_size) for path in _files(directory)]).encode())
-    return f"images-{directory.resolve().name}-{of.hexdigest()[:4]}"
-
-
-def told(directory: Path) -> str:
-    """How many images of a directory are used, and what is not."""
-    images = _images(directory)
-    used = min(len(images), MOST_IMAGES)
-    skipped = [
-        path.name for path in sorted(directory.iterdir()) if path not in images and not path.name.startswith(".")
-    ]
-    said = f"{used} image{'s' * (used > 1)} of {directory}"
-    if len(images) > used:
-        said += f", the first of {len(images)} by name"
-    if skipped:
-        more = f" and {len(skipped) - SHOWN} more" if len(skipped) > SHOWN else ""
-        said += f"; skipped, for they are no images: {', '.join(skipped[:SHOWN])}{more}"
-    return said
-
-
-def load_images(directory: Path) -> list[Any]:
-    """The images of a directory as RGB images of Pillow, in the order of their names.
-
-    Raises ArgumentError where it is no directory, has no images, or some of them cannot be decoded.
-    """
-    from PIL import Image, UnidentifiedImageError
-
-    if not directory.is_dir():
-        what = "is not a directory" if directory.exists() else "does not exist"
-        raise ArgumentError(f"--images {directory} {what}; name a directory with images")
-    files = _files(directory)
-    if not files:
-        raise ArgumentError(f"--images {directory} has no images; put some there (JPEG, PNG, ...) or name another")
-    made: list[Any] = []
-    bad: list[str] = []
-    for path in files:
-        try:
-            with Image.open(path) as image:
-                made.append(image.convert("RGB"))
-        except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            bad.append(f"{path} cannot be decoded: {error}")
-    if bad:
-        raise ArgumentError(f"{'; '.join(bad)}; repair {_it(bad)} or take {_it(bad)} away")
-    return made
+        raise ArgumentError(f"{'; '.join(bad)}; take {'it' if len(bad) == 1 else 'them'} away")

@@ -146,14 +146,14 @@ def tune(
     if not slurm:
         search_all(request)
         return
-    from autosched.cli.samples import load_images
+    from autosched.cli.image_folder import ImageFolder
     from autosched.cli.slurm import show, tune_there
     from autosched.cli.slurm_request import Request
     from autosched.slurm import Cluster
     from autosched.slurm.cluster import options
 
     if images is not None:
-        load_images(images)  # what is wrong with them is better said now than by a job
+        ImageFolder.read(images).load()  # what is wrong with them is better said now than by a job
     limit = None if time_limit is None else duration(time_limit, "--time-limit")
     cluster = Cluster(
         partition,

@@ -14,7 +14,7 @@ from command import NAME, Command, png, record_file
 from filelock import FileLock
 
 from autosched.cli import searches
-from autosched.cli.samples import label_of
+from autosched.cli.image_folder import ImageFolder
 from autosched.records import key_here, read
 from autosched.schedule import Schedule
 from autosched.tune.matrix_file import kept
@@ -162,7 +162,8 @@ def test_a_report_of_a_search_whose_record_is_another_ones(
     arguments = ("report", NAME, "-t", "1", "--images", str(pictures), "--out", str(page))
     assert autosched(*arguments).status == 0
     text = page.read_text()
-    assert " ms</b> per item of small, " in text and f"the search on {label_of(pictures)} timed 3 schedules" in text
+    label = ImageFolder.read(pictures).label
+    assert " ms</b> per item of small, " in text and f"the search on {label} timed 3 schedules" in text
     assert "<td>small: 5 schedules tried, " in text
 
     def no_space(_: int) -> None:
@@ -281,8 +282,9 @@ def test_matrix(autosched: Command, places: Path) -> None:
     (pictures / "0.png").write_bytes(png())
     autosched("tune", NAME, "--images", str(pictures), "-t", "1", "--trials", "9")
     said = autosched("matrix", NAME, *arguments, "--time-budget", "100ms", "--write")
-    assert f"record of bucket small stays as it is: it was tuned on {label_of(pictures)}, which this" in said.err
-    assert label_of(pictures) in {r.search.workload for r in read(record_file(places))}
+    label = ImageFolder.read(pictures).label
+    assert f"record of bucket small stays as it is: it was tuned on {label}, which this" in said.err
+    assert label in {r.search.workload for r in read(record_file(places))}
     said = autosched("matrix", NAME, "-w", "small", "-t", "1", "--time-budget", "100ms", "--write")
     assert said.status == 2 and "no record is of the workloads of this matrix alone" in said.err
     said = autosched("matrix", NAME, "--within", "3")

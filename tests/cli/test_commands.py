@@ -20,8 +20,8 @@ from PIL import Image
 
 from autosched import hf
 from autosched.cache import cache_directory
+from autosched.cli.image_folder import ImageFolder
 from autosched.cli.options import duration
-from autosched.cli.samples import label_of
 from autosched.errors import ArgumentError
 from autosched.lang import Pipeline
 from autosched.records import read
@@ -88,7 +88,7 @@ def test_tune_workloads_images_and_out(autosched: Command, places: Path) -> None
         Image.fromarray(noise).save(pictures / f"{i}.png")
     (pictures / "notes.txt").write_text("not an image")
     said = autosched("tune", NAME, "--images", str(pictures), "--trials", "3", "-t", "1")
-    label = label_of(pictures)
+    label = ImageFolder.read(pictures).label
     assert said.status == 0 and f"bucket small, {label}:" in said.out and label.startswith("images-pictures-")
     assert said.err.splitlines()[0] == f"2 images of {pictures}; skipped, for they are no images: notes.txt"
     assert [r.search.workload for r in read(record_file(places))] == [label]

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from autosched.cli.samples import MOST_IMAGES, choose, label_of, load_images, sample, space_of, told
+from autosched.cli.image_folder import MOST_IMAGES, ImageFolder
+from autosched.cli.samples import choose, sample, space_of
 from autosched.errors import ArgumentError
 from autosched.vlm.registry import get
 
@@ -33,18 +34,18 @@ def test_all_images_that_cannot_be_decoded(tmp_path: Path) -> None:
     with pytest.raises(
         ArgumentError, match=r"a\.png cannot be.*c\.jpg cannot be.*; repair them or take them away"
     ) as found:
-        load_images(tmp_path)
+        ImageFolder.read(tmp_path).load()
     assert "b.png" not in str(found.value)
 
 
 def test_what_is_used_is_said(tmp_path: Path) -> None:
     Image.new("RGB", (64, 48)).save(tmp_path / "0.png")
-    assert told(tmp_path) == f"1 image of {tmp_path}"
+    assert ImageFolder.read(tmp_path).summary == f"1 image of {tmp_path}"
     for i in range(7):
         (tmp_path / f"{i}.txt").write_text("")
     for i in range(1, MOST_IMAGES + 3):
         (tmp_path / f"{i}.png").write_bytes(b"")
-    assert told(tmp_path) == (
+    assert ImageFolder.read(tmp_path).summary == (
         f"64 images of {tmp_path}, the first of 67 by name; skipped, for they are no images: 0.txt, 1.txt, 2.txt, "
         "3.txt, 4.txt and 2 more"
     )
@@ -55,7 +56,7 @@ def test_directories_of_one_name_are_different_workloads(tmp_path: Path) -> None
     for folder, size in zip(made, (64, 64, 65), strict=True):
         folder.mkdir(parents=True)
         Image.new("RGB", (size, 48)).save(folder / "0.bmp")
-    a, b, c = map(label_of, made)
+    a, b, c = (ImageFolder.read(folder).label for folder in made)
     assert a == b != c, "a copy is the same workload"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 from command import NAME, Command
+from PIL import Image
 
 from autosched.cli import job as job_module
 from autosched.cli.job import TuneJob, ledger_file, records_folder
@@ -60,8 +61,8 @@ def test_a_job_for_each_constraint(autosched: Command) -> None:
 def test_everything_else_is_passed_on(autosched: Command, places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Options of tune that were given, whatever they are, as they were meant here."""
     (places / "pictures").mkdir()
+    Image.new("RGB", (41, 30)).save(places / "pictures" / "0.png")
     monkeypatch.chdir(places)
-    monkeypatch.setattr("autosched.cli.samples.load_images", lambda directory: [])
     given = ["--trials", "7", "--time-budget", "5m", "--preset", "standard", "--sampler", "random", "--regime",
              "cold-source", "--seed", "3", "--threads", "2"]  # fmt: skip
     workloads = ["--workload", "small", "--workload", "large"]
