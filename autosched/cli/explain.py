@@ -49,7 +49,7 @@ def explain(name: Name, bucket: Bucket = None, threads: Threads = None) -> None:
 
 
 def _way_out(name: str, usual: bool) -> str:
-    """How a bucket gets a record; `usual` is whether a workload that is tuned by default falls into it."""
+    """The command that gives a bucket a record; `usual` says whether a workload that is tuned by default is in it."""
     if usual:
         return f"`autosched tune {name}` makes a record"
     return (

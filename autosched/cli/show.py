@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ShowLevel(StrEnum):
-    """How far down."""
+    """Representations of a schedule: loops, what they become, and the schedule itself."""
 
     loops = "loops"
     source = "source"
@@ -49,7 +49,7 @@ def show(
 
 
 def _told(tuned: Tuned, every: bool) -> str:
-    """What is shown; with `every`, also which other buckets have schedules of their own."""
+    """The kernel and the schedule that are shown; with `every`, also the other buckets with schedules of their own."""
     from autosched.vlm.load import load
 
     name, here = tuned.family.name, tuned.bucket.name

@@ -51,7 +51,7 @@ class DropIn:
     _autosched_replaced: ClassVar[frozenset[str]]
     """The names of its methods that the kernels replace."""
     _autosched_computing: ClassVar[Unchanged]
-    """What computes in transformers, which the kernels replace."""
+    """The computing parts of transformers, which the kernels replace."""
     _autosched_resolving: ClassVar[Unchanged]
     """All that a call runs in transformers, which remembered arguments replace too."""
 
@@ -72,7 +72,7 @@ class DropIn:
         self._autosched_state.local.explanation = explanation
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """What pickles and copies are made of: the original's, by its class's own hooks, and `restored`."""
+        """The parts of pickles and copies: the original's, by its class's own hooks, and `restored`."""
         from autosched.hf.accelerate import restored
 
         original: object = object.__new__(self.autosched_original_class)

@@ -1,4 +1,4 @@
-"""What has become of jobs, and which nodes there are: what squeue, sacct and sinfo say.
+"""States of jobs and features of nodes: what squeue, sacct and sinfo say.
 
 One question to squeue for all jobs, and sacct for those that it has forgotten.
 """
@@ -64,7 +64,7 @@ def features(partition: str | None) -> tuple[str, ...]:
 
 
 def _accounted(id_: str) -> JobState:
-    """What the accounting says of a job that the controller has forgotten; many clusters keep none."""
+    """The state, by the accounting, of a job that the controller has forgotten; many clusters keep none."""
     said = None
     if shutil.which("sacct") is not None:
         said = _said(["sacct", "--noheader", "--parsable2", "--allocations", "-o", "State", "-j", id_])
@@ -73,7 +73,7 @@ def _accounted(id_: str) -> JobState:
 
 
 def _said(command: list[str]) -> str | None:
-    """What a command prints; nothing where there is no such job, None where it failed otherwise."""
+    """The output of a command; nothing where there is no such job, None where it failed otherwise."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     except (OSError, subprocess.TimeoutExpired):

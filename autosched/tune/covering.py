@@ -15,7 +15,7 @@ FINALISTS, CLOSE = 4, 0.95
 
 
 def finalists(results: Mapping[str, Result]) -> dict[str, Schedule]:
-    """What is compared on all workloads: of each search, by the workload's name, the winner and what came close."""
+    """Schedules to compare on all workloads: of each search, by the workload's name, the winner and what came close."""
     made: dict[str, Schedule] = {}
     for workload, result in results.items():
         winner = result.final.winner

@@ -71,7 +71,7 @@ class Enclosed:
         return where == "inline" or self._reach(self.func, point) >= _DEPTH[where]
 
     def _reach(self, func: str, point: Point) -> float:
-        """How deep the outermost consumer is."""
+        """The depth of the outermost consumer."""
         return min(self._depth(consumer, point) for consumer in dict(self.consumers)[func])
 
     def _depth(self, func: str, point: Point) -> float:
@@ -138,7 +138,7 @@ class _Names:
 
 
 class _Parts:
-    """What a space is put together from."""
+    """The parts that a space is put together from."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.names = _Names(pipeline)
@@ -383,7 +383,7 @@ def _reductions(func: Func, prefix: str, parts: _Parts, when: Condition = ALWAYS
 
 
 def _loads(pipeline: Pipeline, parts: _Parts) -> None:
-    """How Inputs are read whose elements do not lie next to each other where neighbours read them."""
+    """Ways to read Inputs whose elements do not lie next to each other where neighbours read them."""
     reads = [(func, read) for func in pipeline.funcs for read in _reads(func)]
     for name in dict.fromkeys(read.source.name for func, read in reads if _scattered(read, func.args[-1])):
         knob = f"{name}_loads"
@@ -397,7 +397,7 @@ def _loads(pipeline: Pipeline, parts: _Parts) -> None:
 
 
 def _reads(func: Func) -> list[Read]:
-    """What a definition itself reads of Inputs."""
+    """Reads of Inputs in a definition itself."""
     assert func.value is not None
     return [node for node in walk(func.value) if isinstance(node, Read) and isinstance(node.source, Input)]
 
@@ -430,7 +430,7 @@ def _free(func: Func, node: Reduce, inlined: set[str]) -> bool:
 
 
 def _turns(var: RVar) -> tuple[int, ...]:
-    """How many turns of the loop over `var` may be written out."""
+    """Numbers of turns of the loop over `var` that may be written out."""
     if isinstance(var.extent, Const):
         return (1, int(var.extent.value)) if 1 < var.extent.value <= _SHORT else (1,)
     return TURNS

@@ -1,4 +1,4 @@
-"""What a run over several workloads has done, in a file, so that it goes on where it was when it is started anew.
+"""The state of a run over several workloads, in a file, so that it goes on where it was when it is started anew.
 
 The study keeps what was measured. The ledger keeps how much of its time each workload has had and which are finished:
 a job that is killed and requeued every hour ends after its time budget, not after many of them.

@@ -72,7 +72,7 @@ def snapshot() -> Snapshot:
 
 
 def state(begin: Snapshot, end: Snapshot, seconds: float, own: float = 0.0) -> MachineState:
-    """What happened between two looks that were `seconds` apart; `own` is how many CPUs the caller itself kept busy."""
+    """The machine between two looks that were `seconds` apart; `own` is how many CPUs the caller itself kept busy."""
     delta = [b - a for a, b in zip(begin.ticks, end.ticks, strict=True)]
     total = sum(delta[:8])  # user, nice, system, idle, iowait, irq, softirq, steal; guests are in user
     busy = steal = switches = None
@@ -94,7 +94,7 @@ class Watch:
         self._begin, self._clock, self._own = snapshot(), time.monotonic(), _own_seconds()
 
     def state(self) -> MachineState:
-        """What happened since."""
+        """The machine since then."""
         seconds = max(time.monotonic() - self._clock, 1e-3)
         return state(self._begin, snapshot(), seconds, (_own_seconds() - self._own) / seconds)
 

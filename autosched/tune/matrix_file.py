@@ -54,7 +54,7 @@ class KeptMatrix(_Model):
 
     @property
     def cover(self) -> Cover:
-        """What was made of it."""
+        """The cover that was made of it."""
         return Cover(self.kept, self.serves, self.worst)
 
 

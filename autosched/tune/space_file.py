@@ -35,7 +35,7 @@ class WorkloadSpec:
 
 @dataclass(frozen=True)
 class SpaceFile:
-    """What a file holds."""
+    """The contents of a file."""
 
     space: Space
     workloads: tuple[WorkloadSpec, ...]

@@ -187,13 +187,13 @@ class Study:
 
     @property
     def finished(self) -> int:
-        """How many different schedules have an outcome."""
+        """The number of different schedules that have an outcome."""
         timed = (t for t in self.trials if t.outcome.kind != "duplicate" and not t.name.endswith(SIMPLIFIED))
         return len({schedule_id(t.schedule) for t in timed})
 
     @property
     def seconds(self) -> float:
-        """How long all trials took, of every run."""
+        """Seconds that all trials took, of every run."""
         return sum(t.outcome.seconds for t in self.trials)
 
     def best(self) -> Trial | None:
@@ -344,7 +344,7 @@ class Study:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a study says when nobody works on it: its trials and the shares of its knobs; nothing where it is not."""
+    """The contents of a study that nobody works on: its trials and the shares of its knobs; nothing where it is not."""
 
     trials: tuple[Trial, ...] = ()
     importances: dict[str, float] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What the schedules of a final are called where people read it."""
+"""Titles of the schedules of a final, for people."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Part:
 
     @property
     def tiles(self) -> int:
-        """How many tiles it makes."""
+        """The number of tiles that it makes."""
         return self.grid[0] * self.grid[1]
 
 
@@ -63,7 +63,7 @@ class Plan:
 
     @property
     def tiles(self) -> int:
-        """How many tiles all parts make together."""
+        """The number of tiles of all parts together."""
         return sum(part.tiles for part in self.parts)
 
     @property
@@ -165,7 +165,7 @@ def bindings(
 
 
 class Sources:
-    """What parts are resized from: images, regions and squares of them, and bytes that earlier `stages` make."""
+    """Sources of parts: images, regions and squares of them, and bytes that earlier batches of calls make."""
 
     def __init__(self, preparation: Preparation, threads: int) -> None:
         self.settings = TileSettings(preparation, bytes=True).shared()
