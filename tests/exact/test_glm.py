@@ -47,8 +47,8 @@ def test_what_falls_back_or_fails(oracle: Oracle) -> None:
     processor = oracle.build(**SMALL)
     check_fallback(processor, lambda: photographs()[1], "do_resize is off", do_resize=False)
     if not TRANSFORMERS_5:
-        drop_in = check_outcome(processor, lambda: photographs()[1].resize((27, 60)))
+        drop_in = check_outcome(processor, lambda: photographs()[1].resize((27, 60)), path="huggingface")
         assert "has no size in 4.57" in drop_in.autosched_explain().reason
     too_narrow = photographs()[1].resize((30, 30 * 201))
-    drop_in = check_outcome(processor, lambda: too_narrow)
+    drop_in = check_outcome(processor, lambda: too_narrow, path="huggingface")
     assert "aspect ratio must be smaller than 200" in drop_in.autosched_explain().reason

@@ -12,6 +12,7 @@ from PIL import Image
 from references import (
     HAS_TORCH,
     TRANSFORMERS_5,
+    Computed,
     Oracle,
     assert_same_values,
     check_accelerated,
@@ -62,14 +63,14 @@ def test_flags_of_other_types(oracle: Oracle, name: str) -> None:
     for value in ([1], {"yes": True}, "yes", 1):
         processor = oracle.build()
         setattr(processor, name, value)
-        check_outcome(processor, picture, return_tensors=tensors(oracle))
+        check_outcome(processor, picture, path="either", return_tensors=tensors(oracle))
 
 
 @pytest.mark.parametrize("oracle", oracles("CLIPImageProcessor"))
 def test_an_array_that_is_not_used(oracle: Oracle) -> None:
     """Some of Hugging Face's processors refuse it."""
     processor = oracle.build(do_normalize=False, image_mean=np.array([0.5, 0.5, 0.5]))
-    check_outcome(processor, picture, return_tensors=tensors(oracle))
+    check_outcome(processor, picture, path="huggingface", return_tensors=tensors(oracle))
 
 
 @pytest.mark.parametrize("oracle", [o for name in CLASSES for o in oracles(name)])
@@ -77,12 +78,15 @@ def test_an_array_that_is_not_used(oracle: Oracle) -> None:
 def test_an_attribute_that_is_gone(oracle: Oracle, name: str) -> None:
     processor = oracle.build()
     delattr(processor, name)
-    check_outcome(processor, picture, return_tensors=tensors(oracle))
+    path: Computed = "huggingface" if oracle.slow else "kernels"
+    check_outcome(processor, picture, path=path, return_tensors=tensors(oracle))
 
 
 @pytest.mark.parametrize("oracle", oracles("CLIPImageProcessor"))
 def test_an_attribute_called_as_an_argument_of_calls(oracle: Oracle) -> None:
-    check_outcome(oracle.build(return_tensors=tensors(oracle), data_format="channels_last"), picture)
+    processor = oracle.build(return_tensors=tensors(oracle), data_format="channels_last")
+    refused = not TRANSFORMERS_5 and oracle.backend == "torchvision"
+    check_outcome(processor, picture, path="huggingface" if refused else "kernels")
 
 
 @pytest.mark.skipif(TRANSFORMERS_5, reason="only the fast processors of 4.57 resize floats")
@@ -90,7 +94,7 @@ def test_an_attribute_called_as_an_argument_of_calls(oracle: Oracle) -> None:
 def test_floats_that_are_resized_to_a_column(width: int) -> None:
     (oracle,) = (o.values[0] for o in oracles("SmolVLMImageProcessor") if o.id == "torchvision")
     image = picture(width, 1100)
-    drop_in = check_outcome(oracle.build(size={"longest_edge": 364}), lambda: image, return_tensors="pt")
+    drop_in = check_outcome(oracle.build(size={"longest_edge": 364}), lambda: image, path="either", return_tensors="pt")
     if width == 3:
         assert drop_in.autosched_explain().reason == "floats are resized to a width of 1"
 
@@ -113,8 +117,9 @@ OTHERWISE: dict[str, Any] = {
 def test_types_of_images_that_are_not_pillows(oracle: Oracle, name: str) -> None:
     image = type("Other", (Image.Image,), {name: OTHERWISE[name]})()
     vars(image).update(vars(picture()))
+    path: Computed = "huggingface" if oracle.slow else "kernels"
     for images in (image, [picture(), image]):
-        check_outcome(oracle.build(), lambda images=images: images, return_tensors=tensors(oracle))
+        check_outcome(oracle.build(), lambda images=images: images, path=path, return_tensors=tensors(oracle))
 
 
 @pytest.mark.skipif(not HAS_TORCH, reason="torch is not installed")
@@ -169,7 +174,9 @@ SMALL: dict[str, dict[str, Any]] = {
 def test_masked_arrays(oracle: Oracle, resized: bool) -> None:
     array = np.array(picture())
     processor = oracle.build() if resized else oracle.build(do_resize=False, do_center_crop=False)
-    check_outcome(processor, lambda: np.ma.masked_array(array, array > 200), return_tensors=tensors(oracle))
+    check_outcome(
+        processor, lambda: np.ma.masked_array(array, array > 200), path="either", return_tensors=tensors(oracle)
+    )
 
 
 @pytest.mark.parametrize(("oracle", "settings"), EACH)
@@ -188,14 +195,14 @@ def test_images_that_are_resized_to_a_pixel(oracle: Oracle, size: tuple[int, int
     """torch fails there: an assertion of its own."""
     processor = oracle.build(size={"height": size[0], "width": size[1]}, do_center_crop=False)
     for image in (picture(), picture(1, 1)):
-        check_outcome(processor, lambda image=image: image, return_tensors=tensors(oracle))
+        check_outcome(processor, lambda image=image: image, path="either", return_tensors=tensors(oracle))
 
 
 @pytest.mark.parametrize(("name", "oracle"), [(name, *oracles(name)[0].values) for name in SMALL], ids=str)
 def test_patches_of_images_that_are_resized_to_a_pixel(name: str, oracle: Oracle) -> None:
     pixel = {"max_num_patches": 1} if name.startswith("Siglip2") else {"size": {"shortest_edge": 1, "longest_edge": 1}}
     processor = oracle.build(**{**SMALL[name], **pixel})
-    check_outcome(processor, lambda: picture(20, 20), return_tensors="pt")
+    check_outcome(processor, lambda: picture(20, 20), path="huggingface", return_tensors="pt")
 
 
 @pytest.mark.skipif(not HAS_TORCH, reason="torch is not installed")
@@ -205,7 +212,7 @@ def test_sparse_tensors(oracle: Oracle) -> None:
 
     for array in (np.asarray(picture()), np.asarray(picture()).transpose(2, 0, 1)):
         tensor = torch.from_numpy(array.copy()).to_sparse()
-        check_outcome(oracle.build(), lambda tensor=tensor: tensor, return_tensors="pt")
+        check_outcome(oracle.build(), lambda tensor=tensor: tensor, path="huggingface", return_tensors="pt")
 
 
 @pytest.mark.parametrize("oracle", [o for name in (*CLASSES, "Qwen2VLImageProcessor") for o in oracles(name)])
@@ -237,7 +244,7 @@ EXTREME: list[dict[str, Any]] = [
 @pytest.mark.parametrize("settings", EXTREME, ids=str)
 def test_warnings_of_numbers_that_float32_has_not(oracle: Oracle, settings: dict[str, Any]) -> None:
     """numpy's are errors here; torch has none."""
-    check_outcome(oracle.build(**settings), picture, return_tensors="pt")
+    check_outcome(oracle.build(**settings), picture, path="either", return_tensors="pt")
 
 
 @pytest.mark.parametrize(("name", "oracle"), [(name, *o.values) for name in SMALL for o in oracles(name)[:1]], ids=str)
@@ -247,7 +254,7 @@ def test_random_images_of_torchvision_in_patches_of_a_pixel(name: str, oracle: O
     rng = np.random.default_rng(3)
     for width, height in [(3, 200), (9, 400), *rng.integers(8, 120, (10, 2)).tolist()]:
         image = Image.fromarray(noise(height, width, rng))
-        check_outcome(processor, lambda image=image: image, return_tensors=tensors(oracle))
+        check_outcome(processor, lambda image=image: image, path="kernels", return_tensors=tensors(oracle))
 
 
 def test_a_schedule_that_is_not_legal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,18 +140,18 @@ def test_sparse_frames() -> None:
     raw = {"input_data_format": "channels_first", "do_convert_rgb": False} if TRANSFORMERS_5 else {}
     frames = video(np.random.default_rng(3), 4, 32)
     processor = transformers.Qwen2VLVideoProcessor()
-    check_outcome(processor, frames.to_sparse, return_tensors="pt", do_sample_frames=False, **raw)
+    check_outcome(processor, frames.to_sparse, path="huggingface", return_tensors="pt", do_sample_frames=False, **raw)
 
 
 def test_frames_that_are_resized_to_a_pixel() -> None:
     frames = video(np.random.default_rng(3), 4, 32)
     arguments = {"return_tensors": "pt", "do_sample_frames": False}
     pixel = transformers.InternVLVideoProcessor(size={"height": 1, "width": 1})
-    check_outcome(pixel, lambda: frames, **arguments)
+    check_outcome(pixel, lambda: frames, path="huggingface", **arguments)
     tiny = {"shortest_edge": 1, "longest_edge": 1}
     for cls in ("Qwen2VLVideoProcessor", "Qwen3VLVideoProcessor"):
         processor = getattr(transformers, cls)(size=tiny, patch_size=1, merge_size=1)
-        check_outcome(processor, lambda: frames[:, :, :32, :32], **arguments)
+        check_outcome(processor, lambda: frames[:, :, :32, :32], path="huggingface", **arguments)
 
 
 def test_what_falls_back() -> None:
