@@ -35,8 +35,8 @@ class Replay:
         frame = self._frame = template.frame
         assert not frame.roots
         self._arguments = frame.arguments
-        self._writes = [(place.slot, place.offset) for place in frame.places if place.array == template.output]
-        self._reads = [(place.slot, place.offset) for place in frame.places if place.array != template.output]
+        self._writes = [(word.slot, word.offset) for word in frame.array_arguments if word.array == template.output]
+        self._reads = [(word.slot, word.offset) for word in frame.array_arguments if word.array != template.output]
         self._shape, self._dtype, self._nbytes = shape, dtype, math.prod(shape) * dtype.itemsize
         self._stages = []
         call = self._call(frame.arguments, np.empty(0, dtype))

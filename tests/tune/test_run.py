@@ -25,7 +25,6 @@ from autosched.tune.candidate import CandidateError
 from autosched.tune.check import reference
 from autosched.tune.constraints import Condition
 from autosched.tune.effort import PRESETS
-from autosched.tune.effort import preset
 from autosched.tune.measure import Race
 from autosched.tune.run import Result
 from autosched.tune.space import Knob, Ref, Space, Template
