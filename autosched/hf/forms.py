@@ -21,7 +21,7 @@ import numpy as np
 from autosched.errors import AutoschedError, AutoschedWarning, CacheError, CompileError, ScheduleError
 from autosched.hf import arguments as read
 from autosched.hf.arguments import NotCoveredError
-from autosched.hf.drop_in import DropIn, State
+from autosched.hf.drop_in import DropIn, DropInState
 from autosched.hf.explanation import Explanation, by_kernels
 from autosched.hf.family import Arguments, Batch, Family, as_tensor
 from autosched.hf.images import (
@@ -260,7 +260,7 @@ class Form5(FamilyDropIn):
             explanation = by_kernels(family.summary, self._autosched_reference, 1)
             known.replays[images[0].size, threads] = repeated, explanation
 
-    def _autosched_repeated(self, images: Any, known: Resolved, state: State) -> Any:
+    def _autosched_repeated(self, images: Any, known: Resolved, state: DropInState) -> Any:
         """The answer for one photograph of a size that came before, in few steps of Python; None for any other."""
         image = images[0] if type(images) is list and len(images) == 1 else images
         if not is_photograph(image):
