@@ -1,4 +1,4 @@
-"""Signals: those with which batch systems end a process, some time before they kill it, and when handlers may run."""
+"""Signals: those with which batch systems and lost terminals end a process, and when handlers may run."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: SIGTERM of Slurm before a job is preempted or cancelled; the others before a time limit, as `sbatch --signal` says.
-ENDINGS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+#: SIGTERM of Slurm before a job is preempted or cancelled; SIGHUP of a terminal that is lost, as of an ssh
+#: connection; the others before a time limit, as `sbatch --signal` says.
+ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
 def like_ctrl_c() -> None:

@@ -11,6 +11,7 @@ import typer
 
 from autosched.cli import ablate, bench, experiment, explain, list_kernels, matrix, merge, report, show, space, tune
 from autosched.cli.console import complain, warn
+from autosched.cli.lasting import outlasting
 from autosched.errors import AutoschedError, AutoschedWarning
 from autosched.signals import like_ctrl_c
 
@@ -23,13 +24,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command("tune")(tune.tune)
+app.command("tune")(outlasting(tune.tune))
 app.command("list")(list_kernels.list_kernels)
 app.command("show")(show.show)
 app.command("bench")(bench.bench)
 app.command("explain")(explain.explain)
-app.command("ablate")(ablate.ablate)
-app.command("matrix")(matrix.matrix)
+app.command("ablate")(outlasting(ablate.ablate))
+app.command("matrix")(outlasting(matrix.matrix))
 app.command("report")(report.report)
 app.command("space")(space.space)
 app.command("merge")(merge.merge)

@@ -199,24 +199,12 @@ def test_broken_records_are_warned_of_and_repaired(autosched: Command, places: P
     assert autosched("list").err == ""
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "batch system"])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=["ctrl-c", "batch system", "lost terminal"]
+)
 def test_ctrl_c_and_resume(autosched: Command, places: Path, number: signal.Signals) -> None:
     """A real signal in the middle of a search: status 130, one line, and the next run goes on."""
-    program = (
-        "import signal, sys\n"
-        # tests that run in the background inherit a SIGINT that is ignored
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        f"sys.path.insert(0, {str(Path(__file__).parent.parent)!r})\n"
-        "from pathlib import Path\n"
-        "import blur_family\n"
-        "from autosched.cli import samples\n"
-        "from autosched.cli.main import main\n"
-        "from autosched.vlm import registry\n"
-        f"samples.shipped = lambda folder: Path({str(places)!r}) / folder\n"
-        "registry.register(blur_family.FAMILY)\n"
-        "sys.argv = ['autosched', 'tune', 'blur-test', '--trials', '24', '--time-budget', '10m', '-t', '1']\n"
-        "main()\n"
-    )
+    program = tuning(places, "--trials", "24", "--time-budget", "10m", "-t", "1")
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True, env=env)
     database = places / "state" / "studies" / "blur-test.db"
@@ -231,6 +219,41 @@ def test_ctrl_c_and_resume(autosched: Command, places: Path, number: signal.Sign
     assert "Traceback" not in err and not record_file(places).exists()
     said = autosched("tune", NAME, "--trials", "7", "-t", "1")
     assert said.status == 0 and " before)" in said.out
+
+
+def tuning(places: Path, *options: str) -> str:
+    """A program that tunes the small kernel, as the console script does."""
+    return (
+        "import signal, sys\n"
+        # tests that run in the background inherit a SIGINT that is ignored
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent.parent)!r})\n"
+        "from pathlib import Path\n"
+        "import blur_family\n"
+        "from autosched.cli import samples\n"
+        "from autosched.cli.main import main\n"
+        "from autosched.vlm import registry\n"
+        f"samples.shipped = lambda folder: Path({str(places)!r}) / folder\n"
+        "registry.register(blur_family.FAMILY)\n"
+        f"sys.argv = ['autosched', 'tune', 'blur-test', *{options!r}]\n"
+        "main()\n"
+    )
+
+
+@pytest.mark.parametrize("lost", ["a closed pipe", "a full disk"])
+def test_a_search_outlasts_its_output(places: Path, lost: str) -> None:
+    """Nobody reads what it says, and it records what it finds all the same, for every workload."""
+    program = tuning(places, "-w", "small", "-w", "large", "--trials", "3", "-t", "1")
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    if lost == "a closed pipe":
+        reader, writer = os.pipe()
+        os.close(reader)
+    else:
+        writer = os.open("/dev/full", os.O_WRONLY)
+    done = subprocess.run([sys.executable, "-c", program], stdout=writer, stderr=writer, env=env, check=False)
+    os.close(writer)
+    assert done.returncode == 0
+    assert sorted(r.key.bucket.name for r in read(record_file(places))) == ["large", "small"]
 
 
 def trials_in(database: Path) -> int:
