@@ -132,18 +132,21 @@ def write(records: Iterable[Record], pipeline: str, directory: Path) -> list[Pat
     return [written.path for written in put(records, pipeline, directory)]
 
 
-def put(records: Iterable[Record], pipeline: str, directory: Path, *, replace: bool = False) -> list[Written]:
+def put(
+    records: Iterable[Record], pipeline: str, directory: Path, *, replace: bool = False, dry_run: bool = False
+) -> list[Written]:
     """Merge `records` of a pipeline into the files of `directory`, one for each class of CPU.
 
     With `replace` they take the place of what the files hold with their keys, however rigorous that is. Atomic, and
     safe against other writers: each merges under a lock. A file that is not valid is kept beside its successor as
-    `<name>.broken`. Raises RecordError where nothing can be written.
+    `<name>.broken`. With `dry_run` nothing is written. Raises RecordError where nothing can be written.
     """
     by_class: dict[str, list[Record]] = {}
     for record in records:
         by_class.setdefault(record.key.cpu.fingerprint().cpu_class, []).append(record)
+    merge_into = _merged if dry_run else _merge_into
     return [
-        _merge_into(directory / cpu_class / file_name(pipeline), pipeline, group, replace)
+        merge_into(directory / cpu_class / file_name(pipeline), pipeline, group, replace)
         for cpu_class, group in sorted(by_class.items())
     ]
 
@@ -166,6 +169,22 @@ def _refuse_newer(path: Path, contents: Contents) -> None:
         )
 
 
+def _merged(path: Path, pipeline: str, records: list[Record], replace: bool) -> Written:
+    """What a file holds, and would after merging."""
+    try:
+        old = parse(path.read_text(encoding="utf-8", errors="replace")) if path.exists() else Contents()
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read: {error.strerror or error}") from None
+    _refuse_newer(path, old)
+    return Written(path, old.records, _together(old, pipeline, records, replace).records)
+
+
+def _together(old: Contents, pipeline: str, records: list[Record], replace: bool) -> RecordFile:
+    given = {record.key.model_dump_json() for record in records} if replace else ()
+    left = [record for record in old.records if record.key.model_dump_json() not in given]
+    return RecordFile.model_validate({"schema": SCHEMA, "pipeline": pipeline, "records": merge(left, records)})
+
+
 def _merge_into(path: Path, pipeline: str, records: list[Record], replace: bool) -> Written:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -174,10 +193,7 @@ def _merge_into(path: Path, pipeline: str, records: list[Record], replace: bool)
             _refuse_newer(path, old)
             if old.problem:
                 write_whole(path.with_name(path.name + ".broken"), path.read_bytes(), durable=True)
-            given = {record.key.model_dump_json() for record in records} if replace else ()
-            left = [record for record in old.records if record.key.model_dump_json() not in given]
-            made = {"schema": SCHEMA, "pipeline": pipeline, "records": merge(left, records)}
-            merged = RecordFile.model_validate(made)
+            merged = _together(old, pipeline, records, replace)
             text = json.dumps(merged.model_dump(mode="json", by_alias=True), indent=1)
             write_whole(path, (text + "\n").encode(), durable=True)
     except Timeout:

@@ -67,6 +67,28 @@ def test_merging_says_what_is_kept(autosched: Command, places: Path) -> None:
     assert f" from {long}, not small (3 schedules" in kept and written == f"written to {record_file(places, 'other')}"
 
 
+def test_merging_a_directory_takes_its_records_alone(autosched: Command, places: Path) -> None:
+    """What else is in it is skipped and named; a file that is named has to be one of records."""
+    autosched("tune", NAME, "--trials", "3", "-t", "1", "--out", str(places / "node"))
+    others = [places / "node" / name for name in ("broken.json", "kernels/outline.json", "list.json")]
+    (places / "node" / "kernels").mkdir()
+    for path, text in zip(others, ("{", '{"schema": 1}', "[]"), strict=True):
+        path.write_text(text)
+    to = record_file(places, "all")
+    said = autosched("merge", str(places / "node"), "--out", str(places / "all"), "--dry-run")
+    assert said.out.splitlines() == [f"would be written to {to}", "1 record from 1 file"] and not to.parent.exists()
+    said = autosched("merge", str(places / "node"), "--out", str(places / "all"))
+    assert (
+        said.status == 0 and said.err == f"skipped, for they are no files of records: {', '.join(map(str, others))}\n"
+    )
+    assert said.out.splitlines() == [f"written to {to}", "1 record from 1 file"] and len(read(to)) == 1
+    said = autosched("merge", str(places / "node"), str(others[0]))
+    assert said.status == 2 and "broken.json cannot be merged: it is not JSON" in said.err
+    record_file(places, "node").unlink()
+    said = autosched("merge", str(places / "node"))
+    assert said.status == 2 and "node has no files of records (*.json); skipped were 3 other files" in said.err
+
+
 def test_space(autosched: Command, places: Path) -> None:
     said = autosched("space", NAME, "--samples", "2")
     assert said.status == 0, said.err
