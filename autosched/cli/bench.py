@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from autosched.cli.console import err, out, table
-from autosched.cli.options import Images, Name, Threads, duration, thread_count
+from autosched.cli.emit import emit, interval
+from autosched.cli.options import Images, Json, Name, Threads, duration, thread_count
 
 if TYPE_CHECKING:
     from autosched.cli.samples import Sampled
@@ -34,6 +35,7 @@ def bench(
     images: Images = None,
     threads: Threads = None,
     time_budget: Annotated[str, typer.Option("--time-budget", help="How long to time each workload.")] = "5s",
+    json: Json = False,
 ) -> None:
     """Time a kernel's schedules and other implementations, interleaved in one process.
 
@@ -46,8 +48,10 @@ def bench(
     seconds = duration(time_budget, "--time-budget")
     count = thread_count(threads)
     family = get(name)
-    for spec in choose(space_of(family), workload or [], images):
-        _time(family, sample(family, spec, images), count, seconds)
+    specs = choose(space_of(family), workload or [], images)
+    timed = [_time(family, sample(family, spec, images), count, seconds) for spec in specs]
+    if json:
+        emit("bench", kernel=family.name, threads=count, workloads=timed)
 
 
 @dataclass
@@ -69,7 +73,8 @@ class _Group:
             self.runs[label] = run
 
 
-def _time(family: KernelFamily, sampled: Sampled, threads: int, seconds: float) -> None:
+def _time(family: KernelFamily, sampled: Sampled, threads: int, seconds: float) -> dict[str, Any]:
+    """Show how long they take on a workload. Returns it as data."""
     from autosched.tune.measure import rounds
     from autosched.vlm.load import load
 
@@ -83,9 +88,31 @@ def _time(family: KernelFamily, sampled: Sampled, threads: int, seconds: float) 
     console = out()
     plural = "s" if threads > 1 else ""
     console.print(f"{title}, {threads} thread{plural}, {len(times[0])} rounds; schedule here: {tuned.answer.rung}")
+    data: dict[str, Any] = {
+        "workload": sampled.workload.name,
+        "bucket": sampled.bucket.name,
+        "rounds": len(times[0]),
+        "answered_by": tuned.answer.rung,
+        "groups": [],
+    }
     for group in groups:
         mine, times = times[: len(group.runs)], times[len(group.runs) :]
         console.print(_rows(group, mine, sampled.workload.items))
+        data["groups"].append(_data(group, mine, sampled.workload.items))
+    return data
+
+
+def _data(group: _Group, times: list[list[float]], items: int) -> dict[str, Any]:
+    """Milliseconds per item of each, and how many times as fast as the baseline it is, None where that is missing."""
+    from autosched.tune.measure import estimate
+
+    base = times[list(group.runs).index(group.baseline)] if group.baseline in group.runs else None
+    rows = []
+    for label, took in zip(group.runs, times, strict=True):
+        ratio = None if base is None else estimate([b / t for b, t in zip(base, took, strict=True)])
+        ms = interval(estimate(took).scaled(1e3 / items))
+        rows.append({"name": label, "ms": ms, "times_as_fast": None if ratio is None else interval(ratio)})
+    return {"baseline": group.baseline, "rows": rows, "missing": dict(group.missing)}
 
 
 def _rows(group: _Group, times: list[list[float]], items: int) -> Any:

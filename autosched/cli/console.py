@@ -9,12 +9,24 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+#: Whether standard output is for a program: what is for people goes to standard error then.
+_for_programs = False
+
 #: Characters of a line where nobody's terminal says how many: in a pipe or a file.
 _WIDTH = 160
 
 
+def for_programs(asked: bool) -> bool:
+    """Say whether standard output is for a program, as with --json. Returns it."""
+    global _for_programs
+    _for_programs = asked
+    return asked
+
+
 def out() -> Console:
     """The console for results. Made when asked for, for a test or a pipe may have replaced the stream."""
+    if _for_programs:
+        return err()
     known = sys.stdout.isatty() or "COLUMNS" in os.environ
     return Console(highlight=False, width=None if known else _WIDTH)
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from autosched.cli.console import out
-from autosched.cli.options import Bucket, Name, Threads, thread_count
+from autosched.cli.emit import emit, of_record
+from autosched.cli.options import Bucket, Json, Name, Threads, thread_count
 
 if TYPE_CHECKING:
+    from autosched.vlm.load import Tuned
     from autosched.vlm.registry import KernelFamily
 
 
-def explain(name: Name, bucket: Bucket = None, threads: Threads = None) -> None:
+def explain(name: Name, bucket: Bucket = None, threads: Threads = None, json: Json = False) -> None:
     """Say which tuned record answers for each bucket, and why others do not.
 
     A bucket is the images of a kernel that are shrunk by about as much; each has a schedule of its own.
@@ -24,12 +27,15 @@ def explain(name: Name, bucket: Bucket = None, threads: Threads = None) -> None:
     count = thread_count(threads)
     buckets = [bucket] if bucket is not None else [b.name for b in get(name).buckets]
     answers = [load(name, bucket=each, threads=count) for each in buckets]
+    if json:
+        _emit(name, count, answers)
+        return
     family = answers[0].family
     usual = _usual(family) if any(tuned.answer.located is None for tuned in answers) else set()
     console = out()
     console.print(f"CPU class {fingerprint().cpu_class}; records are looked for in", soft_wrap=True)
     for directory in tuned_directories():
-        console.print(f"  {directory}", soft_wrap=True)
+        console.print(f"  {directory}" + " (does not exist)" * (not directory.is_dir()), soft_wrap=True)
     for tuned in answers:
         console.print()
         console.print(tuned.explain(), soft_wrap=True)
@@ -46,6 +52,25 @@ def explain(name: Name, bucket: Bucket = None, threads: Threads = None) -> None:
             console.print(f"  {'; '.join(facts)}", soft_wrap=True)
         else:
             console.print(f"  {_way_out(name, tuned.bucket.name in usual)}", soft_wrap=True)
+
+
+def _emit(name: str, threads: int, answers: Sequence[Tuned]) -> None:
+    from autosched.records import tuned_directories
+    from autosched.runtime.cpu import fingerprint
+
+    buckets = [
+        {
+            "bucket": tuned.bucket.name,
+            "answered_by": tuned.answer.rung,
+            "path": None if tuned.answer.located is None else tuned.answer.located.path,
+            "record": None if tuned.answer.located is None else of_record(tuned.answer.located.record),
+            "steps": tuned.answer.steps,
+        }
+        for tuned in answers
+    ]
+    directories = [{"path": path, "exists": path.is_dir()} for path in tuned_directories()]
+    cpu_class = fingerprint().cpu_class
+    emit("explain", kernel=name, cpu_class=cpu_class, threads=threads, directories=directories, buckets=buckets)
 
 
 def _way_out(name: str, usual: bool) -> str:

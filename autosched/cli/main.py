@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from autosched.cli import ablate, bench, experiment, explain, list_kernels, matrix, merge, report, show, space, tune
-from autosched.cli.console import complain, warn
+from autosched.cli.console import complain, for_programs, warn
 from autosched.cli.lasting import outlasting
 from autosched.errors import AutoschedError, AutoschedWarning
 from autosched.signals import like_ctrl_c
@@ -56,6 +56,7 @@ def _options(
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line `arguments` (default: those of the process); returns the exit status."""
+    for_programs(False)
     shown = warnings.showwarning
 
     def showwarning(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:

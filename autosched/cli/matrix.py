@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from autosched.cli.console import err, out, table, warn
-from autosched.cli.options import Name, Regime, Threads, duration, thread_count
+from autosched.cli.emit import emit
+from autosched.cli.options import Json, Name, Regime, Threads, duration, thread_count
 from autosched.errors import ArgumentError, TuneError
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ def matrix(
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Write records to this directory.", show_default=False)
     ] = None,
+    json: Json = False,
 ) -> None:
     """Time the schedule of every bucket on every workload, interleaved, and say how few of them would do.
 
@@ -66,7 +69,8 @@ def matrix(
     tuned = {f"tuned for {bucket}": record.schedule for bucket, (record,) in records.items()}
     if write:
         records = _rewritable(records, sampled)
-    written = compare(family, sampled, tuned, records, count, seconds, regime, within, keeping=write)
+    then = partial(_emit, name, count, within) if json else None
+    written = compare(family, sampled, tuned, records, count, seconds, regime, within, keeping=write, then=then)
     if write:
         for file in put(written, family.pipeline().name, out_dir or user_directory()):
             tell(file, written)
@@ -110,6 +114,7 @@ def compare(
     regime: Regime,
     within: float | None = None,
     keeping: bool = True,
+    then: Callable[[Matrix, Cover], None] | None = None,
 ) -> list[Record]:
     """Time `schedules` and the built-in defaults on all workloads, and show the matrix and its cover; with `keeping` it
     is kept for the report. Returns what the `records` of each bucket become.
@@ -134,6 +139,8 @@ def compare(
     within = WITHIN if within is None else within
     found = cover(made, within)
     show(made, found, within)
+    if then is not None:
+        then(made, found)
     pipeline = family.pipeline()
     if keeping:
         try:
@@ -185,6 +192,28 @@ def _row(
             )  # fmt: skip
     finally:
         bench.close()
+
+
+def _emit(name: str, threads: int, within: float, made: Matrix, found: Cover) -> None:
+    """Each schedule on each workload: milliseconds per item, and how much longer than the best as a fraction."""
+    workloads = []
+    for workload, row in made.rows.items():
+        took = {label: row.seconds.get(label) for label in made.schedules}
+        cells = {
+            label: None if s is None else {"ms": 1e3 * s.median / row.items, "loss": row.loss(label)}
+            for label, s in took.items()
+        }
+        workloads.append({"workload": workload, "bucket": row.bucket, "schedules": cells})
+    emit(
+        "matrix",
+        kernel=name,
+        threads=threads,
+        within=within,
+        worst=found.worst,
+        kept=list(found.kept),
+        serves=dict(found.serves),
+        workloads=workloads,
+    )
 
 
 def show(made: Matrix, found: Cover, within: float) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autosched.cli.console import out, say
+from autosched.cli.emit import emit
+from autosched.cli.options import Json
 from autosched.errors import ArgumentError
 from autosched.threads import counted
 
@@ -28,6 +30,7 @@ def merge(
         typer.Option("--out", help="Merge into this directory. [default: where tune writes]", show_default=False),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Merge records: of two with the same key the more rigorous search is kept, whatever the order.
 
@@ -47,8 +50,10 @@ def merge(
         pipeline, records = read_strictly(file, _tunable)
         by_pipeline.setdefault(pipeline, []).extend((record, file) for record in records)
     console = out()
+    changes = []
     for pipeline, group in sorted(by_pipeline.items()):
         for written in put((r for r, _ in group), pipeline, out_dir or user_directory(), dry_run=dry_run):
+            changes.append({"path": written.path, "changed": written.after != written.before})
             known = [*group, *((record, written.path) for record in written.before)]
             for kept in written.after:
                 same = [(record, file) for record, file in known if record.key == kept.key]
@@ -62,6 +67,8 @@ def merge(
             console.print(f"{done} {written.path}", soft_wrap=True)
     total = sum(map(len, by_pipeline.values()))
     console.print(f"{total} record{'s' * (total != 1)} from {len(files)} file{'s' * (len(files) != 1)}")
+    if as_json:
+        emit("merge", written=changes, skipped=skipped, records=total, files=files, dry_run=dry_run)
 
 
 def _place(record: Record) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from autosched.cli.console import for_programs
 from autosched.errors import ArgumentError
 
 Name = Annotated[str, typer.Argument(help="A kernel; `autosched list` shows them.", show_default=False)]
@@ -25,6 +26,11 @@ Images = Annotated[
 ]
 Bucket = Annotated[
     str | None, typer.Option("--bucket", help="A bucket of the kernel. [default: the most common]", show_default=False)
+]
+
+Json = Annotated[
+    bool,
+    typer.Option("--json", callback=for_programs, help="Print one JSON object; what is for people goes to stderr."),
 ]
 
 # What these may be is in tune.effort, samplers and regime, too slow to import for `--help`; Method checks them.

@@ -12,7 +12,7 @@ from autosched.errors import ArgumentError
 #: Options of `autosched tune` that mean nothing without --slurm.
 CLUSTER = ("partition", "constraint", "nodes", "account", "time_limit", "sbatch", "dry_run", "no_wait")
 #: What a job is told otherwise.
-_OWN = {*CLUSTER, "slurm", "out_dir", "replace", "ledger"}
+_OWN = {*CLUSTER, "slurm", "out_dir", "replace", "ledger", "json"}
 
 
 def refuse_cluster_options(context: typer.Context) -> None:

@@ -71,8 +71,11 @@ class TuneRequest:
         return self.seconds * (1 - COMPARE * self.several) / len(self.workloads)
 
 
-def search_all(request: TuneRequest) -> None:
-    """Search for the best schedule of each workload and record it, then the fewest schedules that serve them all."""
+def search_all(request: TuneRequest) -> list[Record]:
+    """Search for the best schedule of each workload and record it, then the fewest schedules that serve them all.
+
+    The records are those of the searches, a workload each.
+    """
     family, threads = request.family, request.threads
     pipeline = family.pipeline()
     refuse_newer(pipeline.name, request.directory)
@@ -101,6 +104,7 @@ def search_all(request: TuneRequest) -> None:
         tell(written, [record], HOW * (not request.several))
     if len(ended) > 1:
         _compare(request, ended)
+    return [found.record for _, found in ended]
 
 
 def _search(request: TuneRequest, spec: WorkloadSpec, sampled: Sampled, ledger: Ledger, place: str) -> Result:

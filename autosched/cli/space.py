@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autosched.cli.console import out
-from autosched.cli.options import Name
+from autosched.cli.emit import emit
+from autosched.cli.options import Json, Name
 from autosched.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def space(
     name: Name,
     samples: Annotated[int, typer.Option("--samples", help="Show so many points, drawn by chance.")] = 3,
     seed: Annotated[int, typer.Option("--seed", help="Draw others.")] = 0,
+    as_json: Json = False,
 ) -> None:
     """Show the knobs of a kernel's search space, its constraints, how many points they leave, and some of them."""
     from autosched.cli.samples import space_of
@@ -32,6 +34,24 @@ def space(
     found = file.space
     console = out()
     count = found.count()
+    if as_json:
+        rng = random.Random(seed)
+        knobs = [
+            {"name": k.name, "choices": k.choices, "default": k.default, "when": str(k.when), "summary": k.summary}
+            for k in found.knobs
+        ]
+        emit(
+            "space",
+            kernel=name,
+            identity=found.identity,
+            points=count,
+            knobs=knobs,
+            constraints=[str(c) for c in found.constraints],
+            named={n: dict(p) for n, p in found.named.items()},
+            workloads=[{"name": w.name, "summary": w.summary, "tune": w.tune} for w in file.workloads],
+            samples=[dict(found.sample(rng)) for _ in range(samples)],
+        )
+        return
     size = f"{count}" if count < 10**7 else f"{count:.3g}"
     console.print(f"{name}: {size} points of {len(found.knobs)} knobs, space {found.identity}")
     for title, lines in (

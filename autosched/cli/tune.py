@@ -9,11 +9,13 @@ from typing import Annotated
 
 import typer
 
+from autosched.cli.emit import emit, of_record
 from autosched.cli.options import (
     Account,
     Constraint,
     DryRun,
     Images,
+    Json,
     LedgerFile,
     Name,
     Nodes,
@@ -100,6 +102,7 @@ def tune(
     dry_run: DryRun = False,
     no_wait: NoWait = False,
     ledger: LedgerFile = None,
+    json: Json = False,
 ) -> None:
     """Search for the fastest schedule of a kernel on this machine and record it.
 
@@ -109,7 +112,8 @@ def tune(
     """  # fmt: skip
     from autosched.cli.samples import choose, space_of
     from autosched.cli.searches import TuneRequest, search_all
-    from autosched.shipped import user_directory
+    from autosched.runtime.cpu import fingerprint
+    from autosched.shipped import file_name, user_directory
     from autosched.tune import PRESETS, Method
     from autosched.tune.place import checked
     from autosched.vlm.registry import get
@@ -125,6 +129,8 @@ def tune(
     count = thread_count(threads)
     if not slurm:
         refuse_cluster_options(context)
+    elif json:
+        raise ArgumentError("--json is for searches on this machine; leave it out, or leave out --slurm")
     family = get(name)
     file = space_of(family)
     request = TuneRequest(
@@ -144,7 +150,10 @@ def tune(
     if not dry_run:
         _writable(request.directory)
     if not slurm:
-        search_all(request)
+        records = search_all(request)
+        if json:
+            path = request.directory / fingerprint().cpu_class / file_name(family.pipeline().name)
+            emit("tune", kernel=name, path=path, searches=[of_record(record) for record in records])
         return
     from autosched.cli.image_folder import ImageFolder
     from autosched.cli.slurm import show, tune_there
