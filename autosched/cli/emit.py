@@ -23,6 +23,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "bench": ("kernel", "threads", "workloads"),
     "matrix": ("kernel", "threads", "within", "worst", "kept", "serves", "workloads"),
     "merge": ("written", "skipped", "records", "files", "dry_run"),
+    "doctor": ("problems", "findings"),
 }
 
 

@@ -9,7 +9,20 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from autosched.cli import ablate, bench, experiment, explain, list_kernels, matrix, merge, report, show, space, tune
+from autosched.cli import (
+    ablate,
+    bench,
+    doctor,
+    experiment,
+    explain,
+    list_kernels,
+    matrix,
+    merge,
+    report,
+    show,
+    space,
+    tune,
+)
 from autosched.cli.console import complain, for_programs, warn
 from autosched.cli.lasting import outlasting
 from autosched.errors import AutoschedError, AutoschedWarning
@@ -34,6 +47,7 @@ app.command("matrix")(outlasting(matrix.matrix))
 app.command("report")(report.report)
 app.command("space")(space.space)
 app.command("merge")(merge.merge)
+app.command("doctor")(doctor.doctor)
 app.add_typer(experiment.app, name="experiment")
 
 
