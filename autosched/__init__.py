@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from autosched.errors import AutoschedError, AutoschedWarning
     from autosched.hf.accelerate import accelerate
     from autosched.hf.install import install, uninstall
+    from autosched.hf.warm import explain, warm
     from autosched.lang import Func, Input, Param, Pipeline, RDom, Var, interpret
     from autosched.runtime import Kernel, compile  # noqa: A004 (it is autosched.compile)
     from autosched.schedule import Schedule
@@ -33,10 +34,12 @@ _HOMES = {
     "Var": "autosched.lang",
     "accelerate": "autosched.hf.accelerate",
     "compile": "autosched.runtime",
+    "explain": "autosched.hf.warm",
     "install": "autosched.hf.install",
     "interpret": "autosched.lang",
     "load": "autosched.vlm.load",
     "uninstall": "autosched.hf.install",
+    "warm": "autosched.hf.warm",
 }
 
 __all__ = [
@@ -53,10 +56,12 @@ __all__ = [
     "__version__",
     "accelerate",
     "compile",
+    "explain",
     "install",
     "interpret",
     "load",
     "uninstall",
+    "warm",
 ]
 
 

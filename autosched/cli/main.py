@@ -23,6 +23,7 @@ from autosched.cli import (
     space,
     tune,
 )
+from autosched.cli import warm as warming
 from autosched.cli.console import complain, for_programs, warn
 from autosched.cli.lasting import outlasting
 from autosched.errors import AutoschedError, AutoschedWarning
@@ -47,6 +48,7 @@ app.command("matrix")(outlasting(matrix.matrix))
 app.command("report")(report.report)
 app.command("space")(space.space)
 app.command("merge")(merge.merge)
+app.command("warm")(warming.warm)
 app.command("doctor")(doctor.doctor)
 app.add_typer(experiment.app, name="experiment")
 

@@ -7,5 +7,6 @@ of `autosched.imaging`; knows of no schedule and no loop.
 from autosched.hf.accelerate import accelerate
 from autosched.hf.explanation import Explanation
 from autosched.hf.install import install, uninstall
+from autosched.hf.warm import explain, warm
 
-__all__ = ["Explanation", "accelerate", "install", "uninstall"]
+__all__ = ["Explanation", "accelerate", "explain", "install", "uninstall", "warm"]

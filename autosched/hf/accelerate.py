@@ -79,9 +79,29 @@ def accelerate(processor: Processor, *, threads: int | None = None, dtype: objec
             return processor
         original = processor.autosched_original_class
     else:
+        _require_instance(processor)
         original = type(processor)
         find_support(original, getattr(processor, "__dict__", {}))
     return rebuild(original, separate(vars(processor)), threads, kind)  # type: ignore[return-value]
+
+
+def _require_instance(processor: object) -> None:
+    """Raises UnsupportedProcessorError, with what to give, where it can be no processor whatever its class."""
+    if isinstance(processor, type):
+        raise UnsupportedProcessorError(
+            f"{processor.__name__} is a class; give an instance: accelerate({processor.__name__}(...))"
+        )
+    if isinstance(processor, str):
+        raise UnsupportedProcessorError(
+            f"give a processor, not a str; AutoImageProcessor.from_pretrained({processor!r}) makes one"
+        )
+    if processor is None or isinstance(processor, (list, tuple, dict, FunctionType)):
+        hint = "; accelerate each for itself" if isinstance(processor, (list, tuple, dict)) else ""
+        raise UnsupportedProcessorError(f"give a processor, not {_article(processor)}{hint}")
+
+
+def _article(value: object) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"
 
 
 def restored(threads: int | None, dtype: Type, made: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:

@@ -41,3 +41,9 @@ def test_the_quota_of_a_control_group(tmp_path: Path) -> None:
     assert _quota(tmp_path / "cpu.max") == 1.5
     (tmp_path / "cpu.max").write_text("max 100000\n")
     assert _quota(tmp_path / "cpu.max") is None and _quota(tmp_path / "none") is None
+
+
+def test_warm(autosched: Command) -> None:
+    said = autosched("warm", "blur-test", "-t", "1")
+    assert said.status == 0, said.err
+    assert said.out.startswith("blur-test is compiled in ")
