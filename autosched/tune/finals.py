@@ -19,6 +19,8 @@ from autosched.tune.rounds import play_rounds
 
 #: How much slower than the fastest a simpler schedule may seem that wins in its place.
 TIE = 0.01
+#: Bytes for intermediate images that any schedule may take: caches hold them.
+FREE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +74,11 @@ def complexity(schedule: Schedule) -> int:
     return sum(len(items) for items in schedule.funcs.values())
 
 
+def takes_more(memory: int, than: int) -> bool:
+    """Whether so many bytes are so many more that fewer directives, or a tie, do not pay for them."""
+    return memory > max(2 * than, FREE_BYTES)
+
+
 def play(
     bench: Bench,
     default: Contender,
@@ -84,7 +91,7 @@ def play(
 
     The winner is the simplest of those that cannot be told from the fastest: within the noise, or with an interval that
     includes equality. All but the default must also seem at most `TIE` slower: noise speaks for what is known, and not
-    for what is simple. Contenders that fail have no standing.
+    for what is simple. Of those, none that `takes_more` memory than another wins. Contenders that fail have no standing.
     """
     ready = [contender.ready for contender in others]
     try:
@@ -109,6 +116,8 @@ def rank(entered: Sequence[Contender], times: Sequence[Sequence[float]], again: 
         equal = behind.low <= 1.0 or behind.median <= 1.0 + noise
         if i == fastest or (equal and (i == 0 or behind.median <= 1.0 + TIE)):
             tied.append(i)
-    winner = min(tied, key=lambda i: (complexity(entered[i].schedule), -standings[i].speedup.median))
+    least = min(entered[i].ready.memory for i in tied)
+    frugal = [i for i in tied if not takes_more(entered[i].ready.memory, least)]
+    winner = min(frugal, key=lambda i: (complexity(entered[i].schedule), -standings[i].speedup.median))
     order = sorted(range(len(entered)), key=lambda i: (i != winner, -standings[i].speedup.median))
     return Final(tuple(standings[i] for i in order), noise, len(again), len(tied))

@@ -10,7 +10,7 @@ from autosched.schedule import Schedule
 from autosched.tune.bench import Bench, Ready
 from autosched.tune.candidate import CandidateError
 from autosched.tune.constraints import Point, Value
-from autosched.tune.finals import complexity
+from autosched.tune.finals import complexity, takes_more
 from autosched.tune.measure import paired
 from autosched.tune.space import Knob, Space
 
@@ -87,10 +87,12 @@ def _shortened(winner: Ready, accepted: Callable[[Schedule], Ready | None], over
 
 
 def _as_good(pipeline: Pipeline, bench: Bench, schedule: Schedule, winner: Ready) -> Ready | None:
-    """`schedule`, prepared, where it is right and not slower than the winner."""
+    """`schedule`, prepared, where it is right, not slower than the winner, and takes no more memory."""
     ready = _prepared(pipeline, bench, schedule)
     if ready is None or ready.source == winner.source:
         return ready
+    if takes_more(ready.memory, winner.memory):
+        return None
     try:
         raced = bench.race(ready, winner, seconds=0.5, least=7)
     except CandidateError:

@@ -20,8 +20,8 @@ SIMPLE = Schedule().parallel("f", "y")
 COMPLEX = SIMPLE.vectorize("f", "x", 8).unroll("f", "y", 2)
 
 
-def contender(label: str, schedule: Schedule = SIMPLE) -> Contender:
-    return Contender(label, Ready(schedule, label))
+def contender(label: str, schedule: Schedule = SIMPLE, memory: int = 0) -> Contender:
+    return Contender(label, Ready(schedule, label, memory))
 
 
 def times(median: float, rounds: int, seed: int, spread: float = 0.02) -> list[float]:
@@ -45,6 +45,17 @@ def test_ties_go_to_the_simpler() -> None:
     result = rank(entered, [times(3.0, 21, 0), times(1.0, 21, 1), times(1.001, 21, 2)], times(3.0, 21, 3))
     assert result.winner.label == "b" and result.tied == 2
     assert [s.label for s in result.standings] == ["b", "a", "default"]
+
+
+@pytest.mark.parametrize(
+    ("memory", "winner"),
+    [((1 << 18, 1 << 20), "simple"), ((1 << 18, (1 << 20) + 1), "default"), ((1 << 24, 1 << 25), "simple")],
+)
+def test_ties_do_not_go_to_what_takes_more_memory(memory: tuple[int, int], winner: str) -> None:
+    """Twice as much as another is no more, nor is anything that caches hold."""
+    entered = [contender("default", COMPLEX, memory[0]), contender("simple", SIMPLE, memory[1])]
+    assert rank(entered, [times(1.0, 21, 0), times(0.999, 21, 1)], times(1.0, 21, 3)).winner.label == winner
+    assert rank(entered, [times(1.0, 21, 0), times(0.5, 21, 1)], times(1.0, 21, 3)).winner.label == "simple"
 
 
 def test_the_default_wins_where_nothing_is_faster() -> None:

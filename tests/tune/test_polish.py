@@ -48,7 +48,10 @@ def test_neighbours_are_points_of_any_space() -> None:
 class Weighed(LocalBench):
     """Every directive takes a time of its own, the default's is 10; nothing is compiled."""
 
-    def __init__(self, costs: dict[str, float], same_code: str = "", noise: float = 0.0) -> None:
+    def __init__(
+        self, costs: dict[str, float], same_code: str = "", noise: float = 0.0, saves: dict[str, int] | None = None
+    ) -> None:
+        self.saves = saves or {}
         self.noise = noise
         self.costs = costs
         self.same_code = same_code
@@ -58,7 +61,8 @@ class Weighed(LocalBench):
         ops = [x.op for items in schedule.funcs.values() for x in items]
         if "unroll" in ops and "vectorize" not in ops:
             raise CandidateError("compile", "no")
-        return Ready(schedule, ",".join(op for op in ops if op != self.same_code))
+        memory = (1 << 24) - sum(self.saves.get(op, 0) for op in ops)
+        return Ready(schedule, ",".join(op for op in ops if op != self.same_code), memory)
 
     def race(self, candidate: Ready, rival: Ready, *, seconds: float = 0.3, least: int = 3) -> Race:
         self.raced += 1
@@ -82,6 +86,11 @@ def test_what_buys_nothing_goes() -> None:
     assert shortened(FULL, Weighed({"vectorize": -2.0, "parallel": -3.0, "compute_root": -1.0})) == sorted(
         f"{func}.{x.op}" for func, items in FULL.funcs.items() for x in items
     )
+
+
+def test_what_saves_half_of_the_memory_stays() -> None:
+    bench = Weighed({"vectorize": -2.0}, saves={"parallel": 1 << 23, "compute_root": 1 << 21})
+    assert shortened(FULL, bench) == ["blur.parallel", "blur.vectorize", "rows.vectorize"]
 
 
 def test_small_losses_do_not_add_up() -> None:
