@@ -91,7 +91,7 @@ def play(
 
     The winner is the simplest of those that cannot be told from the fastest: within the noise, or with an interval that
     includes equality. All but the default must also seem at most `TIE` slower: noise speaks for what is known, and not
-    for what is simple. Of those, none that `takes_more` memory than another wins. Contenders that fail have no standing.
+    for what is simple. None of those wins that `takes_more` memory than another. Contenders that fail have no standing.
     """
     ready = [contender.ready for contender in others]
     try:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from command import NAME, Command, record_file
 
-from autosched.cli import tune as cli_tune
+from autosched.cli import searches
 from autosched.cli.emit import KEYS
 
 
@@ -23,7 +23,7 @@ def data_of(autosched: Command, *arguments: str) -> Any:
 
 
 def test_every_command(autosched: Command, places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli_tune, "COMPARE_SECONDS", 0.1)
+    monkeypatch.setattr(searches, "COMPARE_SECONDS", 0.1)
     data = data_of(autosched, "tune", NAME, "-w", "small", "-w", "large", "--trials", "3", "-t", "1")
     assert data["path"] == str(record_file(places))
     assert [(s["workload"], s["bucket"], s["trials"]) for s in data["searches"]] == [
