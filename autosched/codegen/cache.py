@@ -32,7 +32,12 @@ def environment_key() -> str:
 def operations() -> list[Path]:
     """The code of operations, and all that it takes constants from."""
     here = _PACKAGE / "codegen"
-    return [*here.glob("simd/*.py"), here / "compiler.py", here / "support.py", _PACKAGE / "lang" / "halves.py"]
+    return [
+        *here.glob("simd/*.py"),
+        here / "compiler.py",
+        here / "support.py",
+        *(_PACKAGE / "lang" / f"{name}.py" for name in ("bits", "halves")),
+    ]
 
 
 @cache

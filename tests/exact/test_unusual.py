@@ -254,7 +254,7 @@ def test_random_images_of_torchvision_in_patches_of_a_pixel(name: str, oracle: O
     rng = np.random.default_rng(3)
     for width, height in [(3, 200), (9, 400), *rng.integers(8, 120, (10, 2)).tolist()]:
         image = Image.fromarray(noise(height, width, rng))
-        check_outcome(processor, lambda image=image: image, path="kernels", return_tensors=tensors(oracle))
+        check_outcome(processor, lambda image=image: image, path="either", return_tensors=tensors(oracle))
 
 
 def test_a_schedule_that_is_not_legal(monkeypatch: pytest.MonkeyPatch) -> None:
