@@ -31,13 +31,8 @@ def environment_key() -> str:
 
 def operations() -> list[Path]:
     """The code of operations, and all that it takes constants from."""
-    here = _PACKAGE / "codegen"
-    return [
-        *here.glob("simd/*.py"),
-        here / "compiler.py",
-        here / "support.py",
-        *(_PACKAGE / "lang" / f"{name}.py" for name in ("bits", "halves")),
-    ]
+    here, lang = _PACKAGE / "codegen", _PACKAGE / "lang"
+    return [*here.glob("simd/*.py"), here / "compiler.py", here / "support.py", lang / "bits.py", lang / "halves.py"]
 
 
 @cache
