@@ -127,7 +127,7 @@ def lent(shape: tuple[int, ...], kind: np.dtype[Any], nbytes: int) -> tuple[npt.
     limit = pool_limit()
     if nbytes < HUGE_PAGE or not limit or not _PRIVATE or kind.kind not in _NUMBERS:
         made = np.empty(shape, kind)
-        return made, made.ctypes.data
+        return made, made.__array_interface__["data"][0]
     size = -(-nbytes // HUGE_PAGE) * HUGE_PAGE
     block = _latest(size) or _taken(size, limit)
     if block is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, fields, replace
@@ -19,6 +20,11 @@ from autosched.vlm.passes import BUCKETS, Algorithm, Source, bucket_of
 
 #: dtype, extents and byte strides.
 Geometry: TypeAlias = tuple[np.dtype[Any], tuple[int, ...], tuple[int, ...]]
+
+
+def dense(dtype: np.dtype[Any], shape: tuple[int, ...]) -> Geometry:
+    """The geometry of a C-contiguous array."""
+    return dtype, shape, tuple(dtype.itemsize * math.prod(shape[dim:]) for dim in range(1, len(shape) + 1))
 
 
 @dataclass(frozen=True)

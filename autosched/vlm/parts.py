@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from autosched.errors import BindError
 from autosched.imaging.byte_table import CHANNELS
-from autosched.runtime import Bands, Call, cropped, default_threads, empty, run_calls
+from autosched.runtime import Bands, Call, Memory, Replay, cropped, default_threads, empty, run_calls
 from autosched.schedule import Schedule
 from autosched.vlm.passes import Canvas, Source, rgb
 from autosched.vlm.preparation import Preparation
@@ -101,6 +101,17 @@ def run_plans(
             for calls in call_batches(preparation, images[part], plans[part], outs[part], workers):
                 run_calls(calls, workers)
             first, made = last, 0
+
+
+def replay(preparation: Preparation, image: Memory, plan: Plan, threads: int) -> Replay | None:
+    """The tiles of images like this one, each time ``[tiles, 3, *tile]``; None where they are not one resize of it."""
+    part, *others = plan.parts
+    if others or part.via or part.square is not None or part.region is not None:
+        return None
+    (rows, columns), (height, width) = part.grid, plan.tile
+    canvas = Canvas(part.size, part.origin, (rows * height, columns * width))
+    tiles, shape = (rows, columns, CHANNELS, height, width), (plan.tiles, CHANNELS, height, width)
+    return TileSettings(preparation).shared().replay(image, canvas, tiles, shape, threads)
 
 
 def stacked(

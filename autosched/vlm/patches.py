@@ -6,7 +6,6 @@ does not depend on the sizes; a family adds its size rule and its settings.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -19,7 +18,7 @@ from autosched.imaging.patchify import patchify
 from autosched.lang import Expr, Func, relayout
 from autosched.runtime import Call, Memory, Replay, address_of
 from autosched.schedule import Schedule
-from autosched.vlm.calls import Geometry, Settings
+from autosched.vlm.calls import Geometry, Settings, dense
 from autosched.vlm.passes import (
     BUCKETS,
     Algorithm,
@@ -204,8 +203,7 @@ class PatchSettings(Settings):
 
         @lru_cache(maxsize=1024)
         def found(size: tuple[int, int]) -> Geometry:
-            dtype, shape = self.preparation.dtype.dtype, self._shape(size)
-            return dtype, shape, tuple(dtype.itemsize * math.prod(shape[dim:]) for dim in range(1, len(shape) + 1))
+            return dense(self.preparation.dtype.dtype, self._shape(size))
 
         return found
 

@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from autosched.imaging.byte_table import CHANNELS
 from autosched.lang import Expr, Func, Param, f32, relayout, variables
-from autosched.runtime import Call
+from autosched.runtime import Call, Memory, Replay
 from autosched.schedule import Schedule
-from autosched.vlm.calls import Settings
+from autosched.vlm.calls import Settings, dense
 from autosched.vlm.passes import (
     BUCKETS,
     Algorithm,
@@ -144,6 +144,13 @@ class TileSettings(Settings):
         canvas, tile = place
         given = pass_arguments(algorithm, self.preparation, image, canvas)
         return {**given, "tile_height": tile[0], "tile_width": tile[1]}
+
+    def replay(
+        self, image: Memory, canvas: Canvas, tiles: tuple[int, ...], shape: tuple[int, ...], threads: int
+    ) -> Replay | None:
+        """The calls of images like this one, whose `tiles` [ty, tx, C, y, x] are arrays of `shape`."""
+        geometry = dense(self.preparation.dtype.dtype, tiles)
+        return self.replay_at(image, canvas.size, (canvas, tiles[3:]), geometry, shape, threads)
 
     def bind(
         self,

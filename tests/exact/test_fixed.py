@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from families import check_forms_of_images, check_random_images, photographs, small, supported, tensors
-from references import CLIP, HALF, TRANSFORMERS_5, Oracle, check_accelerated, check_fallback, oracles
+from PIL import Image
+from references import (
+    CLIP,
+    HALF,
+    TRANSFORMERS_5,
+    Oracle,
+    assert_same_values,
+    check_accelerated,
+    check_fallback,
+    oracles,
+)
+
+from autosched.hf import accelerate
 
 #: Settings of published checkpoints, the classes' own, and every option.
 OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
@@ -58,6 +71,20 @@ def test_random_images(oracle: Oracle, options: dict[str, Any], slow: bool) -> N
         check_random_images(oracle, options, {})
     else:
         check_fallback(oracle.build(**options), lambda: photographs()[0], "size has")
+
+
+@pytest.mark.skipif(not TRANSFORMERS_5, reason="4.57's classes resolve anew in every call")
+@pytest.mark.parametrize(("oracle", "options", "slow"), CASES)
+def test_sizes_that_came_before(oracle: Oracle, options: dict[str, Any], slow: bool) -> None:
+    """Calls for them are repeated, but for images that are put in a square first."""
+    processor = oracle.build(**options)
+    fast = accelerate(processor)
+    rng = np.random.default_rng(5)
+    for width, height in [(90, 70), (90, 70), (41, 130), (90, 70), (41, 130)]:
+        image = Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
+        assert_same_values(fast(image, return_tensors="pt"), processor(image, return_tensors="pt"))
+        assert fast.autosched_explain().accelerated
+    assert len(fast._autosched_state.resolved["pt"].replays) == (0 if options.get("do_pad") else 2)
 
 
 @pytest.mark.parametrize("oracle", [o for name in OPTIONS for o in oracles(name)])

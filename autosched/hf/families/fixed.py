@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar, Final
 
 from autosched.hf.arguments import NotCoveredError
-from autosched.hf.family import Arguments, Batch, Family
+from autosched.hf.family import Arguments, Batch, Family, Replayed
 from autosched.hf.forms import supports
+from autosched.runtime import Memory
 from autosched.vlm.fixed import Fixed
+from autosched.vlm.parts import replay
 
 
 class FixedFamily(Family):
@@ -33,6 +35,11 @@ class FixedFamily(Family):
             arguments.box("crop_size") if arguments.flag("do_center_crop") else None,
             square,
         )
+
+    def replayed(self, image: Memory, threads: int) -> Replayed | None:
+        """As `outputs`."""
+        made = replay(self.planner.preparation, image, self.planner.plan(*image.shape[:2]), threads)
+        return None if made is None else Replayed("pixel_values", made, {})
 
     def outputs(self, batch: Batch) -> dict[str, Any]:
         """Only pixel_values."""
