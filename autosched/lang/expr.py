@@ -135,6 +135,12 @@ class Expr:
     def __rrshift__(self, other: Operand) -> Expr:
         return binary("shr", other, self)
 
+    def __pow__(self, other: object) -> Expr:
+        return power(self, other)
+
+    def __rpow__(self, other: Operand) -> Expr:
+        return Fault(f"`{other} ** {self}` has an exponent that is not known; only integers 1 to {_GREATEST_POWER} are")
+
     def __lt__(self, other: Operand) -> Expr:
         return binary("lt", self, other)
 
@@ -481,6 +487,8 @@ SYMBOLS = {
 COMPARISONS = frozenset({"eq", "ne", "lt", "le"})
 _BITWISE = frozenset({"and", "or", "xor"})
 _INT_ONLY = frozenset({"floordiv", "mod", "shl", "shr"})
+#: Up to this exponent `**` is written out as products.
+_GREATEST_POWER = 16
 _FLOAT_ONLY = frozenset({"sqrt", "floor", "ceil", "round", "trunc"})
 
 
@@ -561,6 +569,11 @@ def as_expr(value: object, like: Type | None = None) -> Expr:
         return const(value, i64)
     if isinstance(value, float):
         return const(value, TYPES["f32"])
+    if isinstance(value, (tuple, list)):
+        return Fault(
+            f"a value of {len(value)} parts is no expression; give the Func one more coordinate c and the value "
+            f"select(c == 0, first, second), with .bound(c, {len(value)}) where it is the output"
+        )
     return Fault(f"{value!r} of type {type(value).__name__} cannot be part of an expression")
 
 
@@ -639,6 +652,27 @@ def unary(op: UnaryOp, a: Operand) -> Expr:
     if op in ("neg", "abs") and kind.is_bool:
         return Fault(f"`{op}({operand})` has no meaning for a condition")
     return Unary(op, operand)
+
+
+def power(a: Expr, exponent: object) -> Expr:
+    """`a ** exponent` as products, by squaring: x ** 5 is (x * x) * (x * x) * x."""
+    if isinstance(exponent, np.integer):
+        exponent = int(exponent)
+    if isinstance(a, Fault):
+        return a
+    if isinstance(exponent, bool) or not isinstance(exponent, int) or not 1 <= exponent <= _GREATEST_POWER:
+        return Fault(
+            f"`{a} ** {exponent}`: the exponent must be an integer from 1 to {_GREATEST_POWER}, which becomes products"
+        )
+    made: Expr | None = None
+    square = a
+    while True:
+        if exponent & 1:
+            made = square if made is None else square * made
+        exponent >>= 1
+        if not exponent:
+            return made if made is not None else a
+        square = square * square
 
 
 def cast(to: Type, value: Operand) -> Expr:

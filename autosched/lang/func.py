@@ -78,7 +78,14 @@ def _scalar_index(value: Operand, what: str) -> Expr:
         raise LanguageError(f"{what}: {expr.message} ({expr.where})")
     for node in walk(expr):
         if isinstance(node, (Var, RVar, Read, Reduce)):
-            raise LanguageError(f"{what}: `{expr}` depends on `{node}`; use constants, Params and extents ({caller()})")
+            way_out = (
+                f"; for a prefix take all of it and select(k <= {node}, ..., 0)"
+                if isinstance(node, (Var, RVar))
+                else ""
+            )
+            raise LanguageError(
+                f"{what}: `{expr}` depends on `{node}`; use constants, Params and extents{way_out} ({caller()})"
+            )
         if isinstance(node, Param) and not node.of.is_int:
             raise LanguageError(f"{what}: Param {node.name} is {node.of}, not an integer ({caller()})")
     return expr
@@ -183,10 +190,17 @@ class Func:
     def __setitem__(self, args: Any, value: Operand) -> None:
         where = caller()
         if self.value is not None:
-            raise LanguageError(f"Func {self.name} is defined twice: at {self.where} and at {where}")
+            raise LanguageError(
+                f"Func {self.name} is defined twice: at {self.where} and at {where}. Funcs have one definition: what "
+                "updates gather is a reduction, as in hist[b] = sum_over(r, select(cast(i64, src[r.k]) == b, 1, 0)), "
+                "or fold_over"
+            )
         names = args if isinstance(args, tuple) else (args,)
         if not names or not all(isinstance(a, Var) for a in names):
-            raise LanguageError(f"Func {self.name}: the left side takes Vars only, as in {self.name}[y, x] ({where})")
+            raise LanguageError(
+                f"Func {self.name}: the left side takes Vars only, as in {self.name}[y, x] ({where}); what scatters is "
+                "a reduction, as in hist[b] = sum_over(r, select(cast(i64, src[r.k]) == b, 1, 0)), or fold_over"
+            )
         if len({a.name for a in names}) != len(names):
             raise LanguageError(f"Func {self.name}: a Var appears twice on the left side ({where})")
         expr = as_expr(value)
@@ -355,6 +369,11 @@ class Pipeline:
     """
 
     def __init__(self, output: Func, name: str | None = None) -> None:
+        if isinstance(output, (tuple, list)):
+            raise LanguageError(
+                f"a Pipeline has one output, not {len(output)}: make a Func with one more coordinate c, "
+                f"select(c == 0, f[y, x], g[y, x]), and .bound(c, {len(output)}); or a Pipeline of each ({caller()})"
+            )
         if not isinstance(output, Func) or output.value is None:
             raise LanguageError(f"a Pipeline takes a defined Func, not {output!r} ({caller()})")
         self.output = output

@@ -44,12 +44,16 @@ def interpret(
     shape: tuple[int, ...],
     inputs: Mapping[str, Array] | None = None,
     params: Mapping[str, int | float] | None = None,
+    **given: Any,
 ) -> Array:
     """The output of `pipeline` over coordinates 0..shape-1, an array of `shape` and the output's dtype.
 
-    Raises BindError where inputs and params are not those of the pipeline.
+    Inputs and params may be given by name too, as kernels take them. Raises BindError where they are not those of the
+    pipeline.
     """
     arrays, scalars = dict(inputs or {}), dict(params or {})
+    for name, value in given.items():
+        (scalars if name in pipeline.params else arrays)[name] = value
     _check(pipeline, arrays, scalars)
     machine = _Interpreter(arrays, scalars)
     with np.errstate(all="ignore"):

@@ -165,6 +165,13 @@ def define(args: Any, value: Any = 1, times: int = 1) -> None:
         (lambda: define(X, 1, times=2), r"Func f is defined twice: at .*test_language\.py:\d+ and at .*:\d+"),
         (lambda: bool(X < 3), r"`\(x < 3\)` is an expression and has no truth value"),
         (lambda: RDom(), r"an RDom needs at least one coordinate"),
+        (lambda: RDom(k=(0, X)), r"for a prefix take all of it and select\(k <= x, \.\.\., 0\)"),
+        (lambda: define(X, 1, times=2), r"Funcs have one definition.*sum_over\(r, select\(.*or fold_over"),
+        (lambda: define(X, X**0.5), r"`x \*\* 0\.5`: the exponent must be an integer from 1 to 16"),
+        (lambda: define(X, X**X), r"the exponent must be an integer from 1 to 16"),
+        (lambda: define(X, 2**X), r"`2 \*\* x` has an exponent that is not known"),
+        (lambda: define(X, (X, X)), r"one more coordinate c and the value select\(c == 0, first, second\)"),
+        (lambda: Pipeline([Func("a"), Func("b")]), r"a Pipeline has one output, not 2: make a Func with one more"),
         (lambda: RDom(k=X), r"RDom k: `x` depends on `x`; use constants, Params and extents"),
         (lambda: RDom(k=Param("p", f32)), r"RDom k: Param p is f32|not an integer"),
         (lambda: RDom(k=2.5), r"2\.5 is not an integer"),
@@ -384,3 +391,17 @@ def test_the_interpreter_reads_inside_its_inputs() -> None:
         BindError, match=r"Func f reads table at 0\.\.3 in dimension 0, which has 3 elements \(.*:\d+\)"
     ):
         run(TABLE[X], (4,), table=np.zeros(3, np.int32))
+
+
+def test_small_powers_are_products() -> None:
+    out = Func("out")
+    out[X] = X**1 + X**2 + X**5
+    assert "((x * x) * (x * x)) * x" in str(out.value) or "(x * ((x * x) * (x * x)))" in str(out.value)
+    assert interpret(Pipeline(out), (4,)).tolist() == [n + n**2 + n**5 for n in range(4)]
+
+
+def test_interpret_takes_keywords() -> None:
+    src, k, out = Input("src", i32, 1), Param("k", i32), Func("out")
+    out[X] = src[X] + k
+    data = np.arange(3, dtype=np.int32)
+    assert interpret(Pipeline(out), (3,), src=data, k=4).tolist() == [4, 5, 6]
