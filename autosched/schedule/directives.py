@@ -7,11 +7,13 @@ fields say what they may be, and its row in DIRECTIVES; a method of its name in 
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_type_hints
 
 from autosched.errors import ScheduleError
+from autosched.lang.expr import Param, RVar, Var
+from autosched.lang.func import Func, Input
 from autosched.schedule.arguments import Argument, LoopName, Name, Names, OneOf, PowerOfTwo, Whole
 
 Tail = Literal["guard", "round_up", "shift_inwards"]
@@ -345,9 +347,24 @@ def _arguments(op: str) -> dict[str, Argument]:
     return {f.name: hints[f.name].__metadata__[0] for f in fields(cls)}
 
 
+def named(value: Any) -> Any:
+    """The name of a Func, an Input, a Param or a coordinate, those in a tuple too; anything else as it is."""
+    if isinstance(value, tuple):
+        names = tuple(map(named, value))
+        return value if all(a is b for a, b in zip(names, value, strict=True)) else names
+    return value.name if isinstance(value, (Func, Input, Param, Var, RVar)) else value
+
+
 def validate(directive: Directive, func: str) -> Directive:
-    """Check the types and ranges of a directive's arguments; the error names directive, Func and argument."""
-    for name, argument in _arguments(directive.op).items():
+    """Check the types and ranges of a directive's arguments; the error names directive, Func and argument.
+
+    A Func, a Var and so on may stand for its name.
+    """
+    arguments = _arguments(directive.op)
+    given = {name: getattr(directive, name) for name in arguments}
+    changed = {name: plain for name, value in given.items() if (plain := named(value)) is not value}
+    directive = replace(directive, **changed) if changed else directive
+    for name, argument in arguments.items():
         problem = argument.problem(getattr(directive, name))
         if problem is not None:
             raise ScheduleError(f"{directive.op} of Func {func}: {name} {problem}")

@@ -49,6 +49,7 @@ class Schedule:
 
     def add(self, func: str, *directives: d.Directive) -> Schedule:
         """A schedule with `directives` appended to those of `func`."""
+        func = d.named(func)
         return Schedule({**self.funcs, func: (*self.funcs.get(func, ()), *directives)})
 
     def split(self, func: str, var: str, outer: str, inner: str, factor: int, tail: d.Tail = "guard") -> Schedule:

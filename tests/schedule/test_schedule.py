@@ -483,3 +483,11 @@ def test_what_is_shown_is_what_runs() -> None:
     with pytest.raises(ScheduleError, match="'loops' is not one of source, llvm, asm"):
         dense.show("loops")
     assert "cvttss2si" not in dense.show("asm"), "floats become integers lane by lane"
+
+
+def test_funcs_and_vars_stand_for_their_names() -> None:
+    y, x = variables("y x")
+    f = Func("f")
+    f[y, x] = y + x
+    plain = Schedule().vectorize("f", "x", 8).reorder("f", "x", "y")
+    assert Schedule().vectorize(f, x, 8).reorder(f, x, y) == plain  # type: ignore[arg-type]
