@@ -38,6 +38,11 @@ class Task:
     def __post_init__(self) -> None:
         if "default" not in self.schedules:
             raise TuneError("a task needs a schedule called 'default', which the others are compared with")
+        if not isinstance(self.workload, Workload):
+            raise TuneError(
+                f"the workload of a task is a {type(self.workload).__name__}; give a Workload: "
+                "Workload(name, (Binding({'src': array}, shape),))"
+            )
         if not self.workload.bindings:
             raise TuneError(f"workload {self.workload.name} has no calls; nothing can be timed")
         if not isinstance(self.space, Space):
