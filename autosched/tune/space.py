@@ -136,6 +136,15 @@ class Space:
     def nearest(self, wanted: Point) -> dict[str, Value]:
         """The point that follows `wanted` knob by knob as far as the constraints allow."""
         point: dict[str, Value] = {}
+        kept = True
+        for knob, due in zip(self.knobs, self._due, strict=True):
+            if self._active(knob, point):
+                point[knob.name] = wanted.get(knob.name, knob.default)
+                kept = kept and any(_same(point[knob.name], v) for v in knob.choices)
+            kept = kept and all(c.holds(point) for c in due)
+        if kept:  # found without counting what choices leave, which takes long in a large space
+            return point
+        point = {}
         for knob in self.knobs:
             options = self.options(knob, point)
             if not options:
