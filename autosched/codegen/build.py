@@ -29,8 +29,11 @@ from autosched.codegen.outline import Outline, outline
 from autosched.errors import AutoschedError, AutoschedWarning, CompileError, ScheduleError
 from autosched.files import write_whole
 from autosched.lang.func import Pipeline
+from autosched.lang.sizes import largest_inlined
 from autosched.lower.demands import Exclusion, Target
 from autosched.lower.lower import Layout, lower, verifying
+from autosched.lower.translate import TooLargeError
+from autosched.schedule.directives import ComputeAt, ComputeRoot, Directive
 from autosched.schedule.schedule import Schedule
 from autosched.signals import held_back
 
@@ -70,8 +73,27 @@ def draft(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) 
     def make() -> Outline:
         return outline(lower(pipeline, schedule, layout))
 
-    kernel = make() if verifying() else outlined(pipeline, schedule, layout, make)
-    return Draft(pipeline, kernel, kernel.plan.compiled(pipeline.name))
+    with _way_out_of_size(pipeline, schedule):
+        kernel = make() if verifying() else outlined(pipeline, schedule, layout, make)
+        return Draft(pipeline, kernel, kernel.plan.compiled(pipeline.name))
+
+
+@contextmanager
+def _way_out_of_size(pipeline: Pipeline, schedule: Schedule) -> Iterator[None]:
+    """A CompileError with a way out, where expressions are larger, or nested more deeply, than Python can have them."""
+    try:
+        yield
+    except (RecursionError, SyntaxError, TooLargeError) as error:
+        inlined = {f.name for f in pipeline.funcs if not any(map(_computes, schedule.funcs.get(f.name, ())))}
+        largest = largest_inlined(pipeline, inlined)
+        way = f"compute Func {largest}, compute_root({largest!r})" if largest else "put parts of them into Funcs"
+        raise CompileError(
+            f"expressions of {pipeline.name} are too large, or nested too deeply, for a kernel; {way}"
+        ) from error
+
+
+def _computes(directive: Directive) -> bool:
+    return isinstance(directive, (ComputeRoot, ComputeAt))
 
 
 def build(pipeline: Pipeline, schedule: Schedule, layout: Layout | None = None) -> Built:
@@ -202,8 +224,9 @@ def _uncollected() -> Iterator[None]:
 
 def show(pipeline: Pipeline, schedule: Schedule, level: str) -> str:
     """The generated source, LLVM IR or assembly of the kernel for C-contiguous arrays."""
-    lowered = lower(pipeline, schedule, Layout(_contiguous(pipeline), {}, target()))
-    return shown(outline(lowered), level)
+    with _way_out_of_size(pipeline, schedule):
+        made = outline(lower(pipeline, schedule, Layout(_contiguous(pipeline), {}, target())))
+    return shown(made, level)
 
 
 def shown(of: Outline, level: str) -> str:

@@ -23,6 +23,8 @@ _RING = frozenset({"add", "sub", "mul"})
 _BITS = frozenset({"and", "or", "xor"})
 #: Operations of whose first operand interval analysis finds no bounds that the result depends on.
 _MODULAR = _BITS | {"mod", "shl", "shr"}
+#: The least of more than this is one call, for Python nests no more than 200 parentheses.
+_MANY = 16
 #: The bits of an i64's shift amount that count.
 _AMOUNT = 63
 _PREFIXES = (
@@ -92,6 +94,8 @@ def host(e: Expr, modular: bool = False) -> str:
             if e.saturating:
                 return f"min(max({host(a, modular)}, {to.min}), {to.max})"
         case Binary(op="min" | "max" as op, a=a, b=b):
+            if len(many := _operands(e, op)) > _MANY:
+                return f"{op}({', '.join(host(x, modular) for x in many)})"
             return f"{op}({host(a, modular)}, {host(b, modular)})"
         case Binary(elem=elem) if elem == i64:
             return _fitting(_arithmetic(e, modular), e, modular)
@@ -103,6 +107,19 @@ def host(e: Expr, modular: bool = False) -> str:
         case Unary(op="neg", a=a) if e.elem == i64:
             return _fitting(f"(-{_term(a, modular)})", e, modular)
     raise _unknown(e)
+
+
+def _operands(e: Expr, op: str) -> list[Expr]:
+    """What `e` is the least, or the greatest, of."""
+    found: list[Expr] = []
+    stack = [e]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Binary) and node.op == op:
+            stack += (node.b, node.a)
+        else:
+            found.append(node)
+    return list(dict.fromkeys(found))
 
 
 def _arithmetic(e: Binary, modular: bool) -> str:

@@ -15,7 +15,7 @@ from autosched.lang.bounded import NARROW
 from autosched.lang.func import Input
 from autosched.lang.types import Type, i64
 from autosched.lower.algebra import ONE, ZERO, add, const, floordiv, maximum, minimum, mul, sub
-from autosched.lower.ir import Access, Binary, Cast, Const, Expr, Load, Name, Select, Unary, names
+from autosched.lower.ir import Access, Binary, Cast, Const, Expr, Load, Name, Opaque, Select, Unary, names
 
 Interval = tuple[Expr, Expr]
 #: The least and the greatest value, None where that is not known.
@@ -34,19 +34,19 @@ class Bounds:
 
     def interval(self, expr: Expr, ranges: Ranges) -> Interval:
         """The bounds of an integer `expr` as its names run over `ranges`; other names stay."""
-        lo, hi = self._sides(expr, ranges)
+        lo, hi = self.sides(expr, ranges)
         if lo is None or hi is None:
             raise CompileError(f"cannot bound {expr}; clamp it in the algorithm")
         return lo, hi
 
     def most(self, expr: Expr, ranges: Ranges) -> Expr:
         """An upper bound of `expr`, which need not have a lower one."""
-        _, hi = self._sides(expr, ranges)
+        _, hi = self.sides(expr, ranges)
         if hi is None:
             raise CompileError(f"cannot bound {expr} above")
         return hi
 
-    def _sides(self, expr: Expr, ranges: Ranges) -> Sides:
+    def sides(self, expr: Expr, ranges: Ranges) -> Sides:
         """The bounds, either of which may be unknown: min(x, 5) is at most 5, whatever x is."""
         if expr.elem == i64 and not (names(expr) & ranges.keys()) and _index_safe(expr, self):
             return expr, expr
@@ -64,13 +64,16 @@ class Bounds:
                 return ranges.get(name, (wide, wide))
             case Const():
                 return const(int(expr.value)), const(int(expr.value))
+            case Opaque(bounds=(least, greatest)):
+                lo = None if least is None else self.sides(least, ranges)[0]
+                return lo, None if greatest is None else self.sides(greatest, ranges)[1]
             case Access(source=source, index=index) if source in self.inputs:
                 if self.inputs[source].monotone:
-                    lo, hi = self._sides(index[0], ranges)
+                    lo, hi = self.sides(index[0], ranges)
                     return _each(lambda i: self._read(expr, i), lo), _each(lambda i: self._read(expr, i), hi)
                 return self.table_bounds.get(source, _UNKNOWN)
             case Cast(to=to, a=a, saturating=saturating) if a.elem.is_int and to.is_int:
-                lo, hi = self._sides(a, ranges)
+                lo, hi = self.sides(a, ranges)
                 if to.min <= a.elem.min and a.elem.max <= to.max:
                     return lo, hi
                 if saturating:
@@ -78,13 +81,13 @@ class Bounds:
                     return _each(clamp, lo), _each(clamp, hi)
                 return _fitting(lo, hi, to)
             case Select(a=a, b=b):
-                (alo, ahi), (blo, bhi) = self._sides(a, ranges), self._sides(b, ranges)
+                (alo, ahi), (blo, bhi) = self.sides(a, ranges), self.sides(b, ranges)
                 return _both(minimum, alo, blo), _both(maximum, ahi, bhi)
             case Unary(op="neg", a=a):
-                lo, hi = self._sides(a, ranges)
+                lo, hi = self.sides(a, ranges)
                 return _wide(_each(_negative, hi), _each(_negative, lo), expr.elem)
             case Unary(op="abs", a=a):
-                lo, hi = self._sides(a, ranges)
+                lo, hi = self.sides(a, ranges)
                 return _wide(ZERO, _both(maximum, hi, _each(_negative, lo)), expr.elem)
             case Binary(op=op, a=a, b=b):
                 return self._binary(op, a, b, expr, ranges)
@@ -96,7 +99,7 @@ class Bounds:
 
     def _binary(self, op: str, a: Expr, b: Expr, expr: Expr, ranges: Ranges) -> Sides:
         n = int(b.value) if isinstance(b, Const) and b.elem.is_int else None
-        (alo, ahi), (blo, bhi) = self._sides(a, ranges), self._sides(b, ranges)
+        (alo, ahi), (blo, bhi) = self.sides(a, ranges), self.sides(b, ranges)
         if op == "min":
             return _both(minimum, alo, blo), _either(minimum, ahi, bhi)
         if op == "max":

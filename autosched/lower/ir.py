@@ -295,14 +295,27 @@ class Access(Expr):
 
 @dataclass(frozen=True)
 class Opaque(Expr):
-    """A value of which bounds analysis only knows the type. One of another number is another value."""
+    """A value of which bounds analysis knows the type, and the least and the greatest value where they are said.
+
+    One of another number is another value.
+    """
 
     of: Type
     number: int
+    bounds: tuple[Expr | None, Expr | None] = (None, None)
 
     @property
     def elem(self) -> Type:
         return self.of
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return tuple(side for side in self.bounds if side is not None)
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        rest = iter(children)
+        lo, hi = (None if side is None else next(rest) for side in self.bounds)
+        return Opaque(self.of, self.number, (lo, hi))
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,19 @@ from autosched.lower.algebra import add, const
 from autosched.lower.derive import loop_name
 from autosched.lower.ir import Assign, Binary, BinaryOp, Const, Expr, For, Let, Name, Select, Stmt
 from autosched.lower.translate import Env, Translator
+from autosched.lower.wrapping import unbounded, value_range
 from autosched.schedule.func_nest import FuncNest
 
 #: How two values of a reduction become one.
 _COMBINE: dict[str, BinaryOp] = {
     "sum": "add", "product": "mul", "min": "min", "max": "max", "argmin": "min", "argmax": "max",
 }  # fmt: skip
+
+
+def _within(value: Expr) -> tuple[int, int] | None:
+    """The least and the greatest of an i64, where they are known."""
+    found = value_range(value) if value.elem == i64 else None
+    return None if found is None or not found.exact or unbounded(value) else (found.lo, found.hi)
 
 
 class Reducer:
@@ -35,7 +42,7 @@ class Reducer:
         """Names for values that are used several times; what is the same has one name."""
         for value in values:
             if value not in self._known and not isinstance(value, (Name, Const)):
-                name = Name(self.fresh("value"), value.elem, data=True)
+                name = Name(self.fresh("value"), value.elem, data=True, within=_within(value))
                 self._known[value] = name
                 self.out.append(Let(name.name, value))
         return [self._known.get(value, value) for value in values]

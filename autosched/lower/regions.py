@@ -56,7 +56,8 @@ class Regions:
         def on_shared(values: list[Expr]) -> list[Expr]:
             for value in values:  # computed by a name, also where nothing is left that needs it
                 collect(value)
-            return [Opaque(value.elem, next(numbers)) for value in values]
+            known = [self.bounds.sides(v, {}) if v.elem.is_int else (None, None) for v in values]
+            return [Opaque(v.elem, next(numbers), sides) for v, sides in zip(values, known, strict=True)]
 
         def on_reduce(node: lang.Reduce, envs: list[Env], owner: Func) -> list[list[Expr]]:
             inner = []

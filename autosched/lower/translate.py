@@ -36,6 +36,21 @@ Env = dict[str | int, Expr]
 OnShared = Callable[[list[Expr]], list[Expr]]
 #: Emits a reduction for all instances; gives for each the coordinates of the best value and the reduced value.
 OnReduce = Callable[[lang.Reduce, list[Env], Func], list[list[Expr]]]
+#: Operations of one definition, with what is inlined in it. Compiling takes milliseconds for each.
+MOST_OPERATIONS = 20_000
+
+
+class TooLargeError(Exception):
+    """A definition has more than `MOST_OPERATIONS`; who knows the whole pipeline says which Func to compute."""
+
+
+@dataclass
+class Inlined:
+    """What is translated of a definition so far: its size, what gets names in it, and reads of inlined Funcs."""
+
+    shared: frozenset[int]
+    operations: int = 0
+    reads: dict[tuple[str, tuple[tuple[Expr, ...], ...]], list[Expr]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,9 +76,11 @@ class Translator:
         func: Func | None,
         on_reduce: OnReduce | None,
         on_shared: OnShared | None = None,
+        within: Inlined | None = None,
     ) -> list[Expr]:
-        """`expr` of `func` for each instance."""
-        shared = frozenset[int]() if on_shared is None else shared_nodes(expr, self.inlined)
+        """`expr` of `func` for each instance; `within` is the definition that `func` is inlined in."""
+        if within is None:
+            within = Inlined(frozenset() if on_shared is None else shared_nodes(expr, self.inlined))
         memo: dict[int, list[Expr]] = {}
         reductions: dict[int, list[list[Expr]]] = {}
         instances = list(envs)
@@ -77,7 +94,10 @@ class Translator:
         def visit(node: lang.Expr) -> list[Expr]:
             if id(node) not in memo:
                 made = compute(node)
-                memo[id(node)] = on_shared(made) if on_shared is not None and id(node) in shared else made
+                memo[id(node)] = on_shared(made) if on_shared is not None and id(node) in within.shared else made
+                within.operations += 1
+                if within.operations > MOST_OPERATIONS:
+                    raise TooLargeError
             return memo[id(node)]
 
         def compute(node: lang.Expr) -> list[Expr]:
@@ -120,7 +140,10 @@ class Translator:
                     inner: list[Env] = [
                         {arg.name: i for arg, i in zip(source.args, index, strict=True)} for index in indices
                     ]
-                    return self.translate(source.value, inner, source, on_reduce, on_shared)
+                    read = (source.name, tuple(indices))
+                    if read not in within.reads:
+                        within.reads[read] = self.translate(source.value, inner, source, on_reduce, on_shared, within)
+                    return within.reads[read]
             raise CompileError(f"cannot translate {type(node).__name__}")
 
         return visit(expr)

@@ -1,4 +1,4 @@
-"""Floats that several expressions use have names, so that code does not grow with what is written of them."""
+"""What several expressions use has a name, so that code does not grow; what is too large says what to do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from kernels import assert_equals_interpreter
 
-from autosched.codegen.build import show
+from autosched.codegen.build import draft, show
+from autosched.errors import CompileError
 from autosched.lang import (
     Expr,
     Func,
@@ -20,15 +21,23 @@ from autosched.lang import (
     fold_over,
     i32,
     i64,
+    interpret,
     log,
+    maximum,
+    minimum,
     power,
+    select,
     sum_over,
+    u8,
+    u16,
     variables,
 )
+from autosched.lang.types import Type
 from autosched.lower.sharing import shared_nodes
+from autosched.runtime import compile as compile_kernel
 from autosched.schedule import Schedule
 
-(X,) = variables("x")
+Y, X = variables("y x")
 A = Input("a", f32, 1)
 DATA = np.random.default_rng(0).uniform(0.5, 2, 40).astype(np.float32)
 SCHEDULES = {"scalar": Schedule(), "vectors": Schedule().vectorize("out", "x", 8)}
@@ -103,3 +112,95 @@ def test_integers_and_small_floats_have_no_names() -> None:
     for _ in range(10):
         whole = whole * whole + 1
     assert not shared_nodes(cast(f32, whole), frozenset())
+
+
+def median(count: int) -> Pipeline:
+    """The median of neighbours in a row, by a sorting network."""
+    src, out = Input("src", u8, 2), Func("out")
+    e = [src[Y, X + k] for k in range(count)]
+    for i in range(count // 2 + 1):
+        for j in range(count - 1 - i):
+            e[j], e[j + 1] = minimum(e[j], e[j + 1]), maximum(e[j], e[j + 1])
+    out[Y, X] = e[count // 2]
+    return Pipeline(out)
+
+
+def pyramid(levels: int) -> Pipeline:
+    """Each level is read at sixteen places by the next."""
+    func, source = Func("g0"), Input("src", f32, 2)
+    func[Y, X] = source[Y, X]
+    for i in range(1, levels):
+        below, func = func, Func(f"g{i}")
+        value = below[2 * Y, 2 * X]
+        for place in range(1, 16):
+            value = value + below[2 * Y + place // 4, 2 * X + place % 4]
+        func[Y, X] = value
+    return Pipeline(func)
+
+
+@pytest.mark.parametrize("lanes", [0, 32])
+def test_medians_of_many(lanes: int) -> None:
+    schedule = Schedule().vectorize("out", "x", lanes) if lanes else Schedule()
+    lengths = {n: len(show(median(n), schedule, "source").splitlines()) for n in (13, 27)}
+    assert lengths[27] < 5 * lengths[13]  # as the comparisons of the networks: 84 and 364
+
+
+@pytest.mark.parametrize("lanes", [0, 32])
+def test_median_is_right(lanes: int) -> None:
+    schedule = Schedule().vectorize("out", "x", lanes) if lanes else Schedule()
+    src = np.random.default_rng(0).integers(0, 256, (3, 80), np.uint8)
+    made = compile_kernel(median(15), schedule)(shape=(3, 66), src=src)
+    assert np.array_equal(made, np.median(np.lib.stride_tricks.sliding_window_view(src, 15, 1), 2))
+    assert np.array_equal(made, interpret(median(15), (3, 66), src=src))
+
+
+def test_what_explodes_names_a_func() -> None:
+    with pytest.raises(CompileError, match=r"expressions of g5 are too large.*compute Func g\d, compute_root\('g\d'\)"):
+        draft(pyramid(6), Schedule())
+
+
+def test_what_explodes_names_a_func_where_it_is_shown() -> None:
+    with pytest.raises(CompileError, match=r"expressions of g5 are too large.*compute_root\('g\d'\)"):
+        show(pyramid(6), Schedule(), "source")
+
+
+def test_comparisons_in_funcs_of_their_own() -> None:
+    """Funcs that are inlined are a network as if it were one expression."""
+    src = Input("src", u8, 2)
+    e: list[Expr] = [src[Y, X + k] for k in range(11)]
+    for i in range(6):
+        for j in range(10 - i):
+            least, most = Func(f"least{i}_{j}"), Func(f"most{i}_{j}")
+            least[Y, X], most[Y, X] = minimum(e[j], e[j + 1]), maximum(e[j], e[j + 1])
+            e[j], e[j + 1] = least[Y, X], most[Y, X]
+    out = Func("out")
+    out[Y, X] = e[5]
+    data = np.random.default_rng(1).integers(0, 256, (3, 60), np.uint8)
+    for schedule in (Schedule(), Schedule().vectorize("out", "x", 16)):
+        made = compile_kernel(Pipeline(out), schedule)(shape=(3, 50), src=data)
+        assert np.array_equal(made, np.median(np.lib.stride_tricks.sliding_window_view(data, 11, 1), 2))
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("of", [u8, u16, i32, i64])
+def test_integers_that_are_read(of: Type, schedule: str) -> None:
+    """They have names, and as indices the bounds that they would have without."""
+    src, table = Input("src", of, 1), Input("table", f32, 1)
+    value: Expr = src[X]
+    for n in range(6):
+        value = select(value < src[X + n] - n, value * 3 + src[X + n], value + 1) ^ (value >> 1)
+    within = cast(i64, clamp(value, 2, 9))
+    assert shared_nodes(within, frozenset())
+    out = output(table[within] * table[within + X] + cast(f32, value & 255))
+    data = np.random.default_rng(2).integers(0, 120, 40).astype(of.dtype)
+    values = np.arange(60, dtype=np.float32)
+    assert_equals_interpreter(out, (30,), SCHEDULES[schedule], src=data, table=values)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_conditions(schedule: str) -> None:
+    value: Expr = A[X]
+    for n in range(7):
+        same = value < A[X + n]
+        value = select(same, value + 1.0, select(same & (value > 0.75), value * 0.5, A[X + n]))
+    assert_equals_interpreter(output(value), (30,), SCHEDULES[schedule], a=DATA)
