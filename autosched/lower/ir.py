@@ -671,6 +671,23 @@ class Comment(Stmt):
     text: str
 
 
+def _remembering(made: Callable[[Expr], int]) -> Callable[[Expr], int]:
+    """A hash that is kept with an expression: it is made of those of all parts, and passes ask again and again."""
+
+    def hash_of(expr: Expr) -> int:
+        known: int | None = expr.__dict__.get("_hash")
+        if known is None:
+            known = made(expr)
+            object.__setattr__(expr, "_hash", known)
+        return known
+
+    return hash_of
+
+
+for _kind in Expr.__subclasses__():
+    _kind.__hash__ = _remembering(_kind.__hash__)  # type: ignore[method-assign, assignment]
+
+
 def walk(expr: Expr) -> Iterator[Expr]:
     """`expr` and all below it, parents first."""
     yield expr
