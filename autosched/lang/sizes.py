@@ -24,6 +24,24 @@ def largest_inlined(pipeline: Pipeline, inlined: Container[str]) -> str | None:
     return min(names, key=lambda name: max(inlined_sizes(pipeline, set(names) - {name}).values()), default=None)
 
 
+def too_large_inlined(pipeline: Pipeline, most: int) -> set[str]:
+    """The Funcs without which no definition has more than `most` operations, whichever others are inlined.
+
+    Where a definition would have more, it is the ones that make most of it, of the Funcs that it reads.
+    """
+    sizes: dict[str, int] = {}
+    kept: set[str] = set()
+    for func in pipeline.funcs:
+        own, reads = _parts(func)
+        shares = {g: n * sizes[g] for g, n in reads.items() if g not in kept}
+        while shares and own + sum(shares.values()) > most:
+            largest = max(shares, key=lambda g: shares[g])
+            kept.add(largest)
+            del shares[largest]
+        sizes[func.name] = own + sum(shares.values())
+    return kept
+
+
 def _parts(func: Func) -> tuple[int, Counter[str]]:
     """The operations of a definition, and how many reads of each Func there are in it."""
     assert func.value is not None

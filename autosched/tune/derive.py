@@ -20,6 +20,7 @@ from typing import Any
 from autosched.lang import Pipeline
 from autosched.lang.expr import Binary, Const, Expr, Extent, Read, Reduce, RVar, Var, walk
 from autosched.lang.func import Func, Input, sources
+from autosched.lang.sizes import too_large_inlined
 from autosched.schedule.func_nest import commutes, reductions
 from autosched.tune.constraints import ALWAYS, AtMost, Condition, Constraint, Forbid, Point, Value
 from autosched.tune.space import Knob, Ref, Space, Template
@@ -27,6 +28,9 @@ from autosched.tune.space import Knob, Ref, Space, Template
 #: Where a Func is computed, from the outside in; what is inlined is computed where its consumers are.
 PLACES = ("inline", "root", "strip", "tile", "row", "sliding")
 _DEPTH: dict[Value, float] = {"root": 0, "strip": 1, "tile": 2, "row": 3, "sliding": 3}
+#: Operations of a definition, all inlined, beyond which it explodes, as a pyramid does, by 16 times with every level;
+#: and how many inlining makes of one at most in a pipeline that explodes.
+_EXPLODES, _MOST_INLINED = 1000, 250
 #: Pipelines with more Funcs than this leave out tiles, so that points can still be counted.
 _MANY = 6
 
@@ -87,15 +91,20 @@ class Enclosed:
 def derive(pipeline: Pipeline) -> Space:
     """The space of a pipeline. Every point is a legal schedule.
 
-    None computes more of what is read of Inputs than they have, unless the pipeline itself does.
+    None computes more of what is read of Inputs than they have, unless the pipeline itself does. Where definitions
+    would explode, the Funcs that make most of them are inlined at no point, and at the root by default.
     """
     output = pipeline.output
     parts = _Parts(pipeline)
     _output(output, parts)
     readers = {f.name: tuple(g.name for g in pipeline.funcs if f in sources(g)) for f in pipeline.funcs}
+    explodes = too_large_inlined(pipeline, _EXPLODES)
+    too_large = too_large_inlined(pipeline, _MOST_INLINED) if explodes else set()
     for func in reversed(pipeline.funcs[:-1]):
         places = [p for p in PLACES if _possible(p, len(output.args), len(pipeline.funcs))]
-        default = "root" if func.reduces else "inline"
+        if func.name in too_large:
+            places.remove("inline")
+        default = "root" if func.reduces or func.name in too_large else "inline"
         parts.knob(_at(func.name), tuple(places), default, summary=f"where {func.name} is computed")
         parts.constraints.append(Enclosed(func.name, tuple(_downstream(func.name, readers)), output.name))
         if "tile" in places:
@@ -259,7 +268,8 @@ def _output(func: Func, parts: _Parts) -> None:
 
 def _producer(func: Func, output: Func, places: list[str], parts: _Parts) -> None:
     names, at = parts.names, _at(func.name)
-    parts.add(func, "inline", _is(**{at: "inline"}))
+    if "inline" in places:
+        parts.add(func, "inline", _is(**{at: "inline"}))
     parts.add(func, "compute_root", _is(**{at: "root"}))
     for place, loops in (("strip", names.strip), ("tile", names.tile), ("row", names.row), ("sliding", names.row)):
         if place in places:

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from autosched.errors import ScheduleError
 from autosched.lang import Func, Input, Pipeline, RDom, cast, clamp, f32, i8, i32, max_over, sum_over, u8, variables
 from autosched.lang.interpret import interpret
+from autosched.lang.sizes import inlined_sizes, largest_inlined
 from autosched.lower.lower import lower
 from autosched.runtime import compile as compile_kernel
 from autosched.schedule import Schedule
@@ -267,3 +268,40 @@ def test_names_do_not_clash_and_small_outputs_have_spaces() -> None:
     pipeline = Pipeline(flat, "line")
     for point in derive(pipeline).points():
         derive(pipeline).schedule(point).check(pipeline)
+
+
+def _pyramid(levels: int) -> Pipeline:
+    """Each level is read at sixteen places by the next."""
+    y, x = variables("y x")
+    func, source = Func("g0"), Input("src", f32, 2)
+    func[y, x] = source[y, x]
+    for i in range(1, levels):
+        below, func = func, Func(f"g{i}")
+        value = below[2 * y, 2 * x]
+        for place in range(1, 16):
+            value = value + below[2 * y + place // 4, 2 * x + place % 4]
+        func[y, x] = value
+    return Pipeline(func)
+
+
+def test_derived_defaults_keep_definitions_small() -> None:
+    pipeline = _pyramid(6)
+    default = derive(pipeline).default()
+    inlined = {f.name for f in pipeline.funcs[:-1] if default[f"{f.name}_at"] == "inline"}
+    assert max(inlined_sizes(pipeline, inlined).values()) <= 1000
+    assert largest_inlined(pipeline, set()) is None
+
+
+def test_no_point_inlines_too_much() -> None:
+    """What may be inlined is small, all of it at once."""
+    pipeline = _pyramid(6)
+    choices = {knob.name: knob.choices for knob in derive(pipeline).knobs}
+    inlined = {f.name for f in pipeline.funcs[:-1] if "inline" in choices[f"{f.name}_at"]}
+    assert inlined
+    assert max(inlined_sizes(pipeline, inlined).values()) <= 1000
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_small_pipelines_have_every_func_inlined_at_some_point(name: str) -> None:
+    choices = {knob.name: knob.choices for knob in derive(PIPELINES[name]).knobs}
+    assert all("inline" in choices[f"{f.name}_at"] for f in PIPELINES[name].funcs[:-1])
