@@ -51,8 +51,8 @@ UNBUILT: Final = (CompileError, CacheError, ScheduleError)
 _NO_ATTRIBUTES: Final = ("return_tensors", "data_format", "input_data_format", "return_row_col_info")
 
 
-#: Sizes of images that a processor's calls are remembered for.
-_REPLAYS: Final = 1024
+#: Sizes of images that are remembered of a processor's calls.
+_SIZES: Final = 512
 
 
 def unbuilt(error: AutoschedError) -> NotCoveredError:
@@ -251,14 +251,23 @@ class Form5(FamilyDropIn):
         return self._autosched_rounded(made)
 
     def _autosched_remember(self, known: Resolved, images: list[Any], pixels: list[Source], family: Family) -> None:
-        """Keeps how a call is repeated for other photographs of its size, where it was for one and made tensors."""
+        """Keeps how a call is repeated for other photographs of its size, where it was for one and made tensors.
+
+        Many sizes come only once: it is found when one comes for the second time.
+        """
         if len(pixels) != 1 or type(pixels[0]) is not Memory or known.values.get("return_tensors") != "pt":
             return
         threads = self._autosched_state.threads or default_threads()
-        repeated = family.replayed(pixels[0], threads)
-        if repeated is not None and len(known.replays) < _REPLAYS:
+        size = images[0].size, threads
+        if size not in known.seen:
+            if len(known.seen) >= _SIZES:
+                known.seen.clear()
+                known.replays.clear()
+            known.seen.add(size)
+        elif size not in known.replays:
+            repeated = family.replayed(pixels[0], threads)
             explanation = by_kernels(family.summary, self._autosched_reference, 1)
-            known.replays[images[0].size, threads] = repeated, explanation
+            known.replays[size] = None if repeated is None else (repeated, explanation)
 
     def _autosched_repeated(self, images: Any, known: Resolved, state: DropInState) -> Any:
         """The answer for one photograph of a size that came before, in few steps of Python; None for any other."""

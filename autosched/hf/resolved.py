@@ -38,7 +38,8 @@ class Resolved:
         members: the names and values of those that are members of an enum.
         texts: the names and values of those that are lists of strings.
         family: the settings that were read from the arguments; None before the first call that has read them.
-        replays: how calls for one image are computed again, by its size and the number of threads.
+        seen: the sizes of images of calls for one image, each with the number of threads.
+        replays: how such calls are computed again; None where they are not.
     """
 
     values: dict[str, Any]
@@ -49,7 +50,8 @@ class Resolved:
     members: list[tuple[str, Enum]]
     texts: list[tuple[str, list[str]]]
     family: Family | None = None
-    replays: dict[tuple[tuple[int, int], int], tuple[Replayed, Explanation]] = field(default_factory=dict)
+    seen: set[tuple[tuple[int, int], int]] = field(default_factory=set)
+    replays: dict[tuple[tuple[int, int], int], tuple[Replayed, Explanation] | None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, values: Mapping[str, Any], attributes: Mapping[str, Any]) -> Resolved | None:
