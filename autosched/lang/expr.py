@@ -136,7 +136,7 @@ class Expr:
         return binary("shr", other, self)
 
     def __pow__(self, other: object) -> Expr:
-        return power(self, other)
+        return _product(self, other)
 
     def __rpow__(self, other: Operand) -> Expr:
         return Fault(f"`{other} ** {self}` has an exponent that is not known; only integers 1 to {_GREATEST_POWER} are")
@@ -654,7 +654,7 @@ def unary(op: UnaryOp, a: Operand) -> Expr:
     return Unary(op, operand)
 
 
-def power(a: Expr, exponent: object) -> Expr:
+def _product(a: Expr, exponent: object) -> Expr:
     """`a ** exponent` as products, by squaring: x ** 5 is (x * x) * (x * x) * x."""
     if isinstance(exponent, np.integer):
         exponent = int(exponent)
@@ -662,7 +662,8 @@ def power(a: Expr, exponent: object) -> Expr:
         return a
     if isinstance(exponent, bool) or not isinstance(exponent, int) or not 1 <= exponent <= _GREATEST_POWER:
         return Fault(
-            f"`{a} ** {exponent}`: the exponent must be an integer from 1 to {_GREATEST_POWER}, which becomes products"
+            f"`{a} ** {exponent}`: the exponent must be an integer from 1 to {_GREATEST_POWER}, which becomes products; "
+            "power(x, y) takes any f32"
         )
     made: Expr | None = None
     square = a

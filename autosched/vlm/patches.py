@@ -230,7 +230,7 @@ class PatchSettings(Settings):
         return self.bind_at(address_of(rows), rows, image, size, threads, schedule)
 
     def replay(self, image: Memory, size: tuple[int, int], shape: tuple[int, int], threads: int) -> Replay | None:
-        """The calls of images like this one, whose rows are arrays of `shape`; see `Settings.replay`."""
+        """The calls of images like this one, whose rows are arrays of `shape`; see `replay_at`."""
         return self.replay_at(image, size, (size,), self._geometry(size), shape, threads)
 
     def bind_at(
