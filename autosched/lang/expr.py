@@ -662,8 +662,8 @@ def _product(a: Expr, exponent: object) -> Expr:
         return a
     if isinstance(exponent, bool) or not isinstance(exponent, int) or not 1 <= exponent <= _GREATEST_POWER:
         return Fault(
-            f"`{a} ** {exponent}`: the exponent must be an integer from 1 to {_GREATEST_POWER}, which becomes products; "
-            "power(x, y) takes any f32"
+            f"`{a} ** {exponent}`: the exponent must be an integer from 1 to {_GREATEST_POWER}, which becomes "
+            "products; power(x, y) takes any f32"
         )
     made: Expr | None = None
     square = a
