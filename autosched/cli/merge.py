@@ -40,6 +40,7 @@ def merge(
     from autosched.cli.written import told
     from autosched.records import put, read_strictly
     from autosched.shipped import user_directory
+    from autosched.vlm.registry import users
 
     by_pipeline: dict[str, list[tuple[Record, Path]]] = {}
     files, skipped = _all_files(sources)
@@ -47,7 +48,7 @@ def merge(
         names = ", ".join(map(str, skipped[:SHOWN])) + (f" and {len(skipped) - SHOWN} more" * (len(skipped) > SHOWN))
         say(f"skipped, for they are no files of records: {names}")
     for file in files:
-        pipeline, records = read_strictly(file, _tunable)
+        pipeline, records = read_strictly(file, users)
         by_pipeline.setdefault(pipeline, []).extend((record, file) for record in records)
     console = out()
     changes = []
@@ -73,17 +74,6 @@ def merge(
 
 def _place(record: Record) -> str:
     return f"for bucket {record.key.bucket.name}, {counted(record.key.threads)}"
-
-
-def _tunable(name: str) -> bool:
-    """Whether `autosched tune` knows a kernel or a pipeline of that name."""
-    from autosched.vlm.registry import get
-
-    try:
-        get(name)
-    except ArgumentError:
-        return False
-    return True
 
 
 def _all_files(sources: list[Path]) -> tuple[list[Path], list[Path]]:

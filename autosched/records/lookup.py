@@ -83,11 +83,13 @@ def lookup(
     records: Sequence[Located],
     legal: Callable[[Schedule], str | None] = lambda _: None,
     by_bucket: bool = False,
+    passed_over: int = 0,
 ) -> Answer:
     """The answer of the first rung that has one.
 
     `legal` says what is wrong with a schedule for the pipeline at hand, None where nothing is; illegal ones are passed
-    over. `by_bucket`: the built-in default is one for the bucket of `key`.
+    over. `by_bucket`: the built-in default is one for the bucket of `key`. `passed_over` files of records could not be
+    read, or not all of them.
     """
     steps: list[Step] = []
     illegal: list[str] = []
@@ -105,7 +107,7 @@ def lookup(
             steps.append(Step(rung, True, tuple(map(str, found))))
             return Answer(rung, best, tuple(steps))
         if not records:
-            why: tuple[str, ...] = ("there are no records of this pipeline",)
+            why: tuple[str, ...] = (_nothing(passed_over),)
         elif usable:
             _, found = min(usable, key=lambda f: (len(_blocking(f[1], may_differ)), preference(key, f[0])))
             why = tuple(f"nearest record: {d}" for d in _blocking(found, may_differ))
@@ -114,6 +116,13 @@ def lookup(
         steps.append(Step(rung, False, (*why, *illegal)))
     steps.append(Step("built-in default", True, ()))
     return Answer("built-in default", None, tuple(steps))
+
+
+def _nothing(passed_over: int) -> str:
+    if not passed_over:
+        return "there are no records of this pipeline"
+    files = "1 file of its records was" if passed_over == 1 else f"{passed_over} files of its records were"
+    return f"{files} passed over (see the warning)"
 
 
 def _but_bucket(may_differ: Callable[[str], bool], field: str) -> bool:

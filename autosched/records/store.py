@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
@@ -25,8 +26,17 @@ from autosched.shipped import VARIABLE, file_name, tuned_directories
 #: How often a writer asks for a file that stays as it is while others hold it, and the seconds of each attempt.
 PATIENCE = 60
 ATTEMPT = 1.0
+#: What to do about a file of a newer version.
+UPGRADE = "upgrade: `pip install --upgrade autosched`"
 
 _warned: set[tuple[str, str]] = set()
+
+#: The names by which `autosched tune` knows the kernels of a pipeline; none where it knows none.
+Kernels: TypeAlias = Callable[[str], Sequence[str]]
+
+
+def _as_it_is(pipeline: str) -> Sequence[str]:
+    return (pipeline,)
 
 
 @dataclass(frozen=True)
@@ -71,46 +81,55 @@ def parse(text: str) -> Contents:
 
 def read(path: Path) -> tuple[Record, ...]:
     """The records of a file that can be used. What cannot is passed over with one warning; a missing file is empty."""
+    return _leniently(path, _as_it_is).records
+
+
+def _leniently(path: Path, kernels: Kernels) -> Contents:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return ()
+        return Contents()
     except (OSError, UnicodeDecodeError) as error:
-        _warn(path, f"it cannot be read ({error})", newer=False)
-        return ()
-    contents = parse(text)
+        contents = Contents(problem=f"it cannot be read ({error})")
+    else:
+        contents = parse(text)
     if contents.problem:
-        _warn(path, contents.problem, newer=contents.newer)
-    return contents.records
+        _warn(path, contents, kernels)
+    return contents
 
 
-def _warn(path: Path, problem: str, *, newer: bool) -> None:
+def _warn(path: Path, contents: Contents, kernels: Kernels) -> None:
+    problem = contents.problem
     if (str(path), problem) in _warned:
         return
     _warned.add((str(path), problem))
-    warnings.warn(f"{path} is passed over: {problem}; {way_out(path, newer=newer)}", AutoschedWarning, stacklevel=4)
+    way = UPGRADE if contents.newer else way_out(kernels(path.stem))
+    warnings.warn(f"{path} is passed over: {problem}; {way}", AutoschedWarning, stacklevel=4)
 
 
-def read_strictly(path: Path, tunable: Callable[[str], bool] = lambda _: True) -> tuple[str, tuple[Record, ...]]:
+def read_strictly(path: Path, kernels: Kernels = _as_it_is) -> tuple[str, tuple[Record, ...]]:
     """The pipeline and all records of a file of this or an older schema. Raises RecordError where that is not all.
 
-    `tunable` says whether `autosched tune` knows a name, which a file is expected to have.
+    `kernels` is asked for the name that the file has, which is expected to be a pipeline's.
     """
     try:
         contents = parse(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise RecordError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if contents.problem:
-        way = way_out(path, newer=contents.newer) if contents.newer or tunable(path.stem) else "leave it out"
+        known = kernels(path.stem)
+        way = UPGRADE if contents.newer else way_out(known) if known else "leave it out"
         raise RecordError(f"{path} cannot be merged: {contents.problem}; {way}")
     return contents.pipeline, contents.records
 
 
-def way_out(path: Path, *, newer: bool) -> str:
-    """What to do about a file that cannot be read."""
-    if newer:
-        return "upgrade: `pip install --upgrade autosched`"
-    return f"`autosched tune {path.stem}` writes it anew and keeps this one beside it, or delete it"
+def way_out(kernels: Sequence[str]) -> str:
+    """What to do about a file that cannot be read: of the records of `kernels`."""
+    if not kernels:
+        return "delete it"
+    first, *others = kernels
+    shared = f" (or {', '.join(others)}, which share{'s' * (len(others) == 1)} it)" if others else ""
+    return f"`autosched tune {first}`{shared} writes it anew and keeps this one beside it, or delete it"
 
 
 @dataclass(frozen=True)
@@ -246,23 +265,27 @@ def find(
     legal: Callable[[Schedule], str | None] = lambda _: None,
     directories: Iterable[Path] | None = None,
     by_bucket: bool = False,
+    kernels: Kernels = _as_it_is,
 ) -> Answer:
     """The answer of the ladder, see `lookup`, from the files of `directories` (default: `tuned_directories()`).
 
-    Other classes of CPUs are only read where this one's folder has no answer.
+    Other classes of CPUs are only read where this one's folder has no answer. `kernels` are named in warnings of files.
     """
     places = list(directories if directories is not None else tuned_directories())
     own = key.cpu.fingerprint().cpu_class
     name = file_name(pipeline)
-    here = _located((place, d / own / name) for place, d in enumerate(places))
+    here, _ = _located(((place, d / own / name) for place, d in enumerate(places)), kernels)
     answer = lookup(key, here, legal, by_bucket)
     if answer.located is not None:
         return answer
     others = ((place, path) for place, d in enumerate(places) for path in sorted(d.glob(f"*/{name}")))
-    return lookup(key, _located(others), legal, by_bucket)
+    located, passed_over = _located(others, kernels)
+    return lookup(key, located, legal, by_bucket, passed_over)
 
 
-def nearest(key: Key, pipeline: str, directories: Iterable[Path] | None = None) -> list[Located]:
+def nearest(
+    key: Key, pipeline: str, directories: Iterable[Path] | None = None, kernels: Kernels = _as_it_is
+) -> list[Located]:
     """All records of a pipeline, the one that is most like `key` first: what a search may start from."""
     places = list(directories if directories is not None else tuned_directories())
     files = ((place, path) for place, d in enumerate(places) for path in sorted(d.glob(f"*/{file_name(pipeline)}")))
@@ -272,11 +295,19 @@ def nearest(key: Key, pipeline: str, directories: Iterable[Path] | None = None) 
         cpu = located.record.key.cpu.fingerprint()
         return (float(cpu.isa != own.isa), float(cpu.cpu_class != own.cpu_class), *preference(key, located))
 
-    return sorted(_located(files), key=apart)
+    located, _ = _located(files, kernels)
+    return sorted(located, key=apart)
 
 
-def _located(files: Iterable[tuple[int, Path]]) -> list[Located]:
-    return [Located(record, path, place) for place, path in files for record in read(path)]
+def _located(files: Iterable[tuple[int, Path]], kernels: Kernels) -> tuple[list[Located], int]:
+    """The records in files, and how many of these could not be read as a whole."""
+    found: list[Located] = []
+    passed_over = 0
+    for place, path in files:
+        contents = _leniently(path, kernels)
+        found += [Located(record, path, place) for record in contents.records]
+        passed_over += bool(contents.problem)
+    return found, passed_over
 
 
 def forget_warnings() -> None:

@@ -9,6 +9,7 @@ from autosched.errors import ScheduleError
 from autosched.lang import Pipeline
 from autosched.schedule import Schedule
 from autosched.shipped import tuned_files
+from autosched.vlm.registry import users
 from autosched.workload import Bucket
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def tuned(pipeline: Pipeline, bucket: Bucket, threads: int) -> Answer:
     from autosched.records import find, key_here  # pydantic, which only a lookup needs
 
     key = key_here(pipeline, bucket, threads)
-    return find(key, pipeline.name, partial(illegal, pipeline), by_bucket=True)
+    return find(key, pipeline.name, partial(illegal, pipeline), by_bucket=True, kernels=users)
 
 
 def tuned_schedule(pipeline: Pipeline, bucket: Bucket, threads: int) -> Schedule | None:
@@ -37,7 +38,7 @@ def neighbours(pipeline: Pipeline, bucket: Bucket, threads: int) -> dict[str, Sc
     from autosched.records import key_here, nearest
 
     made: dict[str, Schedule] = {}
-    for located in nearest(key_here(pipeline, bucket, threads), pipeline.name):
+    for located in nearest(key_here(pipeline, bucket, threads), pipeline.name, kernels=users):
         record = located.record
         if len(made) < SEEDS and record.schedule not in made.values() and illegal(pipeline, record.schedule) is None:
             where = f"{record.key.bucket.name}, {record.key.cpu.fingerprint().cpu_class}, {record.key.threads} threads"

@@ -123,6 +123,17 @@ def in_type(family: KernelFamily, dtype: Type) -> KernelFamily:
     return family.rounded(dtype)
 
 
+def users(pipeline: str) -> list[str]:
+    """The names of the families whose pipeline is called so, as files of records are: one tuned, all are."""
+    base, _, suffix = pipeline.rpartition("-")
+    if suffix in HALVES:
+        return [f"{name}-{suffix}" for name in users(base) if get(name).rounded is not None]
+    for module in sorted({*_HOMES.values()}):
+        import_module(module)
+    known = [name for name in dict.fromkeys((*_HOMES, *_families)) if name in _families]
+    return [name for name in known if _families[name].pipeline().name == pipeline]
+
+
 def get(name: str) -> KernelFamily:
     """The family called `name`, or the first whose pipeline is, as files of records are called.
 
@@ -137,11 +148,8 @@ def get(name: str) -> KernelFamily:
     if suffix in HALVES:
         made = in_type(get(base), HALVES[suffix])
         return _families.setdefault(made.name, made)
-    for module in sorted({*_HOMES.values()}):
-        import_module(module)
-    for family in _families.values():
-        if family.pipeline().name == name:
-            return family
+    if using := users(name):
+        return get(using[0])
     near = difflib.get_close_matches(name.lower(), names(), n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names()) or 'none'}."
     raise ArgumentError(f"there is no kernel called {name!r}; {hint} `autosched list` shows them all")

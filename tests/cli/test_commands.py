@@ -193,6 +193,9 @@ def test_broken_records_are_warned_of_and_repaired(autosched: Command, places: P
     said = autosched("list")
     assert said.status == 0 and said.err.count("warning:") == 1
     assert str(path) in said.err and "`autosched tune blur-test` writes it anew" in said.err
+    said = autosched("explain", NAME, "--bucket", "small", "-t", "1")
+    assert "no, 1 file of its records was passed over (see the warning)" in said.out
+    assert "there are no records" not in said.out
     said = autosched("tune", NAME, "--trials", "3", "-t", "1")
     assert said.status == 0 and len(read(path)) == 1
     assert path.with_name("blur-test.json.broken").read_text() == '{"BLOCK_SIZE_M": 64}'

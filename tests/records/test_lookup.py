@@ -139,5 +139,9 @@ def test_explanation_names_rung_file_and_field(make: Make) -> None:
     nothing = lookup(make().key, []).explain()
     assert nothing.startswith("answered by: built-in default\n")
     assert nothing.count("there are no records of this pipeline") == 3
+    assert lookup(make().key, [], passed_over=1).explain().count("no, 1 file of its records was passed over") == 3
+    assert (
+        "2 files of its records were passed over (see the warning)" in lookup(make().key, [], passed_over=2).explain()
+    )
     other = lookup(make().key, located(make(key__algorithm="b" * 64))).explain()
     assert "algorithm is bbbbbbbbbbbb, wanted aaaaaaaaaaaa" in other

@@ -16,7 +16,7 @@ from record_data import Make, data
 from autosched import shipped as shipped_module
 from autosched.errors import AutoschedWarning, RecordError
 from autosched.files import write_whole
-from autosched.records import SCHEMA, find, nearest, put, read, tuned_directories, write
+from autosched.records import SCHEMA, find, nearest, put, read, read_strictly, tuned_directories, write
 from autosched.records import store as store_module
 from autosched.records.migrate import STEPS
 from autosched.schedule import Schedule
@@ -86,6 +86,31 @@ def test_broken_files_are_passed_over_and_replaced(tmp_path: Path, make: Make, c
     write([make()], "blur", tmp_path)
     assert read(path) == (make(),)
     assert path.with_name("blur.json.broken").read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("kernels", "way"),
+    [
+        ([], "'records'); delete it"),
+        (["one"], "`autosched tune one` writes it anew"),
+        (["one", "two"], "`autosched tune one` (or two, which shares it) writes it anew"),
+        (["one", "two", "three"], "`autosched tune one` (or two, three, which share it) writes it anew"),
+    ],
+)
+def test_what_writes_a_broken_file_anew_is_named_as_users_do(
+    tmp_path: Path, make: Make, kernels: list[str], way: str
+) -> None:
+    path = tmp_path / "amd-25-17-avx512vbmi" / "blur.json"
+    path.parent.mkdir()
+    path.write_text("{}")
+    for look in (find, nearest):
+        store_module.forget_warnings()
+        with pytest.warns(AutoschedWarning) as caught:
+            look(make().key, "blur", directories=[tmp_path], kernels=lambda pipeline: kernels)
+        assert way in str(caught[0].message)
+    with pytest.raises(RecordError) as refused:
+        read_strictly(path, lambda pipeline: kernels)
+    assert (way if kernels else "leave it out") in str(refused.value)
 
 
 def test_not_text(tmp_path: Path) -> None:

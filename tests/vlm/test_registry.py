@@ -9,10 +9,11 @@ import blur_family
 import numpy as np
 import pytest
 
-from autosched.errors import ArgumentError
+from autosched.errors import ArgumentError, AutoschedWarning
 from autosched.lang import bf16, f16, f32
 from autosched.lang.fingerprint import fingerprint
 from autosched.records import Record, key_here, write
+from autosched.runtime.cpu import fingerprint as cpu_fingerprint
 from autosched.schedule import Schedule
 from autosched.shipped import shipped
 from autosched.vlm import registry
@@ -56,6 +57,22 @@ def test_a_pipeline_is_a_name_too(only_blur: Path) -> None:
     registry.register(renamed)
     registry._families.pop("blur-test")
     assert registry.get("blur-test") is renamed
+
+
+def test_who_uses_a_pipeline() -> None:
+    assert registry.users("patches-torchvision-p14-inverse")[:2] == ["qwen2-vl", "qwen2.5-vl"]
+    for name in ("qwen2.5-vl", "qwen2.5-vl-pil", "qwen2.5-vl-bf16", "siglip2-pil-f16", "qwen3-vl-video"):
+        assert name in registry.users(registry.get(name).pipeline().name)
+    assert registry.users("nothing") == registry.users("nothing-bf16") == []
+
+
+def test_a_broken_file_is_said_to_be_of_kernels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AUTOSCHED_TUNED_DIR", str(tmp_path))
+    broken = tmp_path / cpu_fingerprint().cpu_class / "patches-torchvision-p14-inverse.json"
+    broken.parent.mkdir()
+    broken.write_text("{")
+    with pytest.warns(AutoschedWarning, match=r"`autosched tune qwen2-vl` \(or qwen2.5-vl, .*, which share it\)"):
+        load("qwen2.5-vl", threads=1)
 
 
 def test_registering(only_blur: Path) -> None:
