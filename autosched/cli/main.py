@@ -106,7 +106,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def _message(error: typer.TyperException) -> str:
     formatted = getattr(error, "format_message", None)
-    return str(formatted() if callable(formatted) else error)
+    return str(formatted() if callable(formatted) else error).replace(": Value error, ", ": ", 1)
 
 
 def main() -> NoReturn:

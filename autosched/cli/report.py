@@ -92,7 +92,9 @@ def report(
         write_whole(path, made.encode(), durable=True)
     except OSError as error:
         raise ArgumentError(f"--out {path} cannot be written: {error.strerror or error}") from None
-    out().print(f"written to {path}", soft_wrap=True)
+    others = [w.name for w in file.workloads if w.name != spec.name] if not workload and images is None else []
+    rest = f"; it is of {spec.name}, -w makes one of {', '.join(others)}" if others else ""
+    out().print(f"written to {path}{rest}", soft_wrap=True)
 
 
 def _facts(tuned: Tuned, trials: Sequence[Trial], workload: str) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
-from autosched.errors import ArgumentError
+from autosched.errors import ArgumentError, AutoschedError
 from autosched.lang import Pipeline
 from autosched.lang.types import result_type
 from autosched.records import Answer
@@ -55,11 +57,13 @@ class Tuned:
         its bucket. Patches are ``[patches, values of one]``, tiles ``[tiles, 3, height, width]``. Kernels of videos
         take the frames of one, or a list of such lists. `settings` change the family's, such as ``max_pixels``.
 
-        Raises ArgumentError for what is no image, and for settings that the family does not have.
+        Raises ArgumentError for what is no image, for settings that the family does not have, and for images that the
+        model does not take, such as one that is 200 times as wide as high, in the words of Hugging Face's processor.
         """
-        if not isinstance(images, (list, tuple)) or not images:
-            what = "an empty one" if isinstance(images, (list, tuple)) else f"a {type(images).__name__}"
-            raise ArgumentError(f"images must be a list of images, not {what}")
+        if not isinstance(images, (list, tuple)):
+            raise ArgumentError(f"images must be a list of images, not a {type(images).__name__}{_in_a_list(images)}")
+        if not images:
+            raise ArgumentError("images must be a list of images, not an empty one")
         known = self.family.settings
         unknown = sorted(settings.keys() - known.keys())
         if unknown:
@@ -67,9 +71,17 @@ class Tuned:
             raise ArgumentError(
                 f"{self.family.name} has no setting {', '.join(unknown)}; it has {', '.join(known) or 'none'}{hint}"
             )
+        try:
+            return self._computed(images, {**known, **settings})
+        except AutoschedError:
+            raise
+        except ValueError as error:
+            raise ArgumentError(str(error)) from error
+
+    def _computed(self, images: Sequence[Any], settings: Mapping[str, Any]) -> list[npt.NDArray[Any]]:
         if self.family.compute is not None:
-            return self.family.compute(images, {**known, **settings}, self.threads)
-        made = self.family.workload(images, {**known, **settings})
+            return self.family.compute(images, settings, self.threads)
+        made = self.family.workload(images, settings)
         calls = [self.kernel.bind(shape=b.shape, **b.given) for b in made.bindings]
         run_calls(calls, self.threads)
         return [call.out for call in calls]
@@ -83,6 +95,14 @@ class Tuned:
         """The same for the bucket that `measures` fall into; itself where that is its own."""
         bucket = nearest(measures, self.family.buckets) or self.bucket
         return self if bucket == self.bucket else _found(self.family, self.pipeline, bucket, self.threads)
+
+
+def _in_a_list(images: object) -> str:
+    """What to give instead, where `images` is one image or an array of several."""
+    if isinstance(images, np.ndarray) and images.ndim == 4:
+        return "; give list(images)"
+    is_image = isinstance(images, np.ndarray) or hasattr(images, "convert")
+    return "; give [image]" if is_image else ""
 
 
 def load(name: str, *, bucket: str | None = None, threads: int | None = None, dtype: object = None) -> Tuned:
@@ -102,7 +122,9 @@ def load(name: str, *, bucket: str | None = None, threads: int | None = None, dt
     if bucket is not None:
         known = {b.name: b for b in family.buckets}
         if bucket not in known:
-            raise ArgumentError(f"{name} has no bucket {bucket!r}; it has {', '.join(known)}")
+            near = difflib.get_close_matches(bucket, known, n=1)
+            hint = f"did you mean {near[0]}? It has" if near else "it has"
+            raise ArgumentError(f"{name} has no bucket {bucket!r}; {hint} {', '.join(known)}")
         chosen = known[bucket]
     return _found(family, family.pipeline(), chosen, checked(threads))
 

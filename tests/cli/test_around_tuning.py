@@ -154,6 +154,9 @@ def test_report(autosched: Command, places: Path) -> None:
     path = places / "page.html"
     said = autosched("report", NAME, "-t", "1", "--out", str(path), "--ablation", str(places))
     assert said.status == 0, said.err
+    assert said.out == f"written to {path}; it is of small, -w makes one of large\n"
+    named = autosched("report", NAME, "-t", "1", "-w", "small", "--out", str(path))
+    assert named.out == f"written to {path}\n"
     text = path.read_text()
     assert "<h1>blur-test, small, 1 thread</h1>" in text and f"{record.times.speedup.median:.2f}" in text
     for part in ("answered by: exact", "best so far", ">Importance of knobs</h2>", "def stage_", "autosched ablate"):

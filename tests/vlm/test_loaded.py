@@ -73,8 +73,14 @@ def test_videos() -> None:
 
 def test_what_is_refused() -> None:
     kernel, image = load("siglip", threads=1), pictures()[0]
-    with pytest.raises(ArgumentError, match="images must be a list of images, not a Image"):
+    with pytest.raises(ArgumentError, match=r"images must be a list of images, not a Image; give \[image\]$"):
         kernel(image)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match=r"not a ndarray; give \[image\]$"):
+        kernel(np.asarray(image))  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match=r"not a ndarray; give list\(images\)$"):
+        kernel(np.asarray(image)[None])  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match=r"not a str$"):
+        kernel("photo.jpg")
     with pytest.raises(ArgumentError, match="images must be a list of images, not an empty one"):
         kernel([])
     with pytest.raises(ArgumentError, match=r"array of float64 \[4, 4, 3\]; give uint8 \[H, W, 3\]"):
@@ -90,6 +96,12 @@ def test_what_is_refused() -> None:
         kernel([image], max_pixels=1)
     with pytest.raises(ArgumentError, match="no setting dtype, max_pixel; it has min_pixels, max_pixels; give dtype"):
         load("qwen2.5-vl")([image], dtype="bfloat16", max_pixel=3000)
+
+
+@pytest.mark.parametrize("name", ["qwen2.5-vl", "qwen2.5-vl-video", "glm-4v"])
+def test_an_image_that_the_model_does_not_take(name: str) -> None:
+    with pytest.raises(ArgumentError, match=r"^absolute aspect ratio must be smaller than 200, got 900.0$"):
+        load(name, threads=1)([Image.new("RGB", (900, 1))])
 
 
 @pytest.mark.parametrize("name", ["qwen2.5-vl", "qwen2.5-vl-video"])
