@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from autosched.vlm import registry
@@ -43,6 +44,54 @@ def test_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photo, blurred = scope["photo"], scope["blurred"]
     assert blurred[0, 0] == photo[:3, :3].astype(int).sum() // 9
     assert scope["result"].record.search.trials == 8
+
+
+def test_ways_out_of_what_halide_has() -> None:
+    """Definitions in the table compute what it says they do, and what it says is refused or missing is."""
+    from autosched import Func, Input, Pipeline, RDom, Schedule, lang
+    from autosched import compile as compile_kernel
+    from autosched.errors import LanguageError, ScheduleError
+    from autosched.schedule.directives import DIRECTIVES
+
+    _, _, section = README.partition("## What Halide has and this has not\n")
+    section = section.partition("\n## ")[0]
+    image, line = lang.Input("image", lang.u8, 2), Input("line", lang.u32, 1)
+    scope: dict[str, Any] = {**vars(lang), "image": image, "line": line}
+    scope |= {name: Func(name) for name in ("hist", "sums", "both", "edge")}
+    scope |= dict(zip("yxbc", lang.variables("y x b c"), strict=True))
+    scope |= {"r": RDom(y=image.extent(0), x=image.extent(1)), "k": RDom(k=line.extent(0))}
+    definitions = re.findall(r"`(\w+\[[^`]* = [^`]+|\w+\.bound\([^`]*)`", section)
+    assert len(definitions) == 5
+    for definition in definitions:
+        exec(definition, scope)
+
+    rng = np.random.default_rng(0)
+    photo, row = rng.integers(0, 256, (9, 7), np.uint8), rng.integers(0, 9, 30, np.uint32)
+
+    def run(name: str, shape: tuple[int, ...], **given: Any) -> Any:
+        return compile_kernel(Pipeline(scope[name], name), Schedule())(shape=shape, **given)
+
+    assert np.array_equal(run("hist", (256,), image=photo), np.bincount(photo.ravel(), minlength=256))
+    assert np.array_equal(run("sums", (30,), line=row), np.cumsum(row))
+    assert np.array_equal(run("both", (2, 9, 7), image=photo), np.stack([photo, 255 - photo]))
+    assert np.array_equal(run("edge", (9, 7), image=photo), np.pad(photo, ((1, 0), (0, 0)), "edge")[:-1])
+
+    with pytest.raises(LanguageError, match="hist is defined twice"):
+        scope["hist"][scope["b"]] = 0
+    with pytest.raises(LanguageError, match="use constants, Params and extents"):
+        RDom(k=(0, scope["x"]))
+    with pytest.raises(LanguageError, match="takes a defined Func"):
+        Pipeline([scope["hist"], scope["sums"]])  # type: ignore[arg-type]
+    floats, total = Input("floats", lang.f32, 1), Func("total")
+    total[scope["x"]] = lang.sum_over(scope["k"], floats[scope["k"].k])
+    Schedule().vectorize("sums", "k", 8).check(Pipeline(scope["sums"]))
+    with pytest.raises(ScheduleError, match="the order of a sum of f32 is part of its value"):
+        Schedule().vectorize("total", "k", 8).check(Pipeline(total))
+    has = re.findall(r"`(exp|exp2|log|log2|power|sqrt|fma|reinterpret|fold_over|argmax_over|argmin_over)`", section)
+    assert len(has) == 11 and all(hasattr(lang, name) for name in has)
+    assert "`compute_with`, `async`, `memoize`" in section
+    assert not DIRECTIVES.keys() & {"compute_with", "async", "memoize", "rfactor", "gpu_blocks", "gpu_tile"}
+    assert "vectorize" in DIRECTIVES and not any(hasattr(lang, name) for name in ("sin", "cos", "tan"))
 
 
 def test_command_lines_exist() -> None:
