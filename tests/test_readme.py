@@ -44,6 +44,9 @@ def test_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photo, blurred = scope["photo"], scope["blurred"]
     assert blurred[0, 0] == photo[:3, :3].astype(int).sum() // 9
     assert scope["result"].record.search.trials == 8
+    directives = sum(map(len, scope["result"].schedule.funcs.values()))
+    changes = scope["ablate"](scope["task"], scope["result"].schedule, 0.1, knobs=())
+    assert scope["row"].part == "one-at-a-time" and len(changes) == directives
 
 
 def test_ways_out_of_what_halide_has() -> None:

@@ -75,25 +75,14 @@ def ablate(
 
 def measured(tuned: Tuned, sampled: Sampled, space: Space, knobs: Sequence[str], seconds: float) -> list[AblationRow]:
     """Both ablations, in a worker process. Raises TuneError where a baseline cannot be timed."""
-    from autosched.tune.ablation import leave_one_out, one_at_a_time
-    from autosched.tune.bench import Job
-    from autosched.tune.candidate import CandidateError
-    from autosched.tune.isolated import IsolatedBench
+    from autosched.tune import Task
+    from autosched.tune import ablate as measure
 
     default = tuned.family.schedules["default"](tuned.bucket)
-    bench = IsolatedBench(Job(tuned.pipeline, sampled.workload, tuned.threads, default))
-    try:
-        with err().status("checking") as status:
-            bench.start()
-            rows: list[AblationRow] = []
-            if not knobs:
-                rows += leave_one_out(tuned.pipeline, bench, tuned.schedule, seconds / 2, status.update)
-                seconds /= 2
-            return rows + one_at_a_time(tuned.pipeline, bench, space, knobs, seconds, status.update, tuned.bucket.name)
-    except CandidateError as error:
-        raise TuneError(f"the schedule that others are compared with cannot be timed ({error.kind}): {error}") from None
-    finally:
-        bench.close()
+    task = Task(tuned.pipeline, space, sampled.workload, {"default": default}, tuned.bucket)
+    schedule = None if knobs else tuned.schedule
+    with err().status("checking") as status:
+        return measure(task, schedule, seconds, knobs=knobs or None, threads=tuned.threads, report=status.update)
 
 
 def importances(

@@ -3,6 +3,7 @@
 Uses the runtime and records; knows of no pipeline, no image and no model but what a Task brings.
 """
 
+from autosched.tune.ablation import AblationRow, ablate
 from autosched.tune.derive import derive
 from autosched.tune.effort import PRESETS, Effort
 from autosched.tune.finals import Final, Standing
@@ -16,6 +17,7 @@ from autosched.tune.task import Budget, Method, Task
 
 __all__ = [
     "PRESETS",
+    "AblationRow",
     "Budget",
     "Effort",
     "Final",
@@ -33,6 +35,7 @@ __all__ = [
     "Template",
     "Trial",
     "WorkloadSpec",
+    "ablate",
     "derive",
     "load_space",
     "state_directory",

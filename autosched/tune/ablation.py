@@ -10,15 +10,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from autosched.errors import ScheduleError
+from autosched.errors import ScheduleError, TuneError
 from autosched.lang import Pipeline
 from autosched.schedule import Schedule
-from autosched.tune.bench import Bench, Ready
+from autosched.threads import checked
+from autosched.tune.bench import Bench, Job, Ready
 from autosched.tune.candidate import CandidateError
+from autosched.tune.isolated import IsolatedBench
 from autosched.tune.measure import Estimate, paired
 from autosched.tune.polish import without_each
 from autosched.tune.rounds import play_rounds
 from autosched.tune.space import Space
+from autosched.tune.task import Task
 
 Part = Literal["leave-one-out", "one-at-a-time", "importance"]
 
@@ -35,6 +38,58 @@ class AblationRow:
     what: str
     ratio: Estimate | None
     kind: str = "ok"
+
+    def __str__(self) -> str:
+        """A line for people: the change and the times as long that it takes."""
+        r = self.ratio
+        said = self.kind if r is None or self.kind != "ok" else f"{r.median:.2f} [{r.low:.2f}, {r.high:.2f}]"
+        return f"{self.part}: {self.what}: {said}"
+
+
+def ablate(
+    task: Task,
+    schedule: Schedule | None,
+    seconds: float = 30.0,
+    *,
+    knobs: Sequence[str] | None = None,
+    threads: int | None = None,
+    report: Callable[[str], None] = lambda _: None,
+    bench: Callable[[Job], Bench] | None = None,
+) -> list[AblationRow]:
+    """What the directives of a schedule, such as a result's, and the choices of knobs are worth on a task's workload.
+
+    Each directive is left out of `schedule`, unless that is None; each of `knobs`, all of the task's space where they
+    are None, is set to each other choice at the default point. `seconds` are what timing takes, beside compiling; every
+    change is checked bit for bit before. `threads` are what it runs on, all CPUs by default. `report` hears what is
+    tried; `bench` is as in `tune`.
+
+    Raises ScheduleError where `schedule` is not legal, TuneError for knobs that the space does not have, and where what
+    others are compared with cannot be timed.
+    """
+    known = [knob.name for knob in task.space.knobs]
+    chosen = known if knobs is None else list(knobs)
+    if unknown := [name for name in chosen if name not in known]:
+        raise TuneError(f"search space {task.space.name} has no knob {unknown[0]!r}; it has {', '.join(known)}")
+    if not seconds > 0:
+        raise TuneError(f"the time to measure is {seconds} s; it must be more than 0")
+    if schedule is not None:
+        schedule.check(task.pipeline)
+    job = Job(task.pipeline, task.workload, checked(threads, error=TuneError), task.schedules["default"])
+    each = seconds / 2 if schedule is not None and chosen else seconds
+    bucket = task.bucket.name if task.bucket else None
+    opened = (bench or IsolatedBench)(job)
+    rows: list[AblationRow] = []
+    try:
+        opened.start()
+        if schedule is not None:
+            rows += leave_one_out(task.pipeline, opened, schedule, each, report)
+        if chosen:
+            rows += one_at_a_time(task.pipeline, opened, task.space, chosen, each, report, bucket)
+    except CandidateError as error:
+        raise TuneError(f"the schedule that others are compared with cannot be timed ({error.kind}): {error}") from None
+    finally:
+        opened.close()
+    return rows
 
 
 def leave_one_out(

@@ -36,6 +36,11 @@ class Knob:
         """Whether the choices are numbers, so that near ones are alike."""
         return all(isinstance(c, int) and not isinstance(c, bool) for c in self.choices)
 
+    def __str__(self) -> str:
+        choices = " ".join(f"{c}{'*' * (c == self.default)}" for c in self.choices)
+        active = f", where {self.when}" if self.when.terms else ""
+        return f"{self.name}: {choices}{active}" + (f"\n    {self.summary}" if self.summary else "")
+
 
 @dataclass(frozen=True)
 class Ref:
@@ -76,6 +81,20 @@ class Space:
     constraints: tuple[Constraint, ...] = ()
     templates: tuple[Template, ...] = ()
     named: Mapping[str, Point] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """What may be chosen, in lines for people: see `autosched space`."""
+        count = self.count()
+        size = f"{count}" if count < 10**7 else f"{count:.3g}"
+        text = f"{self.name}: {size} points of {len(self.knobs)} knobs, space {self.identity}"
+        for title, entries in (
+            ("knobs (* is the default)", [str(knob) for knob in self.knobs]),
+            ("constraints", [str(c) for c in self.constraints]),
+            ("named points, tried first", [f"{name}: {json.dumps(dict(p))}" for name, p in self.named.items()]),
+        ):
+            if entries:
+                text += "\n".join([f"\n\n{title}", *("  " + entry.replace("\n", "\n  ") for entry in entries)])
+        return text
 
     def schedule(self, point: Point) -> Schedule:
         """The schedule that a point stands for. It may still be illegal for a pipeline."""

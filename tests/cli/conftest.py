@@ -11,7 +11,7 @@ from command import Command, Said
 from autosched.cli import samples
 from autosched.cli.main import run
 from autosched.records.store import forget_warnings
-from autosched.tune import closing, isolated
+from autosched.tune import ablation, closing, isolated
 from autosched.tune import run as tune_run
 from autosched.tune.bench import LocalBench
 from autosched.vlm import registry
@@ -29,6 +29,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(closing, "FINAL_SECONDS", 0.05)
     monkeypatch.setattr(closing, "SIMPLIFY_SECONDS", 0.05)
     monkeypatch.setattr(isolated, "IsolatedBench", LocalBench)
+    monkeypatch.setattr(ablation, "IsolatedBench", LocalBench)
     monkeypatch.setattr(tune_run, "IsolatedBench", LocalBench)  # test_ctrl_c_and_resume has a real one
     monkeypatch.setenv("AUTOSCHED_TUNED_DIR", str(tmp_path / "tuned"))
     monkeypatch.setenv("AUTOSCHED_STATE_DIR", str(tmp_path / "state"))

@@ -9,11 +9,14 @@ import pytest
 import synthetic
 from test_polish import FULL, Weighed
 
+from autosched.errors import ScheduleError, TuneError
 from autosched.schedule import Schedule
-from autosched.tune.ablation import leave_one_out, one_at_a_time
+from autosched.tune import Task, ablate
+from autosched.tune.ablation import AblationRow, leave_one_out, one_at_a_time
 from autosched.tune.bench import Job, Ready
 from autosched.tune.candidate import CandidateError
 from autosched.tune.constraints import Condition
+from autosched.tune.measure import Estimate
 from autosched.tune.space import Knob, Ref, Space, Template
 from autosched.tune.study import Outcome, Study, StudyOptions
 
@@ -77,6 +80,52 @@ def test_a_baseline_that_fails_is_an_error() -> None:
     schedule = synthetic.SPACE.schedule({"factor": 1, "lanes": 8})
     with pytest.raises(CandidateError, match="as planned"):
         leave_one_out(PIPELINE, synthetic.Synthetic(JOB, 0.0), schedule, 0.1)
+
+
+TASK = Task(PIPELINE, synthetic.SPACE, JOB.workload)
+
+
+def test_ablation_of_a_task() -> None:
+    """Directives of a schedule and choices of knobs, in the order they have; either may be left out."""
+    opened: list[Job] = []
+
+    def bench(job: Job) -> synthetic.Synthetic:
+        opened.append(job)
+        return synthetic.Synthetic(job, 0.0)
+
+    schedule = synthetic.SPACE.schedule({"factor": 4, "lanes": 16})
+    heard: list[str] = []
+    rows = ablate(TASK, schedule, 0.1, threads=1, bench=bench, report=heard.append)
+    parts = [row.part for row in rows]
+    assert parts == ["leave-one-out"] * 2 + ["one-at-a-time"] * 15 and "lanes = 4" in heard
+    assert [(job.threads, job.default) for job in opened] == [(1, Schedule())]
+    alone = ablate(TASK, None, 0.1, knobs=["lanes"], bench=bench)
+    assert [row.what for row in alone] == ["lanes = 4", "lanes = 8", "lanes = 16", "lanes = 32"]
+    assert [row.part for row in ablate(TASK, schedule, 0.1, knobs=(), bench=bench)] == ["leave-one-out"] * 2
+
+
+def test_an_ablation_that_cannot_be() -> None:
+    def bench(job: Job) -> synthetic.Synthetic:
+        return synthetic.Synthetic(job, 0.0)
+
+    with pytest.raises(TuneError, match="has no knob 'lane'; it has factor, lanes"):
+        ablate(TASK, None, knobs=["lane"], bench=bench)
+    with pytest.raises(TuneError, match="the time to measure is 0 s; it must be more than 0"):
+        ablate(TASK, None, 0, bench=bench)
+    with pytest.raises(TuneError, match="threads is 0"):
+        ablate(TASK, None, threads=0, bench=bench)
+    with pytest.raises(ScheduleError, match="nowhere"):
+        ablate(TASK, Schedule().parallel("blur", "nowhere"), bench=bench)
+    with pytest.raises(TuneError, match=r"compared with cannot be timed \(crash\): as planned"):
+        ablate(TASK, synthetic.SPACE.schedule({"factor": 1, "lanes": 8}), 0.1, bench=bench)
+
+
+def test_rows_are_lines() -> None:
+    row = AblationRow("leave-one-out", "parallel('y') of blur", Estimate(1.5, 1.25, 2.0))
+    assert str(row) == "leave-one-out: parallel('y') of blur: 1.50 [1.25, 2.00]"
+    assert str(AblationRow("one-at-a-time", "lanes = 4", None, "crash")) == "one-at-a-time: lanes = 4: crash"
+    same = AblationRow("one-at-a-time", "lanes = 4", Estimate(1.0, 1.0, 1.0), "same code")
+    assert str(same) == "one-at-a-time: lanes = 4: same code"
 
 
 def test_importances(tmp_path: Path) -> None:

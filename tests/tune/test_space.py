@@ -171,6 +171,22 @@ def test_nearest_gives_way_to_constraints() -> None:
     assert other.default("narrow") == other.default() == TILES.default()
 
 
+def test_a_space_is_shown_as_the_command_shows_it() -> None:
+    at = replace(knob("at", 1, 2, when=where(place=("in",))), summary="how far")
+    space = Space("s", (knob("place", "in", "out"), at), (), (), {"far": {"place": "in", "at": 2}})
+    assert str(space).splitlines() == [
+        f"s: 3 points of 2 knobs, space {space.identity}",
+        "",
+        "knobs (* is the default)",
+        "  place: in* out",
+        f"  at: 1* 2, where {at.when}",
+        "      how far",
+        "",
+        "named points, tried first",
+        '  far: {"place": "in", "at": 2}',
+    ]
+
+
 def test_identity() -> None:
     assert TILES.identity == Space("renamed", TILES.knobs, TILES.constraints, TILES.templates).identity
     assert TILES.identity != Space("tiles", TILES.knobs, TILES.constraints[:2], TILES.templates).identity
