@@ -9,10 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-Job: TypeAlias = Callable[[], object]
+from autosched.tune.measure import settle
 
-_SETTLE_SECONDS = 0.002
-"""Pause before each job, in which helper threads that still spin after the job before it go to sleep."""
+Job: TypeAlias = Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ def interleave(
 
 
 def _seconds(job: Job) -> float:
-    time.sleep(_SETTLE_SECONDS)
+    settle()
     begin = time.perf_counter()
     result = job()
     end = time.perf_counter()

@@ -75,7 +75,7 @@ class _Group:
 
 def _time(family: KernelFamily, sampled: Sampled, threads: int, seconds: float) -> dict[str, Any]:
     """Show how long they take on a workload. Returns it as data."""
-    from autosched.tune.measure import rounds
+    from autosched.tune.measure import rounds, settle
     from autosched.vlm.load import load
 
     title = f"{family.name}, {sampled.workload.name}, bucket {sampled.bucket.name}"
@@ -84,7 +84,7 @@ def _time(family: KernelFamily, sampled: Sampled, threads: int, seconds: float) 
         groups = [_kernels(tuned, sampled), *_processors(family, sampled, threads)]
     runs = [run for group in groups for run in group.runs.values()]
     with err().status(f"{title}: timing"):
-        times = rounds(runs, seconds=seconds, least=5, most=201)
+        times = rounds(runs, seconds=seconds, least=5, most=201, between=settle)
     console = out()
     plural = "s" if threads > 1 else ""
     console.print(f"{title}, {threads} thread{plural}, {len(times[0])} rounds; schedule here: {tuned.answer.rung}")

@@ -15,6 +15,12 @@ Run = Callable[[], object]
 #: A candidate whose first run takes so many times as long as the rival's is timed no further.
 GIVE_UP = 2.0
 
+#: How long one look at the process takes: the system may count the time of running threads once in 4 ms only.
+_LOOK_SECONDS = 0.005
+#: Of a CPU: what a process takes at most while it waits for nothing but the clock.
+_IDLE = 0.05
+_MOST_LOOKS = 20
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -48,6 +54,19 @@ def paired(times: Sequence[float], base: Sequence[float]) -> Estimate:
 
 def nothing() -> None:
     """Do nothing between runs."""
+
+
+def settle() -> None:
+    """Wait until helper threads that still spin after the run before have gone to sleep; 5 ms where none do.
+
+    libgomp's, which are torch's and Numba's, look for their next job for some 6 ms, and take the CPU of whoever runs
+    then on as many threads.
+    """
+    for _ in range(_MOST_LOOKS):
+        used = time.process_time()
+        time.sleep(_LOOK_SECONDS)
+        if time.process_time() - used < _IDLE * _LOOK_SECONDS:
+            return
 
 
 def clock(run: Run, between: Callable[[], None] = nothing) -> float:

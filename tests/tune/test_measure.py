@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from autosched.tune import measure
-from autosched.tune.measure import estimate, race
+from autosched.tune.measure import estimate, race, rounds, settle
 
 
 class Clock:
@@ -79,3 +79,20 @@ def test_estimates() -> None:
     narrow = estimate([3.0 + i / 1000 for i in range(-50, 50)])
     assert narrow.high - narrow.low < 0.06
     assert estimate([2.0]) == estimate([1.0]).scaled(2.0)
+
+
+@pytest.mark.parametrize(("busy", "looks"), [(0, 1), (3, 4), (1000, 20)], ids=["idle", "for a while", "for ever"])
+def test_a_process_settles_when_its_threads_take_no_time(
+    monkeypatch: pytest.MonkeyPatch, busy: int, looks: int
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(measure.time, "sleep", slept.append)
+    monkeypatch.setattr(measure.time, "process_time", lambda: 0.005 * min(len(slept), busy))
+    settle()
+    assert slept == [0.005] * looks
+
+
+def test_what_is_between_runs_is_not_timed(clock: Clock) -> None:
+    taken = rounds([clock.run("a", 0.03), clock.run("b", 0.05)], seconds=0, least=2, most=2, between=clock.run("-", 1))
+    assert clock.order.count("-") == 4 and set(clock.order[::2]) == {"-"}
+    assert taken == [pytest.approx([0.03] * 2), pytest.approx([0.05] * 2)]
