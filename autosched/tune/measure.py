@@ -17,7 +17,7 @@ GIVE_UP = 2.0
 
 #: How long one look at the process takes: the system may count the time of running threads once in 4 ms only.
 _LOOK_SECONDS = 0.005
-#: Of a CPU: what a process takes at most while it waits for nothing but the clock.
+#: Of a CPU: what the other threads of a process take at most when none of them spins.
 _IDLE = 0.05
 _MOST_LOOKS = 20
 
@@ -60,13 +60,20 @@ def settle() -> None:
     """Wait until helper threads that still spin after the run before have gone to sleep; 5 ms where none do.
 
     libgomp's, which are torch's and Numba's, look for their next job for some 6 ms, and take the CPU of whoever runs
-    then on as many threads.
+    then on as many threads. The wait is busy: a core that idles forgets its caches, which a run of half a millisecond
+    pays for with a fifth of its time or more, and a server under load does not idle.
     """
     for _ in range(_MOST_LOOKS):
-        used = time.process_time()
-        time.sleep(_LOOK_SECONDS)
-        if time.process_time() - used < _IDLE * _LOOK_SECONDS:
+        used, begin = _helpers_seconds(), time.perf_counter()
+        while time.perf_counter() - begin < _LOOK_SECONDS:
+            pass
+        if _helpers_seconds() - used < _IDLE * _LOOK_SECONDS:
             return
+
+
+def _helpers_seconds() -> float:
+    """Time that CPUs have spent on all threads but this one."""
+    return time.process_time() - time.thread_time()
 
 
 def clock(run: Run, between: Callable[[], None] = nothing) -> float:

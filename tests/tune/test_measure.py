@@ -82,14 +82,21 @@ def test_estimates() -> None:
 
 
 @pytest.mark.parametrize(("busy", "looks"), [(0, 1), (3, 4), (1000, 20)], ids=["idle", "for a while", "for ever"])
-def test_a_process_settles_when_its_threads_take_no_time(
+def test_a_process_settles_when_its_other_threads_take_no_time(
     monkeypatch: pytest.MonkeyPatch, busy: int, looks: int
 ) -> None:
-    slept: list[float] = []
-    monkeypatch.setattr(measure.time, "sleep", slept.append)
-    monkeypatch.setattr(measure.time, "process_time", lambda: 0.005 * min(len(slept), busy))
+    now, look = 0.0, 7 / 1024  # seconds; a look reads the clock at its begin and six times more
+
+    def tick() -> float:
+        nonlocal now
+        now += 1 / 1024
+        return now
+
+    monkeypatch.setattr(measure.time, "perf_counter", tick)
+    monkeypatch.setattr(measure.time, "thread_time", lambda: now)  # this thread waits busily
+    monkeypatch.setattr(measure.time, "process_time", lambda: now + min(now, look * busy))
     settle()
-    assert slept == [0.005] * looks
+    assert now == look * looks
 
 
 def test_what_is_between_runs_is_not_timed(clock: Clock) -> None:
