@@ -64,8 +64,8 @@ def settle() -> None:
     pays for with a fifth of its time or more, and a server under load does not idle.
     """
     for _ in range(_MOST_LOOKS):
-        used, begin = _helpers_seconds(), time.perf_counter()
-        while time.perf_counter() - begin < _LOOK_SECONDS:
+        used, begin = _helpers_seconds(), time.monotonic()
+        while time.monotonic() - begin < _LOOK_SECONDS:
             pass
         if _helpers_seconds() - used < _IDLE * _LOOK_SECONDS:
             return

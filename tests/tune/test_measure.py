@@ -92,7 +92,7 @@ def test_a_process_settles_when_its_other_threads_take_no_time(
         now += 1 / 1024
         return now
 
-    monkeypatch.setattr(measure.time, "perf_counter", tick)
+    monkeypatch.setattr(measure.time, "monotonic", tick)
     monkeypatch.setattr(measure.time, "thread_time", lambda: now)  # this thread waits busily
     monkeypatch.setattr(measure.time, "process_time", lambda: now + min(now, look * busy))
     settle()
