@@ -1,13 +1,15 @@
 """A search space for a pipeline that has no file, from the algorithm alone.
 
 The output is cut into strips that threads share, and those into tiles; every other Func is inlined, or computed at the
-root, in a strip, in a tile, or in a row, stored there or slid along the rows. Each has lanes, a tail, an unroll factor
-and, with three coordinates or more, a choice of the innermost one. The output goes through the caches, where the lines
-of its next row are prefetched, or past them.
+root, in a strip, in a tile, or in a row, stored there or in a window of its rows that slides. Each has lanes, a tail,
+an unroll factor and, with three coordinates or more, a choice of the innermost one; what is stored may begin every row
+with a line of the cache. The output goes through the caches, where the lines of its next row are prefetched, or past
+them.
 
-Where a Func reduces, rows and blocks of lanes share the loops of its reductions, so that what is read once serves them
-all. These loops are written out where they are short, or a few turns at a time. Where the order of terms does not
-change the value, it is a choice, and so is how many terms are taken at once.
+Where rows read the same, as those of a stencil do, some may be computed at once. Where a Func reduces, rows and blocks
+of lanes share the loops of its reductions, so that what is read once serves them all. These loops are written out where
+they are short, or a few turns at a time. Where the order of terms does not change the value, it is a choice, and so is
+how many terms are taken at once.
 """
 
 from __future__ import annotations
@@ -42,10 +44,12 @@ TILES = (0, 32, 64, 128, 256)
 LANES = (0, 4, 8, 16, 32, 64)
 UNROLLS = (1, 2, 4)
 
+#: Rows that are computed at once where they read the same.
+STENCIL_ROWS = (1, 2, 4)
 #: Rows that share the loops of a reduction, and blocks of lanes; together at most as many as there are registers.
 ROWS = (1, 2, 4, 6, 8, 12)
 _ACCUMULATORS = 24
-#: Those of both that are worth trying, and the bytes of a vector.
+#: Those of both that are worth trying, and the bytes of a vector, which are those of a line of the cache too.
 _BLOCKS = ((12, 2), (8, 2), (6, 4), (4, 4))
 _VECTOR = 64
 #: Turns of a reduction's innermost loop that are written out, where its length is not known.
@@ -216,6 +220,7 @@ def _output(func: Func, parts: _Parts) -> None:
     reduces = bool(_reduced(func))
     inner = tuple(args[:-3:-1]) if len(args) > 2 else (args[-1],)
     axes = tuple(args[:-1]) if len(args) == 2 else tuple(args)
+    shares = len(args) > 1 and (reduces or any(_overlaps(func, axis) for axis in axes))
     if reduces and len(args) > 1:
         parts.knob("strips", STRIPS_OF_BLOCKS, 4, summary="blocks of rows that a thread takes at a time")
     else:
@@ -231,14 +236,14 @@ def _output(func: Func, parts: _Parts) -> None:
         for name in axes:
             if name in inner:
                 parts.forbid(axis=name, inner=name)
-        if reduces:
+        if shares:
             _shared_rows(func, tuple((axis, _is(axis=axis)) for axis in axes), ALWAYS, parts, prefix="")
             parts.add(func, "split", ALWAYS, var=names.rows, outer=names.strip, inner=names.row, factor=Ref("strips"))
         else:
             for axis in axes:
                 chosen = _is(axis=axis)
                 parts.add(func, "split", chosen, var=axis, outer=names.strip, inner=names.row, factor=Ref("strips"))
-        shared = [names.shared] if reduces else []
+        shared = [names.shared] if shares else []
         for last in inner:
             when = _is(inner=last, tile=_some(TILES))
             parts.add(func, "split", when, var=last, outer=names.tile, inner=names.col, factor=Ref("tile"))
@@ -254,7 +259,7 @@ def _output(func: Func, parts: _Parts) -> None:
                     tiled = (names.strip, names.tile, *middle, names.col)
                     parts.add(func, "reorder", _both(chosen, _is(tile=_some(TILES))), vars=tiled)
         loops = [(names.col, _is(tile=_some(TILES))), *((last, _is(tile=0, inner=last)) for last in inner)]
-        _lanes(func, tuple(loops), ALWAYS, parts, prefix="", shares=reduces)
+        _lanes(func, tuple(loops), ALWAYS, parts, prefix="", shares=shares)
     _reductions(func, "", parts)
     parts.knob("parallel", ("strips", "none"), "strips", summary="what is dealt to threads")
     parts.add(func, "parallel", _is(parallel="strips"), var=names.strip)
@@ -277,6 +282,11 @@ def _producer(func: Func, output: Func, places: list[str], parts: _Parts) -> Non
     if "sliding" in places:
         parts.add(func, "store_at", _is(**{at: "sliding", "tile": 0}), func=output.name, var=names.strip)
         parts.add(func, "store_at", _is(**{at: "sliding", "tile": _some(TILES)}), func=output.name, var=names.tile)
+        for axis in output.args[: None if len(output.args) > 2 else 1]:
+            along = _along(output, axis.name).get(func.name, set())
+            if len(along) == 1:
+                folded = _is(**{at: "sliding", "axis": axis.name, "order": "rows"})
+                parts.add(func, "fold_storage", folded, var=min(along))
     args, prefix = [a.name for a in func.args], f"{func.name}_"
     computed = _is(**{at: tuple(p for p in places if p != "inline")})
     loops_of: list[tuple[str, Condition]] = [(args[-1], ALWAYS)]
@@ -288,11 +298,15 @@ def _producer(func: Func, output: Func, places: list[str], parts: _Parts) -> Non
         parts.add(func, "reorder", _is(**{knob: outer}), vars=(inner, outer))
         loops_of = [(name, _is(**{knob: name})) for name in (inner, outer)]
         above = [(outer, _is(**{knob: inner})), (inner, _is(**{knob: outer}))]
-    shares = bool(above) and bool(_reduced(func))
+    shares = (bool(_reduced(func)) and bool(above)) or any(_overlaps(func, name) for name, _ in above)
     if shares:
         _shared_rows(func, tuple(above), computed, parts, prefix)
     _lanes(func, tuple(loops_of), computed, parts, prefix, shares)
     if len(args) > 1:
+        line = _VECTOR // func.type.bytes
+        knob = f"{prefix}align"
+        parts.knob(knob, (1, line), 1, computed, f"elements that a row of {func.name} is stored in multiples of")
+        parts.add(func, "align_storage", _is(**{knob: line}), var=args[-1], multiple=line)
         outermost = names.rows if shares and len(args) == 2 else args[0]
         parts.add(func, "parallel", _is(**{at: "root"}), var=outermost)
     _reductions(func, prefix, parts, computed)
@@ -301,9 +315,12 @@ def _producer(func: Func, output: Func, places: list[str], parts: _Parts) -> Non
 def _shared_rows(
     func: Func, loops: tuple[tuple[str, Condition], ...], when: Condition, parts: _Parts, prefix: str
 ) -> None:
-    """Rows of a Func that share the loops of its reductions: blocks of one of `loops`, the last one moved back."""
+    """Rows of a Func that share reads, or its reductions' loops: blocks of one of `loops`, the last one moved back."""
     knob, names = f"{prefix}rows", parts.names
-    parts.knob(knob, ROWS, 4, when, f"rows of {func.name} that share the loops of its reductions")
+    if _reduced(func):
+        parts.knob(knob, ROWS, 4, when, f"rows of {func.name} that share the loops of its reductions")
+    else:
+        parts.knob(knob, STENCIL_ROWS, 1, when, f"rows of {func.name} that are computed at once")
     for var, chosen in loops:
         parts.add(
             func, "split", _both(when, chosen),
@@ -317,8 +334,8 @@ def _lanes(
 ) -> None:
     """Lanes of the innermost loop, which is one of `loops`; blocks of lanes that are written out; the last block.
 
-    Where the Func reduces, the blocks that are written out are innermost: one loop of the reduction is for all, and for
-    rows where it `shares` loops with them.
+    Where the Func reduces, the blocks that are written out are innermost: one loop of the reduction is for all. Rows
+    that it `shares` with are in there too.
     """
     lanes, tail, unroll, names = f"{prefix}lanes", f"{prefix}tail", f"{prefix}unroll", parts.names
     reduces = bool(_reduced(func))
@@ -339,7 +356,12 @@ def _lanes(
         )  # fmt: skip
     parts.add(func, "vectorize", some, var=names.lane, lanes=Ref(lanes))
     many = _is(**{unroll: _some(UNROLLS)})
+    if shares:
+        for var, chosen in loops:
+            parts.add(func, "reorder", _both(_is(**{lanes: 0}), chosen), vars=(var, names.shared))
     if not reduces:
+        if shares:
+            parts.add(func, "reorder", some, vars=(names.block, names.lane, names.shared))
         parts.add(func, "unroll", many, var=names.block, factor=Ref(unroll))
         return
     # lanes that depend on the block, as those of a block cut short do, cannot be outside of it
@@ -352,8 +374,6 @@ def _lanes(
     parts.constraints.append(AtMost((f"{prefix}rows", unroll), _ACCUMULATORS))
     parts.add(func, "reorder", many, vars=(names.around, names.lane, names.shared, names.written))
     parts.add(func, "reorder", _both(some, _is(**{unroll: 1})), vars=(names.block, names.lane, names.shared))
-    for var, chosen in loops:
-        parts.add(func, "reorder", _both(_is(**{lanes: 0}), chosen), vars=(var, names.shared))
 
 
 def _reductions(func: Func, prefix: str, parts: _Parts, when: Condition = ALWAYS) -> None:
@@ -404,6 +424,49 @@ def _loads(pipeline: Pipeline, parts: _Parts) -> None:
             else:
                 computed = _is(**{_at(func.name): tuple(place for place in PLACES if place != "inline")})
             parts.add(func, "loads", _both(computed, _is(**{knob: LOADS[1:]})), source=name, strategy=Ref(knob))
+
+
+def _overlaps(func: Func, arg: str, seen: set[tuple[str, str]] | None = None) -> bool:
+    """Whether neighbours along `arg` read some of the same, where all that can be is computed with its readers."""
+    seen = set() if seen is None else seen
+    if (func.name, arg) in seen:
+        return False
+    seen.add((func.name, arg))
+    at: dict[tuple[str, int], str] = {}
+    for read, dim in _moving_reads(func, arg):
+        if at.setdefault((read.source.name, dim), str(read.index[dim])) != str(read.index[dim]):
+            return True
+        if isinstance(read.source, Func) and _overlaps(read.source, read.source.args[dim].name, seen):
+            return True
+    return False
+
+
+def _along(output: Func, axis: str) -> dict[str, set[str]]:
+    """The coordinates of each Func that move with one of the output."""
+    found: dict[str, set[str]] = {}
+    left = [(output, axis)]
+    while left:
+        func, arg = left.pop()
+        if arg in found.setdefault(func.name, set()):
+            continue
+        found[func.name].add(arg)
+        left += [
+            (read.source, read.source.args[dim].name)
+            for read, dim in _moving_reads(func, arg)
+            if isinstance(read.source, Func)
+        ]
+    return found
+
+
+def _moving_reads(func: Func, arg: str) -> Iterator[tuple[Read, int]]:
+    """Reads in a definition itself, and their coordinates that move with one of its own."""
+    assert func.value is not None
+    (var,) = (a for a in func.args if a.name == arg)
+    for node in walk(func.value):
+        if isinstance(node, Read):
+            for dim, index in enumerate(node.index):
+                if _moves(index, var):
+                    yield node, dim
 
 
 def _reads(func: Func) -> list[Read]:

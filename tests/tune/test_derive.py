@@ -19,7 +19,7 @@ from autosched.lang.sizes import inlined_sizes, largest_inlined
 from autosched.lower.lower import lower
 from autosched.runtime import compile as compile_kernel
 from autosched.schedule import Schedule
-from autosched.schedule.directives import Directive, PrefetchStores, Stream, Vectorize
+from autosched.schedule.directives import AlignStorage, Directive, FoldStorage, PrefetchStores, Stream, Vectorize
 from autosched.schedule.nest import resolve
 from autosched.tune.check import reference
 from autosched.tune.derive import derive
@@ -206,10 +206,44 @@ def test_what_a_person_would_write_is_there() -> None:
     funcs = resolve(pipeline, space.schedule(point)).funcs
     assert str(funcs["rows"].compute) == "blur.strip"
     assert [(x.name, x.kind) for x in funcs["blur"].loops] == [
-        ("strip", "parallel"), ("row", "serial"), ("block", "serial"), ("lane", "vectorized"),
+        ("strip", "parallel"), ("row", "serial"), ("block", "serial"), ("lane", "vectorized"), ("shared", "unrolled"),
     ]  # fmt: skip
-    wanted = Schedule().split("blur", "y", "strip", "row", 32)
-    assert space.schedule(point).funcs["blur"][0] == wanted.funcs["blur"][0]
+    wanted = Schedule().split("blur", "rows", "strip", "row", 32)
+    assert wanted.funcs["blur"][0] in space.schedule(point).funcs["blur"]
+
+
+def test_rows_that_read_the_same_may_be_computed_at_once() -> None:
+    """Those of stencils, also where the overlap is in what they read, but not those that have nothing in common."""
+    y, x, v, u = variables("y x v u")
+    source = Input("source", u8, 2)
+    point, stencil, output = Func("point"), Func("stencil"), Func("output")
+    point[y, x] = source[y, x] // 2
+    stencil[v, u] = point[v, u] + point[v + 1, u]
+    output[y, x] = stencil[y, x + 1] + stencil[y, x]
+    space = derive(Pipeline(output, "stencils"))
+    assert {k.name: k.choices for k in space.knobs if k.name.endswith("rows")} == {
+        "rows": (1, 2, 4),
+        "stencil_rows": (1, 2, 4),
+    }
+    chosen = space.nearest({**space.default(), "rows": 2, "stencil_at": "sliding", "stencil_align": 64})
+    funcs = resolve(Pipeline(output, "stencils"), space.schedule(chosen)).funcs
+    assert [(x.name, x.lanes) for x in funcs["output"].loops if x.kind == "unrolled"] == [("shared", 2)]
+    assert funcs["stencil"].fold == FoldStorage("v") and funcs["stencil"].aligns == (AlignStorage("u", 64),)
+
+
+def test_windows_slide_along_the_coordinate_that_strips_are_cut_of() -> None:
+    """A transposed Func moves by its columns with the output's rows; one that moves with both is kept whole."""
+    y, x = variables("y x")
+    source = Input("source", u8, 2)
+    turned, skewed, output = Func("turned"), Func("skewed"), Func("output")
+    turned[y, x] = source[x, y]
+    skewed[y, x] = source[y, x]
+    output[y, x] = turned[x, y] + turned[x, y + 1] + skewed[y, y + x]
+    pipeline = Pipeline(output, "turned")
+    space = derive(pipeline)
+    point = space.nearest({**space.default(), "turned_at": "sliding", "skewed_at": "sliding"})
+    funcs = resolve(pipeline, space.schedule(point)).funcs
+    assert funcs["turned"].fold == FoldStorage("x") and funcs["skewed"].fold is None
 
 
 def test_consumers_decide_where_producers_can_be() -> None:
