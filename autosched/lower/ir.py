@@ -43,6 +43,27 @@ class Expr:
         return self
 
 
+class Operation(Expr):  # not a dataclass: each kind has `a` at its place among its fields
+    """What is computed lane by lane from `a`, the only operand unless a kind says otherwise: its type, its lanes."""
+
+    a: Expr
+
+    @property
+    def elem(self) -> Type:
+        return self.a.elem
+
+    @property
+    def lanes(self) -> int:
+        return self.a.lanes
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.a,)
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        return replace(self, a=children[0])  # type: ignore[call-arg]
+
+
 @dataclass(frozen=True)
 class Const(Expr):
     value: int | float | bool
@@ -84,7 +105,7 @@ class Name(Expr):
 
 
 @dataclass(frozen=True)
-class Binary(Expr):
+class Binary(Operation):
     """An operation on two values of one type. `wrap` is the remainder of what is less than twice its divisor.
 
     `part` is said of the quotient and the remainder that are the parts of a fused loop: `a` is that loop and `b` the
@@ -101,10 +122,6 @@ class Binary(Expr):
         return b1 if self.op in ("eq", "ne", "lt", "le") else self.a.elem
 
     @property
-    def lanes(self) -> int:
-        return self.a.lanes
-
-    @property
     def children(self) -> tuple[Expr, ...]:
         return (self.a, self.b)
 
@@ -114,71 +131,34 @@ class Binary(Expr):
 
 
 @dataclass(frozen=True)
-class Unary(Expr):
+class Unary(Operation):
     """An operation on each lane."""
 
     op: lang.UnaryOp
     a: Expr
 
-    @property
-    def elem(self) -> Type:
-        return self.a.elem
-
-    @property
-    def lanes(self) -> int:
-        return self.a.lanes
-
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        return (self.a,)
-
-    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
-        return Unary(self.op, *children)
-
 
 @dataclass(frozen=True)
-class ReduceLanes(Expr):
+class ReduceLanes(Operation):
     """All lanes as one number."""
 
     op: LanesOp
     a: Expr
 
     @property
-    def elem(self) -> Type:
-        return self.a.elem
-
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        return (self.a,)
-
-    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
-        return ReduceLanes(self.op, *children)
+    def lanes(self) -> int:
+        return 1
 
 
 @dataclass(frozen=True)
-class FromFirstOfFour(Expr):
+class FromFirstOfFour(Operation):
     """How far each lane is from the first of the four that it is among."""
 
     a: Expr
 
-    @property
-    def elem(self) -> Type:
-        return self.a.elem
-
-    @property
-    def lanes(self) -> int:
-        return self.a.lanes
-
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        return (self.a,)
-
-    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
-        return FromFirstOfFour(*children)
-
 
 @dataclass(frozen=True)
-class Cast(Expr):
+class Cast(Operation):
     to: Type
     a: Expr
     saturating: bool = False
@@ -188,20 +168,9 @@ class Cast(Expr):
     def elem(self) -> Type:
         return self.to
 
-    @property
-    def lanes(self) -> int:
-        return self.a.lanes
-
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        return (self.a,)
-
-    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
-        return replace(self, a=children[0])
-
 
 @dataclass(frozen=True)
-class Reinterpret(Expr):
+class Reinterpret(Operation):
     """The bits of floats as integers of their width, or of integers as floats."""
 
     to: Type
@@ -211,31 +180,12 @@ class Reinterpret(Expr):
     def elem(self) -> Type:
         return self.to
 
-    @property
-    def lanes(self) -> int:
-        return self.a.lanes
-
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        return (self.a,)
-
-    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
-        return Reinterpret(self.to, *children)
-
 
 @dataclass(frozen=True)
-class Select(Expr):
+class Select(Operation):
     condition: Expr
     a: Expr
     b: Expr
-
-    @property
-    def elem(self) -> Type:
-        return self.a.elem
-
-    @property
-    def lanes(self) -> int:
-        return self.a.lanes
 
     @property
     def children(self) -> tuple[Expr, ...]:
@@ -246,20 +196,12 @@ class Select(Expr):
 
 
 @dataclass(frozen=True)
-class FusedMultiplyAdd(Expr):
+class FusedMultiplyAdd(Operation):
     """a * b + c, rounded once."""
 
     a: Expr
     b: Expr
     c: Expr
-
-    @property
-    def elem(self) -> Type:
-        return self.a.elem
-
-    @property
-    def lanes(self) -> int:
-        return self.a.lanes
 
     @property
     def children(self) -> tuple[Expr, ...]:
@@ -319,24 +261,13 @@ class Opaque(Expr):
 
 
 @dataclass(frozen=True)
-class Broadcast(Expr):
+class Broadcast(Operation):
     a: Expr
     width: int
 
     @property
-    def elem(self) -> Type:
-        return self.a.elem
-
-    @property
     def lanes(self) -> int:
         return self.width
-
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        return (self.a,)
-
-    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
-        return Broadcast(children[0], self.width)
 
 
 @dataclass(frozen=True)
@@ -684,7 +615,7 @@ def _remembering(made: Callable[[Expr], int]) -> Callable[[Expr], int]:
     return hash_of
 
 
-for _kind in Expr.__subclasses__():
+for _kind in (*Expr.__subclasses__(), *Operation.__subclasses__()):
     _kind.__hash__ = _remembering(_kind.__hash__)  # type: ignore[method-assign, assignment]
 
 
