@@ -1,4 +1,4 @@
-"""From a scheduled pipeline to loops: bounds, loop nests, storage placement and sliding windows.
+"""From a scheduled pipeline to loops: bounds, loop nests, where storage is placed.
 
 Each Func computed at the root becomes a stage, whose outermost loop is dealt to threads in ranges. Everything in a
 stage is still scalar here, reads are Accesses and writes are Puts; vectorized loops are marked.
@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import product
-from typing import Final
 
 from autosched.errors import CompileError, ScheduleError
 from autosched.lang.func import Pipeline
 from autosched.lang.types import Type
 from autosched.lower import algebra
-from autosched.lower.algebra import ONE, ZERO, add, ceildiv, const, maximum, minimum, mul, sub
+from autosched.lower.algebra import ONE, ZERO, add, ceildiv, const, maximum, mul, sub
 from autosched.lower.bounds import Bounds, Interval
 from autosched.lower.derive import derive, loop_name
 from autosched.lower.ir import (
@@ -31,7 +30,6 @@ from autosched.lower.ir import (
     Put,
     Require,
     Reserve,
-    Select,
     Stmt,
     names,
     statements,
@@ -41,15 +39,13 @@ from autosched.lower.names import extent_name, region_names, stride_name
 from autosched.lower.prefetch import prefetch_next
 from autosched.lower.reductions import Reducer
 from autosched.lower.regions import Regions
+from autosched.lower.sliding import Slide, directly_inside, nothing_there, slide
 from autosched.lower.stages import SLACK, Box, CircularDim, LoopNests, Stage, Storage, StoredFunc
 from autosched.lower.translate import Env, Translator
 from autosched.lower.wrapping import may_wrap
 from autosched.schedule import directives as d
 from autosched.schedule.func_nest import ROOT, FuncNest, Level, Loop
 from autosched.schedule.nest import Nest
-
-#: The last coordinate that is there, where none is.
-_NOTHING: Final = const(-(1 << 62))
 
 
 class LoopNestBuilder:
@@ -71,7 +67,6 @@ class LoopNestBuilder:
         self.boxes, self.derived = self.regions.boxes, self.regions.derived
         self.storages: dict[str, Storage] = {}
         self.statuses: list[str] = []
-        self.slides: dict[str, int | None] = {}
         self.counter = 0
         self.strides = strides
 
@@ -201,23 +196,25 @@ class LoopNestBuilder:
         """Storage and computation of Funcs in each iteration of `level`, before the loops inside it."""
         out: list[Stmt] = []
         computed = [n for n in self.order if self.nest.funcs[n].compute == level]
+        slides: dict[str, Slide] = {}
         for name in reversed(computed):
-            out += self._bind(self.nest.funcs[name], level)
+            bound, sliding = self._bind(self.nest.funcs[name], level)
+            out += bound
+            if sliding is not None:
+                slides[name] = sliding
         for name in self.order:
             if self.nest.funcs[name].store == level:
                 out += self._reserve(self.nest.funcs[name], level)
         for name in computed:
-            g = self.nest.funcs[name]
             out.append(Comment(f"{name} at {level}"))
-            out += self._loops(g, 0)
-            slide = self.slides.get(name)
-            if slide is not None:
-                done = Name(f"{name}:done")
-                out.append(Assign(done.name, maximum(done, self.boxes[name][slide][1])))
+            out += self._loops(self.nest.funcs[name], 0)
+            if name in slides:
+                _, last = self.boxes[name][slides[name].dim]
+                out.append(slides[name].computed(last))
         return out
 
-    def _bind(self, g: FuncNest, level: Level) -> list[Stmt]:
-        """Names for the box of `g` that this iteration needs, and for the part that is not there yet."""
+    def _bind(self, g: FuncNest, level: Level) -> tuple[list[Stmt], Slide | None]:
+        """Names for the box of `g` that this iteration needs, and for the part that is not there where it slides."""
         out: list[Stmt] = []
         box: list[Interval] = []
         region = self.regions.region(g.name, level)
@@ -234,24 +231,14 @@ class LoopNestBuilder:
             behind = algebra.mod(sub(lo, self.storages[g.name].origin[circular.dim]), circular.length)
             out.append(Let(circular.base.name, sub(lo, behind)))
         fresh = list(box)
-        self.slides[g.name] = slide = self._slide(g, level, region)
-        if slide is not None:
-            lo, hi = box[slide]
-            start = Name(f"{g.name}.{g.func.args[slide].name}.from")
-            done = Name(f"{g.name}:done")
-            if not self.bounds.nondecreasing(region[slide][0], loop_name(level.func, level.var)):
-                # where it goes back, what is there is of no use
-                before = Name(f"{g.name}:before")
-                out.append(Assign(done.name, Select(Binary("lt", lo, before), _NOTHING, done)))
-                out.append(Assign(before.name, lo))
-            new = minimum(maximum(lo, add(done, ONE)), add(hi, ONE))
-            factor = self.regions.round_up(g.name).get(slide)
-            if factor is not None:  # whole blocks end with the box only if they begin at a multiple of them
-                new = add(lo, mul(algebra.floordiv(sub(new, lo), const(factor)), const(factor)))
-            out.append(Let(start.name, new))
-            fresh[slide] = (start, hi)
+        sliding = slide(self.nest, g, level, region)
+        if sliding is not None:
+            dim = sliding.dim
+            advances = self.bounds.nondecreasing(region[dim][0], loop_name(level.func, level.var))
+            fresh[dim], stmts = sliding.missing(box[dim], advances, self.regions.round_up(g.name).get(dim))
+            out += stmts
         self.derived[g.name] = derive(g, tuple(fresh))
-        return out
+        return out, sliding
 
     def _named(self, name: str, value: Expr, out: list[Stmt]) -> Expr:
         """`value` by a name of its own, because loops that run once lose theirs; constants as they are."""
@@ -259,21 +246,6 @@ class LoopNestBuilder:
             return value
         out.append(Let(name, value))
         return Name(name)
-
-    def _slide(self, g: FuncNest, level: Level, region: Box) -> int | None:
-        """The coordinate along which iterations of `level`, which need `region`, can leave out what was made before."""
-        if g.store == g.compute or not self._directly_inside(g):
-            return None
-        loop = loop_name(level.func, level.var)
-        moving = [i for i, (lo, hi) in enumerate(region) if loop in (names(lo) | names(hi))]
-        if len(moving) > 1:
-            return None
-        return moving[0] if moving else 0
-
-    def _directly_inside(self, g: FuncNest) -> bool:
-        path = self.nest.path(g.name)
-        between = path[path.index(g.store) + 1 :] if g.store != ROOT else path
-        return len(between) == 1
 
     def _reserve(self, g: FuncNest, level: Level) -> list[Stmt]:
         """Storage of `g` for one iteration of `level`."""
@@ -317,12 +289,12 @@ class LoopNestBuilder:
             stream=g.stream,
         )
         if g.store != g.compute:
-            out += [Assign(f"{g.name}:{name}", _NOTHING) for name in ("done", "before")]
+            out += nothing_there(g.name)
         return out
 
     def _fold(self, g: FuncNest, x: d.FoldStorage, dim: int) -> tuple[Expr, list[Stmt]]:
         """The length of the circular dimension: the largest window of any iteration of the loop that computes."""
-        if not self._directly_inside(g):
+        if not directly_inside(self.nest, g):
             raise ScheduleError(
                 f"{x} of Func {g.name}: it must be computed in the loop just inside where it is stored ({g.store}), "
                 f"not at {g.compute}"
