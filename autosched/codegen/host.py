@@ -30,7 +30,7 @@ _AMOUNT = 63
 _PREFIXES = (
     "load_", "read_", "pairs_", "quads_", "dot_",
     "store_", "stream_", "gather_", "pick_", "scatter_", "permute_",
-    "splat_", "iota_", "const_", "extract_", "insert_", "cast_", "sat_", "value_", "reduce_", "stage_",
+    "splat_", "iota_", "const_", "cast_", "sat_", "value_", "reduce_", "stage_",
     "concat_", "slice_", "round_", "reinterpret_",
 )  # fmt: skip
 _OPERATIONS = frozenset({

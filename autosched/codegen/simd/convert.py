@@ -162,30 +162,6 @@ def _const(target: ValueType, x: types.Type) -> Lowering:
     return Lowering(target, (plain,), emit_one)
 
 
-@family("extract", typed=True)
-def _extract(source: ValueType, v: types.Type, i: types.Type) -> Lowering:
-    """Lane `i`, 0 <= i < lanes, as a scalar."""
-    operation = f"extract_{source}"
-    same_argument(operation, "v", v, source)
-    index = integer_argument(operation, "i", i)
-    if source.lanes == 1:
-        return Lowering(source, (source, index), lambda b, x, lane: x)
-    return Lowering(source.scalar, (source, index), lambda b, x, lane: b.extract_element(x, lane))
-
-
-@family("insert", typed=True)
-def _insert(target: ValueType, v: types.Type, i: types.Type, s: types.Type) -> Lowering:
-    """`v` with lane `i`, 0 <= i < lanes, replaced by the scalar `s`."""
-    operation = f"insert_{target}"
-    same_argument(operation, "v", v, target)
-    same_argument(operation, "s", s, target.scalar)
-    index = integer_argument(operation, "i", i)
-    arguments = (target, index, target.scalar)
-    if target.lanes == 1:
-        return Lowering(target, arguments, lambda b, x, lane, scalar: scalar)
-    return Lowering(target, arguments, lambda b, x, lane, scalar: b.insert_element(x, scalar, lane))
-
-
 @family("index", typed=False)
 def _index(v: types.Type) -> Lowering:
     """The scalar integer as a Numba int64."""

@@ -270,16 +270,6 @@ def bool_(v: Any) -> bool:
     return bool(np.asarray(v).item())
 
 
-def extract(source: ValueType, v: Array, i: int) -> Any:
-    return v[..., i]
-
-
-def insert(target: ValueType, v: Array, i: int, s: Any) -> Array:
-    result = v.copy()
-    result[..., i] = s
-    return result
-
-
 # Memory.
 
 
