@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from kernels import assert_equals_interpreter
+from pyramid import pyramid
 
 from autosched.codegen.build import draft, show
 from autosched.errors import CompileError
@@ -123,19 +124,6 @@ def median(count: int) -> Pipeline:
             e[j], e[j + 1] = minimum(e[j], e[j + 1]), maximum(e[j], e[j + 1])
     out[Y, X] = e[count // 2]
     return Pipeline(out)
-
-
-def pyramid(levels: int) -> Pipeline:
-    """Each level is read at sixteen places by the next."""
-    func, source = Func("g0"), Input("src", f32, 2)
-    func[Y, X] = source[Y, X]
-    for i in range(1, levels):
-        below, func = func, Func(f"g{i}")
-        value = below[2 * Y, 2 * X]
-        for place in range(1, 16):
-            value = value + below[2 * Y + place // 4, 2 * X + place % 4]
-        func[Y, X] = value
-    return Pipeline(func)
 
 
 @pytest.mark.parametrize("lanes", [0, 32])

@@ -11,6 +11,7 @@ import blur_family
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
+from pyramid import pyramid
 
 from autosched.errors import ScheduleError
 from autosched.lang import Func, Input, Pipeline, RDom, cast, clamp, f32, i8, i32, max_over, sum_over, u8, variables
@@ -304,22 +305,8 @@ def test_names_do_not_clash_and_small_outputs_have_spaces() -> None:
         derive(pipeline).schedule(point).check(pipeline)
 
 
-def _pyramid(levels: int) -> Pipeline:
-    """Each level is read at sixteen places by the next."""
-    y, x = variables("y x")
-    func, source = Func("g0"), Input("src", f32, 2)
-    func[y, x] = source[y, x]
-    for i in range(1, levels):
-        below, func = func, Func(f"g{i}")
-        value = below[2 * y, 2 * x]
-        for place in range(1, 16):
-            value = value + below[2 * y + place // 4, 2 * x + place % 4]
-        func[y, x] = value
-    return Pipeline(func)
-
-
 def test_derived_defaults_keep_definitions_small() -> None:
-    pipeline = _pyramid(6)
+    pipeline = pyramid(6)
     default = derive(pipeline).default()
     inlined = {f.name for f in pipeline.funcs[:-1] if default[f"{f.name}_at"] == "inline"}
     assert max(inlined_sizes(pipeline, inlined).values()) <= 1000
@@ -328,7 +315,7 @@ def test_derived_defaults_keep_definitions_small() -> None:
 
 def test_no_point_inlines_too_much() -> None:
     """What may be inlined is small, all of it at once."""
-    pipeline = _pyramid(6)
+    pipeline = pyramid(6)
     choices = {knob.name: knob.choices for knob in derive(pipeline).knobs}
     inlined = {f.name for f in pipeline.funcs[:-1] if "inline" in choices[f"{f.name}_at"]}
     assert inlined
