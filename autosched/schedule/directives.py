@@ -1,7 +1,7 @@
 """The directives: what a schedule is made of. Each is a small frozen dataclass, registered by its name.
 
 Loops are written outermost first, as numpy writes dimensions. To add a directive: a dataclass here, whose
-fields say what they may be, and its row in DIRECTIVES; a method of its name in `Schedule`; its effect in func_nest.py
+fields say what they may be, and its row in DIRECTIVES; a method of its name in `Schedule`; its effect in apply.py
 (or where its concept is lowered); where it makes no loop and no storage, its place in `show._NOTES`; a test.
 """
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from autosched.errors import ScheduleError
 from autosched.lang.func import Pipeline, sources
-from autosched.schedule.func_nest import ROOT, FuncNest, Level, func_nest
+from autosched.schedule.apply import func_nest
+from autosched.schedule.func_nest import ROOT, FuncNest, Level
 from autosched.schedule.schedule import Schedule
 
 
