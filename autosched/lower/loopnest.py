@@ -352,13 +352,13 @@ class LoopNestBuilder:
         """Compute and put the values of `f` for each instance of its unrolled loops."""
         out: list[Stmt] = []
         coords = self.derived[f.name].coords
-        envs: list[Env] = [{a.name: algebra.substitute(coords[a.name], at) for a in f.func.args} for at in instances]
+        envs = [Env({a.name: algebra.substitute(coords[a.name], at) for a in f.func.args}) for at in instances]
         assert f.func.value is not None
         translator = replace(self.translator, strategies=f.loads)
         reducer = Reducer(translator, self.fresh, f, out)
         values = translator.translate(f.func.value, envs, f.func, reducer.emit, reducer.share)
         for env, value in zip(envs, values, strict=True):
-            out.append(Put(f.name, tuple(env[a.name] for a in f.func.args), value))
+            out.append(Put(f.name, tuple(env.vars[a.name] for a in f.func.args), value))
         return out
 
     def fresh(self, hint: str) -> str:

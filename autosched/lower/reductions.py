@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from autosched.lang import expr as lang
 from autosched.lang.func import Func
@@ -64,7 +64,7 @@ class Reducer:
             within[id(node.so_far)] = Name(self.fresh(node.op), node.type, data=True)
         else:
             starts = [Const(initial(node.op, node.type), node.type)] * len(envs)
-        inner = [self._bound(env, within) for env in envs]
+        inner = [env.inside(within) for env in envs]
         probe: list[Stmt] = []
         probing = Reducer(self.translator, self.fresh, f, probe)
         terms = self.translator.translate(node.value, inner, owner, probing.emit, probing.share)
@@ -91,13 +91,6 @@ class Reducer:
             best, parts = accumulators[slot]
             results.append([*parts, best])
         return results
-
-    @staticmethod
-    def _bound(env: Env, more: Mapping[int, Expr]) -> Env:
-        merged: Env = dict(env)
-        for key, value in more.items():
-            merged[key] = value
-        return merged
 
     def _nest(
         self, node: lang.Reduce, envs: list[Env], owner: Func, loops: list[tuple[lang.RVar, Expr, Expr]], i: int,
@@ -130,11 +123,9 @@ class Reducer:
         accumulators: list[tuple[Name, list[Name]]],
     ) -> list[Stmt]:  # fmt: skip
         body: list[Stmt] = []
-        inner = [self._bound(env, at) for env in envs]
+        inner = [env.inside(at) for env in envs]
         if isinstance(node, lang.Fold):
-            inner = [
-                self._bound(env, {id(node.so_far): best}) for env, (best, _) in zip(inner, accumulators, strict=True)
-            ]
+            inner = [env.inside({id(node.so_far): best}) for env, (best, _) in zip(inner, accumulators, strict=True)]
         nested = Reducer(self.translator, self.fresh, self.f, body)
         terms = self.translator.translate(node.value, inner, owner, nested.emit, nested.share)
         if isinstance(node, lang.Fold):

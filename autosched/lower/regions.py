@@ -62,15 +62,15 @@ class Regions:
         def on_reduce(node: lang.Reduce, envs: list[Env], owner: Func) -> list[list[Expr]]:
             inner = []
             for env in envs:
-                made: Env = dict(env)
+                reduced: dict[int, Expr] = {}
                 for var in node.domain:
                     name = f"{owner.name}@{var.name}"
                     lo = self.translator.scalar(var.lo)
                     ranges[name] = (lo, maximum(lo, sub(add(lo, self.translator.scalar(var.extent)), ONE)))
-                    made[id(var)] = Name(name)
+                    reduced[id(var)] = Name(name)
                 if isinstance(node, lang.Fold):
-                    made[id(node.so_far)] = Opaque(node.type, next(numbers))
-                inner.append(made)
+                    reduced[id(node.so_far)] = Opaque(node.type, next(numbers))
+                inner.append(env.inside(reduced))
             if isinstance(node, lang.Fold):
                 for value in self.translator.translate(node.start, envs, owner, on_reduce, on_shared):
                     collect(value)
@@ -79,7 +79,7 @@ class Regions:
             parts: list[Expr] = [Name(f"{owner.name}@{var.name}") for var in node.domain]
             return [[*parts, Opaque(node.type, next(numbers))] for _ in envs]
 
-        env: Env = {a.name: Name(f"{func.name}@{a.name}") for a in func.args}
+        env = Env({a.name: Name(f"{func.name}@{a.name}") for a in func.args})
         collect(self.translator.translate(func.value, [env], func, on_reduce, on_shared)[0])
         return list(dict.fromkeys(found)), ranges
 

@@ -30,14 +30,26 @@ from autosched.lower.ir import (
 from autosched.lower.names import extent_name
 from autosched.lower.sharing import shared_nodes
 
-#: One instance: Vars by name, RVars and what folds have come to by identity.
-Env = dict[str | int, Expr]
+#: Operations of one definition, with what is inlined in it. Compiling takes milliseconds for each.
+MOST_OPERATIONS = 20_000
+
+
+@dataclass(frozen=True)
+class Env:
+    """One instance: the values of Vars by name; of RVars, and of what folds have come to, by identity."""
+
+    vars: Mapping[str, Expr] = field(default_factory=dict)
+    reduced: Mapping[int, Expr] = field(default_factory=dict)
+
+    def inside(self, more: Mapping[int, Expr]) -> Env:
+        """The same instance inside a reduction, which gives values to `more`."""
+        return Env(self.vars, {**self.reduced, **more})
+
+
 #: Computes the values of something that is used several times, one for each instance; gives names for them.
 OnShared = Callable[[list[Expr]], list[Expr]]
 #: Emits a reduction for all instances; gives for each the coordinates of the best value and the reduced value.
 OnReduce = Callable[[lang.Reduce, list[Env], Func], list[list[Expr]]]
-#: Operations of one definition, with what is inlined in it. Compiling takes milliseconds for each.
-MOST_OPERATIONS = 20_000
 
 
 class TooLargeError(Exception):
@@ -67,7 +79,7 @@ class Translator:
 
     def scalar(self, expr: lang.Expr) -> Expr:
         """An expression of constants, Params and extents only."""
-        return self.translate(expr, [{}], None, None)[0]
+        return self.translate(expr, [Env()], None, None)[0]
 
     def translate(
         self,
@@ -105,9 +117,9 @@ class Translator:
                 case lang.Const():
                     return [Const(node.value, node.of)] * len(instances)
                 case lang.Var():
-                    return [env[node.name] for env in instances]
+                    return [env.vars[node.name] for env in instances]
                 case lang.RVar() | lang.SoFar():
-                    return [env[id(node)] for env in instances]
+                    return [env.reduced[id(node)] for env in instances]
                 case lang.Param():
                     return [self._param(node)] * len(instances)
                 case lang.Extent():
@@ -137,9 +149,8 @@ class Translator:
                         strategy = self.strategies.get(source.name, "unsaid")
                         return [Access(source.name, index, source.type, strategy) for index in indices]
                     assert source.value is not None
-                    inner: list[Env] = [
-                        {arg.name: i for arg, i in zip(source.args, index, strict=True)} for index in indices
-                    ]
+                    args = [arg.name for arg in source.args]
+                    inner = [Env(dict(zip(args, index, strict=True))) for index in indices]
                     read = (source.name, tuple(indices))
                     if read not in within.reads:
                         within.reads[read] = self.translate(source.value, inner, source, on_reduce, on_shared, within)
