@@ -103,14 +103,14 @@ def lookup(
         may_differ = partial(_but_bucket, fields) if by_bucket else fields
         fitting = [(x, d) for x, d in usable if not _blocking(d, may_differ)]
         if fitting:
-            best, found = min(fitting, key=lambda f: preference(key, f[0]))
-            steps.append(Step(rung, True, tuple(map(str, found))))
+            best, differing = min(fitting, key=lambda f: preference(key, f[0]))
+            steps.append(Step(rung, True, tuple(map(str, differing))))
             return Answer(rung, best, tuple(steps))
         if not records:
             why: tuple[str, ...] = (_nothing(passed_over),)
         elif usable:
-            _, found = min(usable, key=lambda f: (len(_blocking(f[1], may_differ)), preference(key, f[0])))
-            why = tuple(f"nearest record: {d}" for d in _blocking(found, may_differ))
+            _, differing = min(usable, key=lambda f: (len(_blocking(f[1], may_differ)), preference(key, f[0])))
+            why = tuple(f"nearest record: {d}" for d in _blocking(differing, may_differ))
         else:
             why = ()
         steps.append(Step(rung, False, (*why, *illegal)))
@@ -144,8 +144,8 @@ _RUNGS: tuple[tuple[Rung, Callable[[str], bool]], ...] = (
 )
 
 
-def _blocking(found: Sequence[Difference], may_differ: Callable[[str], bool]) -> list[Difference]:
-    return [d for d in found if d.far or not may_differ(d.field)]
+def _blocking(differing: Sequence[Difference], may_differ: Callable[[str], bool]) -> list[Difference]:
+    return [d for d in differing if d.far or not may_differ(d.field)]
 
 
 def differences(wanted: Key, found: Key) -> tuple[Difference, ...]:

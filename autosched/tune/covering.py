@@ -16,19 +16,19 @@ FINALISTS, CLOSE = 4, 0.95
 
 def finalists(results: Mapping[str, Result]) -> dict[str, Schedule]:
     """Schedules to compare on all workloads: of each search, by the workload's name, the winner and what came close."""
-    made: dict[str, Schedule] = {}
+    chosen: dict[str, Schedule] = {}
     for workload, result in results.items():
         winner = result.final.winner
         entered = zip(result.titles, result.final.standings, strict=True)
         close = [(t, s) for t, s in entered if s is winner or s.speedup.median >= CLOSE * winner.speedup.median]
         for title, standing in close[:FINALISTS]:
-            if standing.label != "default" and standing.schedule not in made.values():
-                made[f"{workload}: {title}"] = standing.schedule
-    return made
+            if standing.label != "default" and standing.schedule not in chosen.values():
+                chosen[f"{workload}: {title}"] = standing.schedule
+    return chosen
 
 
 def covering(
-    matrix: Matrix, found: Cover, records: Mapping[str, Sequence[Record]], machine: Machine | None, conditions: str
+    matrix: Matrix, cover: Cover, records: Mapping[str, Sequence[Record]], machine: Machine | None, conditions: str
 ) -> list[Record]:
     """A record for each bucket that has `records`, with the schedule that serves it and its times of the matrix.
 
@@ -44,13 +44,13 @@ def covering(
         if not distinct:
             continue
         base = max(distinct, key=lambda r: r.search.trials)
-        label = found.serves[bucket]
+        label = cover.serves[bucket]
         gains = {w: matrix.rows[w].over(matrix.rows[w].default, label) for w in workloads}
         least = min(gains, key=lambda w: gains[w].median)
-        of = matrix.rows[least]
+        row = matrix.rows[least]
         search = {
             "trials": sum(r.search.trials for r in distinct),
-            "rounds": of.rounds,
+            "rounds": row.rounds,
             "seconds": round(sum(r.search.seconds for r in distinct), 1),
             "workload": least,
             "conditions": conditions,
@@ -60,7 +60,7 @@ def covering(
                 update={
                     "schedule": matrix.schedules[label],
                     "search": base.search.model_copy(update=search),
-                    "times": _times(of, label, gains[least]),
+                    "times": _times(row, label, gains[least]),
                     "origin": origin_here(),
                     "machine": machine,
                     "losses": {w: round(matrix.rows[w].loss(label), 4) for w in workloads},

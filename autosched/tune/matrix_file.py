@@ -64,7 +64,7 @@ def matrix_file(pipeline: str, key: Key) -> Path:
     return folder / file_name(f"{pipeline}-{key.threads}")
 
 
-def keep(matrix: Matrix, found: Cover, pipeline: str, key: Key, conditions: str) -> Path:
+def keep(matrix: Matrix, cover: Cover, pipeline: str, key: Key, conditions: str) -> Path:
     """Keep a matrix in the place of the last one. Raises TuneError where that is not possible."""
     path = matrix_file(pipeline, key)
     made = KeptMatrix(
@@ -75,9 +75,9 @@ def keep(matrix: Matrix, found: Cover, pipeline: str, key: Key, conditions: str)
         when=datetime.now(UTC).replace(microsecond=0),
         schedules={label: schedule.to_data() for label, schedule in matrix.schedules.items()},
         rows={name: KeptRow(**{f: getattr(row, f) for f in KeptRow.model_fields}) for name, row in matrix.rows.items()},
-        kept=found.kept,
-        serves=found.serves,
-        worst=found.worst,
+        kept=cover.kept,
+        serves=cover.serves,
+        worst=cover.worst,
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
