@@ -12,6 +12,7 @@ from numba import njit, prange, set_num_threads
 
 from experiments.apps.programs import GAUSS, GREY, SIGMA, SLOPE, TRACE, App
 from experiments.implementation import NotAvailableError
+from experiments.optional import opencv
 
 Array = npt.NDArray[Any]
 Inputs = dict[str, Array]
@@ -131,10 +132,7 @@ def _conv(images, weights, bias, out):  # type: ignore[no-untyped-def]
 
 def in_opencv(app: App, inputs: Inputs, threads: int) -> Job:
     """OpenCV's nearest functions; their rounding, and for Harris their scale, are their own."""
-    try:
-        cv2 = import_module("cv2")
-    except ImportError as error:
-        raise NotAvailableError("OpenCV is not installed; pip install opencv-python-headless") from error
+    cv2 = opencv()
     cv2.setNumThreads(threads)
 
     def blur() -> Array:

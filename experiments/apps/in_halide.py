@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from experiments.apps.programs import CHANNELS, GAUSS, GREY, SLOPE, TERMS, TRACE, App
-from experiments.implementation import NotAvailableError
+from experiments.optional import halide, schedule_by_adams2019
 
 Job = Callable[[], npt.NDArray[Any]]
 
@@ -23,10 +21,7 @@ def job(app: App, inputs: Mapping[str, npt.NDArray[Any]], schedule: str, threads
     Halide reads its number of threads once a process, before the first program.
     """
     os.environ["HL_NUM_THREADS"] = str(threads)
-    try:
-        hl = import_module("halide")
-    except ImportError as error:
-        raise NotAvailableError("halide is not installed; pip install halide") from error
+    hl = halide()
     sources = []
     for array in inputs.values():
         source = hl.ImageParam({2: hl.UInt(16), 4: hl.Float(32)}[array.dtype.itemsize], array.ndim)
@@ -38,11 +33,10 @@ def job(app: App, inputs: Mapping[str, npt.NDArray[Any]], schedule: str, threads
     if schedule == "manual":
         by_hand(target.natural_vector_size(output.type()))
     else:
-        _load_adams(hl)
         output.set_estimates([hl.Range(0, n) for n in reversed(app.shape)])
         for source, array in zip(sources, inputs.values(), strict=True):
             source.set_estimates([hl.Range(0, n) for n in reversed(array.shape)])
-        pipeline.apply_autoscheduler(target, hl.AutoschedulerParams("Adams2019", {"parallelism": str(threads)}))
+        schedule_by_adams2019(hl, pipeline, target, threads)
     pipeline.compile_jit(target)
     made = np.empty(app.shape, app.pipeline().output.type.dtype)
     buffer = hl.Buffer(made)
@@ -52,13 +46,6 @@ def job(app: App, inputs: Mapping[str, npt.NDArray[Any]], schedule: str, threads
         return made
 
     return run
-
-
-def _load_adams(hl: Any) -> None:
-    found = sorted(Path(hl.__file__).parent.rglob("*autoschedule_adams2019.*"))
-    if not found:
-        raise NotAvailableError("this halide comes without Adams2019")
-    hl.load_plugin(str(found[0]))
 
 
 def _blur(hl: Any, image: Any) -> tuple[Any, Callable[[int], None]]:

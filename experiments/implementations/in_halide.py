@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import lru_cache, partial
-from importlib import import_module
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +19,7 @@ from autosched.vlm.qwen_vl import QwenVL
 from experiments.environment import package_version
 from experiments.family import Family
 from experiments.implementation import IMPLEMENTATIONS, Images, Implementation, NotAvailableError, Output, Run
+from experiments.optional import halide, schedule_by_adams2019
 from experiments.workloads import Workload
 
 _PATCH, _MERGE, _FRAMES, _CHANNELS = 14, 2, 2, 3
@@ -103,7 +102,6 @@ class _Program:
             sums.compute_at(first, x).reorder(c, x, y).unroll(c).vectorize(x)
             sums.update().reorder(c, x, y).unroll(c).vectorize(x)
         else:
-            _load_adams(hl)
             groups = _ESTIMATED // _SQUARE
             extents = [*(extent for _, extent in shape), groups, groups]
             patches.set_estimates([hl.Range(0, extent) for extent in extents])
@@ -114,9 +112,7 @@ class _Program:
                 one.taps.set_estimate(5)
                 one.precision.set_estimate(15)
                 one.scale.set_estimate(1.0)
-            self.pipeline.apply_autoscheduler(
-                target, hl.AutoschedulerParams("Adams2019", {"parallelism": str(threads)})
-            )
+            schedule_by_adams2019(hl, self.pipeline, target, threads)
         self.pipeline.compile_jit(target)
 
     def run(self, pixels: np.ndarray[Any, Any], size: tuple[int, int], rows: np.ndarray[Any, Any]) -> None:
@@ -129,20 +125,10 @@ class _Program:
         self.pipeline.realize(self.hl.Buffer(rows.reshape(shape)))
 
 
-def _load_adams(hl: Any) -> None:
-    found = sorted(Path(hl.__file__).parent.rglob("*autoschedule_adams2019.*"))
-    if not found:
-        raise NotAvailableError("this halide comes without Adams2019")
-    hl.load_plugin(str(found[0]))
-
-
 @lru_cache(maxsize=2)
 def _program(schedule: str, threads: int) -> _Program:
     """Compiled once a process: Adams2019 searches for half a minute."""
-    try:
-        return _Program(import_module("halide"), schedule, threads)
-    except ImportError as error:
-        raise NotAvailableError("halide is not installed; pip install halide") from error
+    return _Program(halide(), schedule, threads)
 
 
 def _make(schedule: str, family: Family, workload: Workload, threads: int) -> Run:

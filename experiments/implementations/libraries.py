@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -18,7 +17,8 @@ from autosched.vlm.preparation import CLIP_MEAN, CLIP_STD
 from autosched.vlm.qwen_vl import QwenVL
 from experiments.environment import package_version
 from experiments.family import Family
-from experiments.implementation import IMPLEMENTATIONS, Images, Implementation, NotAvailableError, Output, Run
+from experiments.implementation import IMPLEMENTATIONS, Images, Implementation, Output, Run
+from experiments.optional import library, opencv
 from experiments.workloads import Workload
 
 #: From an image [H, W, 3] and a size (height, width) to the resized and normalised image, float32 [h, w, 3].
@@ -30,10 +30,7 @@ _INVERSE = np.array([1 / (255 * s) for s in CLIP_STD], np.float32)
 
 
 def _opencv(threads: int) -> Resize:
-    try:
-        cv2 = import_module("cv2")
-    except ImportError as error:
-        raise NotAvailableError("OpenCV is not installed; pip install opencv-python-headless") from error
+    cv2 = opencv()
     cv2.setNumThreads(threads)
 
     def resize(image: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray[np.float32]:
@@ -46,10 +43,7 @@ def _opencv(threads: int) -> Resize:
 
 
 def _kornia(threads: int) -> Resize:
-    try:
-        kornia = import_module("kornia_rs.imgproc")
-    except ImportError as error:
-        raise NotAvailableError("kornia-rs is not installed; pip install kornia_rs") from error
+    kornia = library("kornia_rs.imgproc", "kornia-rs", "kornia_rs")
     mean, std = [255 * m for m in CLIP_MEAN], [255 * s for s in CLIP_STD]
 
     def resize(image: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray[np.float32]:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from experiments.environment import package_version
 from experiments.family import Family
-from experiments.implementation import IMPLEMENTATIONS, Implementation, NotAvailableError, Run
+from experiments.implementation import IMPLEMENTATIONS, Implementation, Run
+from experiments.optional import library
 from experiments.workloads import Workload
 
 
 def _rust(family: Family, workload: Workload, threads: int) -> Run:
-    try:
-        rust = import_module("hf_processors_rs")
-    except ImportError as error:
-        raise NotAvailableError("hf-processors-rs is not installed; pip install hf-processors-rs") from error
+    rust = library("hf_processors_rs", "hf-processors-rs", "hf-processors-rs")
     settings = {
         "image_processor_type": "Qwen2VLImageProcessor",
         "size": {"shortest_edge": workload.min_pixels, "longest_edge": workload.max_pixels},

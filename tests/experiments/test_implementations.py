@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from experiments import optional
 from experiments.family import FAMILIES, load_class
 from experiments.implementation import IMPLEMENTATIONS, NotAvailableError
-from experiments.implementations import in_halide, libraries, model_card, rust
+from experiments.implementations import in_halide, libraries, model_card
 from experiments.workloads import WORKLOADS
 
 TINY = WORKLOADS["tiny"]
@@ -35,21 +36,19 @@ def test_grids_of_the_model_card(size: tuple[int, int], grid: tuple[int, int]) -
 
 
 @pytest.mark.parametrize(
-    ("module", "name", "message"),
+    ("name", "message"),
     [
-        (libraries, "opencv", "pip install opencv-python-headless"),
-        (libraries, "kornia-rs", "pip install kornia_rs"),
-        (rust, "hf-processors-rs", "pip install hf-processors-rs"),
-        (in_halide, "halide", "pip install halide"),
+        ("opencv", "pip install opencv-python-headless"),
+        ("kornia-rs", "pip install kornia_rs"),
+        ("hf-processors-rs", "pip install hf-processors-rs"),
+        ("halide", "pip install halide"),
     ],
 )
-def test_what_is_not_installed_says_how_to_get_it(
-    module: Any, name: str, message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_not_installed_says_how_to_get_it(name: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(wanted: str) -> Any:
         raise ImportError(wanted)
 
-    monkeypatch.setattr(module, "import_module", missing)
+    monkeypatch.setattr(optional, "import_module", missing)
     monkeypatch.setenv("HL_NUM_THREADS", "1")
     in_halide._program.cache_clear()
     with pytest.raises(NotAvailableError, match=message):
