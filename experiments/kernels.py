@@ -5,7 +5,7 @@ Only the kernels are timed, into outputs that are in memory; whole calls are wha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -27,7 +27,8 @@ from autosched.vlm.tiles import TileAlgorithm
 from autosched.workload import Bucket, nearest
 from autosched.workload import Workload as Calls
 from experiments.exactness import InexactError
-from experiments.experiment import Effort
+from experiments.experiment import Effort, Selection
+from experiments.family import FAMILIES
 from experiments.implementation import NotAvailableError
 from experiments.timing import Job, interleave
 from experiments.workloads import Workload
@@ -39,6 +40,13 @@ _PREPARATIONS: Final = {
     "llava-next": AnyRes().preparation,
 }
 _CONSTANTS: Final = ("mean", "std", "inverse")
+
+
+def kernels(selection: Selection) -> Iterator[tuple[str, str]]:
+    """The families that are wanted and have a kernel, each with the name of that."""
+    for name in selection.chosen(FAMILIES, selection.families):
+        if kernel := FAMILIES[name].kernel:
+            yield name, kernel
 
 
 @dataclass(frozen=True)

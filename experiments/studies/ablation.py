@@ -19,9 +19,9 @@ from autosched.tune.space_file import WorkloadSpec
 from autosched.vlm.load import load
 from autosched.vlm.registry import get
 from experiments.experiment import EXPERIMENTS, Case, Effort, Experiment, Number, Selection
-from experiments.family import FAMILIES
 from experiments.implementation import NotAvailableError
 from experiments.intervals import Interval
+from experiments.kernels import kernels
 
 #: Workloads of the search spaces.
 _WORKLOAD: Final = "1080p"
@@ -31,9 +31,8 @@ _UNKNOWN = Interval(0.0, 0.0, 0.0)
 
 def cases(selection: Selection) -> Iterator[Case]:
     """A case a family that has a kernel, on all threads."""
-    for name in selection.chosen(FAMILIES, selection.families):
-        kernel = FAMILIES[name].kernel
-        for threads in selection.all_threads if kernel else ():
+    for name, kernel in kernels(selection):
+        for threads in selection.all_threads:
             for workload in selection.workloads or (_WORKLOAD,):
                 measure = partial(_measure, kernel, workload, threads)
                 yield Case(name, workload, threads, ("autosched",), measure, _SECONDS)

@@ -13,9 +13,8 @@ from typing import Final
 from autosched.schedule import Schedule
 from autosched.schedule.directives import Loads
 from experiments.experiment import EXPERIMENTS, Case, Effort, Experiment, Number, Selection
-from experiments.family import FAMILIES
 from experiments.intervals import median, ratio_of_medians
-from experiments.kernels import Bench, Variant, bench
+from experiments.kernels import Bench, Variant, bench, kernels
 from experiments.workloads import WORKLOADS
 
 _WORKLOADS: Final = ("1920x1080", "3840x2160-max1003520")
@@ -25,10 +24,7 @@ BASE: Final = "restated and scheduled"
 
 def cases(selection: Selection) -> Iterator[Case]:
     """A case a family that has a kernel, a workload and a number of threads."""
-    for name in selection.chosen(FAMILIES, selection.families):
-        kernel = FAMILIES[name].kernel
-        if not kernel:
-            continue
+    for name, kernel in kernels(selection):
         for workload in selection.workloads or _WORKLOADS:
             for threads in selection.threads:
                 measure = partial(_measure, kernel, workload, threads)

@@ -10,9 +10,8 @@ from typing import Final
 from autosched.schedule import Schedule
 from autosched.schedule.directives import ComputeAt, Parallel, Split
 from experiments.experiment import EXPERIMENTS, Case, Effort, Experiment, Number, Selection
-from experiments.family import FAMILIES
 from experiments.intervals import Interval, median, ratio_of_medians
-from experiments.kernels import Bench, Variant, bench
+from experiments.kernels import Bench, Variant, bench, kernels
 from experiments.workloads import WORKLOADS
 
 _WORKLOADS: Final = ("1920x1080", "3840x2160-max1003520")
@@ -24,10 +23,7 @@ _PATCH_ROWS, _TILE_ROWS = (1, 2, 4, 8, 16, 32), (4, 8, 16, 32, 64, 112, 224)
 
 def cases(selection: Selection) -> Iterator[Case]:
     """A case a family that has a kernel, and a workload, on one thread: each has caches of its own."""
-    for name in selection.chosen(FAMILIES, selection.families):
-        kernel = FAMILIES[name].kernel
-        if not kernel or 1 not in selection.threads:
-            continue
+    for name, kernel in kernels(selection) if 1 in selection.threads else ():
         for workload in selection.workloads or _WORKLOADS:
             yield Case(name, workload, 1, ("autosched",), partial(_measure, kernel, workload), _SECONDS)
 
