@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from autosched.lang import Func, Input, Pipeline, cast, i32, u8, variables
 from autosched.schedule import Schedule
 from autosched.vlm.registry import KernelFamily
 from autosched.workload import Binding, Bucket, Workload
+
+if TYPE_CHECKING:
+    import pytest
 
 SPACE = """\
 schema = 1
@@ -104,3 +108,16 @@ FAMILY = KernelFamily(
     buckets=(Bucket("small", {"pixels": 2e3}), Bucket("large", {"pixels": 1.2e5})),
     peers={"numpy": numpy_job, "nothing": missing_job},
 )
+
+
+def make_only_kernel(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The registry has no other family, search spaces come from `folder`, and studies and records go there."""
+    from autosched.cli import samples
+    from autosched.vlm import registry
+
+    (folder / "search_spaces").mkdir()
+    (folder / "search_spaces" / "blur-test.toml").write_text(SPACE)
+    monkeypatch.setattr(samples, "shipped", lambda name: folder / name)
+    monkeypatch.setattr(registry, "_families", {FAMILY.name: FAMILY})
+    monkeypatch.setenv("AUTOSCHED_TUNED_DIR", str(folder / "tuned"))
+    monkeypatch.setenv("AUTOSCHED_STATE_DIR", str(folder / "state"))

@@ -7,10 +7,8 @@ from pathlib import Path
 import blur_family
 import pytest
 
-from autosched.cli import samples
 from autosched.cli.main import run as command_line
 from autosched.tune import closing
-from autosched.vlm import registry
 from experiments.experiment import Effort, Selection
 from experiments.implementation import NotAvailableError
 from experiments.studies import tuned_twice
@@ -19,14 +17,10 @@ from experiments.studies.tuned_twice import RUNS, Run, cases
 
 @pytest.fixture(autouse=True)
 def _small_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "search_spaces").mkdir()
-    (tmp_path / "search_spaces" / "blur-test.toml").write_text(blur_family.SPACE)
-    monkeypatch.setattr(samples, "shipped", lambda folder: tmp_path / folder)
-    monkeypatch.setattr(registry, "_families", {"blur-test": blur_family.FAMILY})
+    blur_family.make_only_kernel(tmp_path, monkeypatch)
     monkeypatch.setattr(tuned_twice, "KERNEL", "blur-test")
     monkeypatch.setattr(closing, "FINAL_SECONDS", 0.05)
     monkeypatch.setattr(closing, "SIMPLIFY_SECONDS", 0.05)
-    monkeypatch.setenv("AUTOSCHED_STATE_DIR", str(tmp_path / "state"))
 
 
 def test_both_runs_come_before_what_compares_them() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import blur_family
 import pytest
 
-from autosched.cli import samples
 from autosched.vlm import registry
 from autosched.vlm.load import load
 from experiments.experiment import Selection
@@ -16,12 +15,7 @@ from experiments.studies.unseen_shapes import ASPECT, LOOKED_UP, SHAPES, SIDES, 
 
 @pytest.fixture
 def family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> registry.KernelFamily:
-    (tmp_path / "search_spaces").mkdir()
-    (tmp_path / "search_spaces" / "blur-test.toml").write_text(blur_family.SPACE)
-    monkeypatch.setattr(samples, "shipped", lambda folder: tmp_path / folder)
-    monkeypatch.setattr(registry, "_families", {"blur-test": blur_family.FAMILY})
-    monkeypatch.setenv("AUTOSCHED_TUNED_DIR", str(tmp_path / "tuned"))
-    monkeypatch.setenv("AUTOSCHED_STATE_DIR", str(tmp_path / "state"))
+    blur_family.make_only_kernel(tmp_path, monkeypatch)
     return blur_family.FAMILY
 
 

@@ -7,21 +7,13 @@ import ctypes
 import numpy as np
 from canaries import watched
 from guarded import place
+from kernels import same
 from programs import Program
 
 from autosched.errors import BindError, ScheduleError
 from autosched.lang import Pipeline, interpret
 from autosched.runtime import Kernel
 from autosched.schedule import Schedule
-
-
-def same(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether two arrays have the same bits; all NaNs are equal."""
-    if a.dtype.kind == "f":
-        bits = np.dtype(f"u{a.dtype.itemsize}")
-        a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
-        return bool(((a.view(bits) == b.view(bits)) | (np.isnan(a) & np.isnan(b))).all())
-    return np.array_equal(a, b)
 
 
 def outcome(program: Program, pipeline: Pipeline, schedule: Schedule, threads: int) -> str:
