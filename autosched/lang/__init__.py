@@ -57,25 +57,7 @@ A reduction goes over a domain, in lexicographic order:
 """
 
 from autosched.lang.elementary import exp, exp2, log, log2, power
-from autosched.lang.expr import (
-    Expr,
-    Param,
-    Var,
-    cast,
-    ceil,
-    clamp,
-    floor,
-    fma,
-    maximum,
-    minimum,
-    reinterpret,
-    round_half_even,
-    rounding_shift_right,
-    saturating_cast,
-    select,
-    sqrt,
-    trunc,
-)
+from autosched.lang.expr import Expr, Param, Var
 from autosched.lang.func import (
     Func,
     Input,
@@ -90,6 +72,22 @@ from autosched.lang.func import (
     relayout,
     sum_over,
     variables,
+)
+from autosched.lang.functions import (
+    cast,
+    ceil,
+    clamp,
+    floor,
+    fma,
+    maximum,
+    minimum,
+    reinterpret,
+    round_half_even,
+    rounding_shift_right,
+    saturating_cast,
+    select,
+    sqrt,
+    trunc,
 )
 from autosched.lang.interpret import interpret
 from autosched.lang.types import HALVES, TYPES, Type, b1, bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64

@@ -19,13 +19,8 @@ from autosched.lang.expr import (
     Fault,
     Operand,
     as_expr,
-    cast,
-    clamp,
-    fma,
-    reinterpret,
-    select,
-    trunc,
 )
+from autosched.lang.functions import cast, clamp, fma, reinterpret, select, trunc
 from autosched.lang.types import f32, f64, i32, u32, u64
 
 _INFINITY: Final = float("inf")

@@ -12,15 +12,14 @@ every expression around it turns into, and the Func's definition raises it with 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Union
 
 import numpy as np
 
 from autosched.errors import LanguageError
+from autosched.lang.checks import caller, check_argument, check_name, check_type
 from autosched.lang.types import TYPES, Type, b1, f32, i64
 
 if TYPE_CHECKING:
@@ -31,16 +30,6 @@ BinaryOp: TypeAlias = Literal[
     "eq", "ne", "lt", "le",
 ]  # fmt: skip
 UnaryOp: TypeAlias = Literal["neg", "not", "abs", "sqrt", "floor", "ceil", "round", "trunc"]
-
-_PACKAGE = str(Path(__file__).parent)
-
-
-def caller() -> str:
-    """`file:line` of the nearest frame outside the language: where the user wrote it."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith((_PACKAGE, "<string>")):
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -492,53 +481,13 @@ _GREATEST_POWER = 16
 _FLOAT_ONLY = frozenset({"sqrt", "floor", "ceil", "round", "trunc"})
 
 
-def check_name(name: str, what: str) -> None:
-    """Names end up in generated source, where leading, trailing and double underscores belong to the compiler."""
-    if not is_name(name):
-        raise LanguageError(
-            f"{what} name {name!r} is not allowed ({caller()}): use letters, digits and single underscores between "
-            "them, beginning with a letter"
-        )
-
-
-#: What calls of a kernel have arguments for besides its Inputs and Params.
-_CALLS = ("out", "shape", "threads")
-
-
-def check_argument(name: str, what: str) -> None:
-    """`check_name` of what a kernel is given by name."""
-    check_name(name, what)
-    if name in _CALLS:
-        raise LanguageError(
-            f"{what} {name}: calls of a kernel have {', '.join(_CALLS)} of their own; choose another name ({caller()})"
-        )
-
-
-def check_type(of: object, what: str) -> None:
-    """LanguageError for what is no type of the language, with the type that it may be meant for."""
-    if isinstance(of, Type):
-        return
-    try:
-        near = next((t for t in TYPES.values() if t.dtype == np.dtype(of)), None)  # type: ignore[call-overload]
-    except TypeError:
-        near = TYPES.get(str(of))
-    hint = f"{near} of autosched.lang" if near else f"one of autosched.lang: {', '.join(TYPES)}"
-    raise LanguageError(f"{what}: the type is {of!r}; give {hint} ({caller()})")
-
-
-def is_name(name: object) -> bool:
-    """Whether `name` can be that of a Func, a Var, a loop and so on."""
-    if not isinstance(name, str) or not name.isidentifier() or not name.isascii():
-        return False
-    return not (name.startswith("_") or name.endswith("_") or "__" in name)
-
-
 def const(value: Any, to: Type) -> Expr:
     """The literal `value` as type `to`; a Fault where it cannot be represented."""
     if isinstance(value, np.generic):
         value = value.item()
     if to.is_half:
-        return cast(to, const(value, f32))
+        single = const(value, f32)
+        return single if isinstance(single, Fault) else Cast(to, single)
     if to.is_float:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return Fault(f"{value!r} is not a number of type {to}")
@@ -577,7 +526,8 @@ def as_expr(value: object, like: Type | None = None) -> Expr:
     return Fault(f"{value!r} of type {type(value).__name__} cannot be part of an expression")
 
 
-def _first_fault(*exprs: Expr) -> Fault | None:
+def first_fault(*exprs: Expr) -> Fault | None:
+    """The first mistake among expressions."""
     return next((e for e in exprs if isinstance(e, Fault)), None)
 
 
@@ -593,7 +543,7 @@ def unify(a: Operand, b: Operand, describe: str) -> tuple[Expr, Expr] | Fault:
         left, right = as_expr(a), as_expr(b)
     assert isinstance(left, Expr)
     right = as_expr(right)
-    if (fault := _first_fault(left, right)) is not None:
+    if (fault := first_fault(left, right)) is not None:
         return fault
     if left.type != right.type:
         if left.type == i64 and right.type.is_int and right.type.bits < 64:
@@ -674,129 +624,6 @@ def _product(a: Expr, exponent: object) -> Expr:
         if not exponent:
             return made if made is not None else a
         square = square * square
-
-
-def cast(to: Type, value: Operand) -> Expr:
-    """`value` as type `to`. Integers wrap; floats truncate towards zero and saturate, NaN becomes 0.
-
-    f32 is rounded to bf16 and f16 to nearest, ties to even, as torch does; any NaN becomes one NaN.
-    """
-    return _cast(to, as_expr(value), saturating=False)
-
-
-def saturating_cast(to: Type, value: Operand) -> Expr:
-    """`value` as type `to`, clamped to what `to` can hold."""
-    return _cast(to, as_expr(value), saturating=True)
-
-
-def _cast(to: Type, operand: Expr, saturating: bool) -> Expr:
-    check_type(to, "saturating_cast" if saturating else "cast")
-    if isinstance(operand, Fault) or operand.type == to:
-        return operand
-    if operand.type.is_half:
-        return Fault(f"`{operand}` is {operand.type}, a type of results; nothing is computed from it, not even {to}")
-    if to.is_half and (operand.type != f32 or saturating):
-        what = f"saturating_cast to {to}" if saturating else f"cast of {operand.type} to {to}"
-        return Fault(f"{what} of `{operand}`: only f32 is rounded to {to}; write cast({to}, cast(f32, ...))")
-    return Cast(to, operand, saturating)
-
-
-def reinterpret(to: Type, value: Operand) -> Expr:
-    """The bits of `value` as type `to`, which is as wide: f32 and i32 or u32, f64 and i64 or u64, integers.
-
-    The bits of a NaN are those of one, 0x7fc00000 in f32 and 0x7ff8000000000000 in f64: which NaN an operation makes
-    differs between processors.
-    """
-    check_type(to, "reinterpret")
-    operand = as_expr(value)
-    if isinstance(operand, Fault) or operand.type == to:
-        return operand
-    kind = operand.type
-    if not all(t.is_int or t.is_float for t in (kind, to)) or kind.bits != to.bits:
-        return Fault(
-            f"reinterpret({to}, `{operand}`) of {kind}: both must be as wide, f32 and i32 or u32, f64 and i64 or u64; "
-            "cast converts values"
-        )
-    return Cast(to, operand) if kind.is_int and to.is_int else Reinterpret(to, operand)
-
-
-def select(condition: Operand, a: Operand, b: Operand) -> Expr:
-    """`a` where the condition holds, else `b`."""
-    test = as_expr(condition)
-    pair = unify(a, b, "`select(..., {a}, {b})`")
-    if (fault := _first_fault(test, *((pair,) if isinstance(pair, Fault) else pair))) is not None:
-        return fault
-    assert not isinstance(pair, Fault)
-    if not test.type.is_bool:
-        return Fault(f"the condition `{test}` of select is {test.type}, not a comparison")
-    return Select(test, *pair)
-
-
-def fma(a: Operand, b: Operand, c: Operand) -> Expr:
-    """a * b + c, rounded once. All three are f32.
-
-    With it a quotient takes a multiplication and one correction: where `r` is 1 / d and `q` is x * r, both rounded,
-    fma(fma(-q, d, x), r, q) is x / d but for the last bit of a few x, which a proof over all x can rule out.
-    """
-    parts = [as_expr(part, f32) if isinstance(part, (int, float)) else as_expr(part) for part in (a, b, c)]
-    if (fault := _first_fault(*parts)) is not None:
-        return fault
-    kinds = [part.type for part in parts]
-    if any(kind != f32 for kind in kinds):
-        return Fault(f"fma needs three f32, not {', '.join(str(kind) for kind in kinds)}; cast them")
-    return FusedMultiplyAdd(*parts)
-
-
-def minimum(a: Operand, b: Operand) -> Expr:
-    """b where b < a, else a."""
-    return binary("min", a, b)
-
-
-def maximum(a: Operand, b: Operand) -> Expr:
-    """b where a < b, else a."""
-    return binary("max", a, b)
-
-
-def clamp(value: Operand, lo: Operand, hi: Operand) -> Expr:
-    """`value` limited to lo..hi, both included."""
-    return minimum(maximum(value, lo), hi)
-
-
-def sqrt(a: Operand) -> Expr:
-    """The correctly rounded square root."""
-    return unary("sqrt", a)
-
-
-def floor(a: Operand) -> Expr:
-    """The greatest integral float not above."""
-    return unary("floor", a)
-
-
-def ceil(a: Operand) -> Expr:
-    """The least integral float not below."""
-    return unary("ceil", a)
-
-
-def round_half_even(a: Operand) -> Expr:
-    """The nearest integral float, ties to even."""
-    return unary("round", a)
-
-
-def trunc(a: Operand) -> Expr:
-    """The integral part of a float."""
-    return unary("trunc", a)
-
-
-def rounding_shift_right(a: Operand, bits: Operand) -> Expr:
-    """(a + (1 << (bits - 1))) >> bits, the addition wrapping; bits >= 1."""
-    operand = as_expr(a)
-    if isinstance(operand, Fault):
-        return operand
-    if isinstance(bits, (int, np.integer)) and bits < 1:
-        return Fault(f"rounding_shift_right by {bits}; the shift must be at least 1")
-    shift = cast(operand.type, bits) if isinstance(bits, Expr) else as_expr(bits, operand.type)
-    one = as_expr(1, operand.type)
-    return (operand + (one << (shift - 1))) >> shift
 
 
 def walk(expr: Expr) -> Iterator[Expr]:

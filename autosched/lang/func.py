@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autosched.errors import LanguageError
+from autosched.lang.checks import caller, check_argument, check_name, check_type
 from autosched.lang.expr import (
     ArgIndex,
     Const,
@@ -22,13 +23,9 @@ from autosched.lang.expr import (
     SoFar,
     Var,
     as_expr,
-    caller,
-    cast,
-    check_argument,
-    check_name,
-    check_type,
     walk,
 )
+from autosched.lang.functions import cast
 from autosched.lang.types import Type, f32, i64
 
 

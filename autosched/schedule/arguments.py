@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Protocol
 
-from autosched.lang.expr import is_name
+from autosched.lang.checks import is_name
 
 
 class Argument(Protocol):
