@@ -274,7 +274,8 @@ class Form5(FamilyDropIn):
         image = images[0] if type(images) is list and len(images) == 1 else images
         if not is_photograph(image):
             return None
-        found = known.replays.get((image.size, state.threads or default_threads()))
+        size = image.size
+        found = known.replays.get((size, state.threads or default_threads()))
         if found is None:
             return None
         repeated, explanation = found
@@ -282,7 +283,7 @@ class Form5(FamilyDropIn):
             if self._autosched_reference == "torchvision":
                 read.require_torch_defaults()
             pixels = pillow_pixels(image)
-            if type(pixels) is not Memory:  # in several blocks
+            if type(pixels) is not Memory or image.size != size:  # in several blocks; some files are read smaller
                 return None
             values = repeated.replay.run(pixels.address)
         except (NotCoveredError, MemoryError):  # which are known to whom it is left to

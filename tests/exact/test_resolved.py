@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
+from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from references import ORACLES, TRANSFORMERS_5, Oracle, assert_same_values, oracles, outcome
 
 from autosched.hf import accelerate
@@ -126,6 +128,27 @@ def test_what_a_repeated_call_leaves_to_others(oracle: Oracle, monkeypatch: pyte
         assert_same_values(fast(image(4), return_tensors="pt"), oracle.build()(image(4), return_tensors="pt"))
     finally:
         torch.set_default_dtype(default)
+
+
+@pytest.mark.skipif(not TRANSFORMERS_5, reason="4.57's classes resolve anew in every call")
+@pytest.mark.skipif(not features.check("jpg_2000"), reason="Pillow has no JPEG 2000")
+@every_oracle
+def test_files_that_are_read_smaller_than_they_say(oracle: Oracle) -> None:
+    processor = oracle.build()
+    fast = accelerate(processor)
+    large = image(0).resize((400, 300))
+    for _ in range(3):
+        assert_same_values(fast(large, return_tensors="pt"), processor(large, return_tensors="pt"))
+    file = io.BytesIO()
+    large.save(file, "JPEG2000")
+    made = []
+    for each in (fast, processor):
+        opened = cast(Jpeg2KImageFile, Image.open(file))
+        opened.reduce = 2
+        assert opened.size == large.size
+        made.append(each(opened, return_tensors="pt"))
+        assert opened.size == (100, 75)
+    assert_same_values(*made)
 
 
 @every_oracle
