@@ -49,8 +49,8 @@ from autosched.vlm.preparation import Reference
 UNBUILT: Final = (CompileError, CacheError, ScheduleError)
 #: Arguments that the slow processors of 4.57 take from the call alone.
 _NO_ATTRIBUTES: Final = ("return_tensors", "data_format", "input_data_format", "return_row_col_info")
-
-
+#: Arguments of transformers 5.x that only say how others are resolved.
+_RESOLVING: Final = frozenset({"default_to_square"})
 #: Sizes of images that are remembered of a processor's calls.
 _SIZES: Final = 512
 
@@ -219,10 +219,17 @@ class Form5(FamilyDropIn):
         if state.local.asked is not None:
             wanted, given = state.local.asked
             if given is images and not args:  # otherwise more than the arguments was prepared
-                known = Resolved.of(kwargs, vars(self))
+                known = None if self._autosched_warned(kwargs) else Resolved.of(kwargs, vars(self))
                 if known is not None:
                     state.resolved[wanted] = known
         return self._autosched_inputs(images, args, kwargs, known)
+
+    def _autosched_warned(self, values: Mapping[str, Any]) -> bool:
+        """Whether an attribute is an argument that the resolved ones do not have any more: a deprecated one, of which
+        transformers warns in every call.
+        """
+        used_up = {*getattr(self, "_valid_kwargs_names", ())} - values.keys() - _RESOLVING
+        return any(getattr(self, name, None) is not None for name in used_up)
 
     def _autosched_inputs(
         self, images: Any, args: tuple[Any, ...], values: dict[str, Any], known: Resolved | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import warnings
 from collections import OrderedDict
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -149,6 +150,25 @@ def test_files_that_are_read_smaller_than_they_say(oracle: Oracle) -> None:
         made.append(each(opened, return_tensors="pt"))
         assert opened.size == (100, 75)
     assert_same_values(*made)
+
+
+@every_oracle
+@pytest.mark.parametrize("name", ["min_pixels", "max_pixels"])
+def test_deprecated_attributes_are_warned_of_in_every_call(oracle: Oracle, name: str) -> None:
+    processor = oracle.build()
+    fast = accelerate(processor)
+    for each in (fast, processor):
+        setattr(each, name, 6 * 28 * 28)
+    for seed in range(4):
+        with warnings.catch_warnings(record=True) as ours:
+            warnings.simplefilter("always")
+            made = fast(image(seed), return_tensors="pt")
+        with warnings.catch_warnings(record=True) as theirs:
+            warnings.simplefilter("always")
+            expected = processor(image(seed), return_tensors="pt")
+        assert_same_values(made, expected)
+        assert fast.autosched_explain().accelerated
+        assert [str(each.message) for each in ours] == [str(each.message) for each in theirs]
 
 
 @every_oracle
