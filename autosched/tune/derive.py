@@ -47,10 +47,10 @@ UNROLLS = (1, 2, 4)
 #: Rows that are computed at once where they read the same.
 STENCIL_ROWS = (1, 2, 4)
 #: Rows that share the loops of a reduction, and blocks of lanes; together at most as many as there are registers.
-ROWS = (1, 2, 4, 6, 8, 12)
-_ACCUMULATORS = 24
+ROWS = (1, 2, 4, 6, 8, 12, 14)
+_ACCUMULATORS = 28
 #: Those of both that are worth trying, and the bytes of a vector, which are those of a line of the cache too.
-_BLOCKS = ((12, 2), (8, 2), (6, 4), (4, 4))
+_BLOCKS = ((14, 2), (12, 2), (8, 2), (6, 4))
 _VECTOR = 64
 #: Turns of a reduction's innermost loop that are written out, where its length is not known.
 TURNS = (1, 2, 4, 8)
