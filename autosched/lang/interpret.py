@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import reduce
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -82,25 +85,91 @@ class _Interpreter:
     def __init__(self, inputs: dict[str, Array], params: dict[str, int | float]) -> None:
         self.inputs = inputs
         self.params = params
-        self.done: dict[tuple[int, Box], Array] = {}
+        self.done: dict[int, list[tuple[Box, Array]]] = {}
 
     def realize(self, func: Func, box: Box) -> Array:
-        """Values of `func` over `box` (inclusive bounds per dimension)."""
-        key = (id(func), box)
-        if key not in self.done:
-            assert func.value is not None
-            shape = tuple(hi - lo + 1 for lo, hi in box)
-            env: dict[int | str, Array] = {}
-            for axis, (arg, (lo, hi)) in enumerate(zip(func.args, box, strict=True)):
-                env[arg.name] = np.arange(lo, hi + 1, dtype=np.int64).reshape(
-                    [-1 if d == axis else 1 for d in range(len(box))]
-                )
-            value = self.evaluate(func.value, env, func) if 0 not in shape else np.empty(shape, func.type.dtype)
-            self.done[key] = np.broadcast_to(value, shape).astype(func.type.dtype)
-        return self.done[key]
+        """Values of `func` over `box` (inclusive bounds per dimension).
+
+        Boxes that overlap, as those of the taps of a stencil do, become one: each of its own, and those that they need
+        in turn, would be as many as a pyramid of some levels has paths.
+        """
+        held = self.done.setdefault(id(func), [])
+        for known, values in held:
+            if _hull(known, box) == known:
+                return _part(known, values, box)
+        for place, (known, _) in enumerate(held):
+            hull = _hull(known, box)
+            if _size(hull) <= _size(known) + _size(box):
+                try:
+                    values = self._computed(func, hull)
+                except BindError:  # of what lies between them, which nothing reads
+                    continue
+                held[place] = (hull, values)
+                return _part(hull, values, box)
+        held.append((box, self._computed(func, box)))
+        return held[-1][1]
+
+    def _computed(self, func: Func, box: Box) -> Array:
+        assert func.value is not None
+        shape = tuple(hi - lo + 1 for lo, hi in box)
+        env: dict[int | str, Array] = {}
+        for axis, (arg, (lo, hi)) in enumerate(zip(func.args, box, strict=True)):
+            env[arg.name] = np.arange(lo, hi + 1, dtype=np.int64).reshape(
+                [-1 if d == axis else 1 for d in range(len(box))]
+            )
+        if 0 in shape:
+            return np.empty(shape, func.type.dtype)
+        self._foresee(func, env)
+        value = self.evaluate(func.value, env, func)
+        return np.broadcast_to(value, shape).astype(func.type.dtype)
+
+    def _foresee(self, func: Func, env: Mapping[int | str, Array]) -> None:
+        """Compute at once what several reads need of a Func, and the points of reductions."""
+        assert func.value is not None
+        found: dict[Func, list[tuple[Box, int]]] = {}
+        self._boxes(func.value, env, func, 1, found)
+        for source, boxes in found.items():
+            hull = reduce(_hull, (box for box, _ in boxes))
+            if len(boxes) > 1 and _size(hull) <= sum(times * _size(box) for box, times in boxes):
+                with suppress(BindError):  # of what lies between them, which nothing may read
+                    self.realize(source, hull)
+
+    def _boxes(
+        self,
+        expr: Expr,
+        env: Mapping[int | str, Array],
+        func: Func,
+        times: int,
+        found: dict[Func, list[tuple[Box, int]]],
+    ) -> None:
+        """What `expr` reads of Funcs, of reductions at the first and the last point; `times` is how often."""
+        value = self._valuer(env, func)
+        seen: set[int] = set()
+        left = [expr]
+        while left:
+            node = left.pop()
+            if id(node) in seen or isinstance(node, Fold):  # whose indices may depend on what it has come to
+                continue
+            seen.add(id(node))
+            if isinstance(node, Reduce):
+                lows = [self.evaluate(v.lo, env, func) for v in node.domain]
+                extents = [self.evaluate(v.extent, env, func) for v in node.domain]
+                points = prod(max(int(n.flat[0]), 0) for n in extents)
+                highs = [lo + n - 1 for lo, n in zip(lows, extents, strict=True)]
+                for at in (lows, highs) if points else ():
+                    self._boxes(node.value, {**env, **_bound(node, at)}, func, times * points, found)
+                continue
+            if isinstance(node, Read) and isinstance(node.source, Func):
+                box = _box([np.asarray(value(i)) for i in node.index])
+                found.setdefault(node.source, []).append((box, times))
+            left += node.operands
 
     def evaluate(self, expr: Expr, env: Mapping[int | str, Array], func: Func) -> Array:
         """`expr` with Vars (by name), RVars and SoFars (by identity) bound in `env`, broadcast over them."""
+        return self._valuer(env, func)(expr)
+
+    def _valuer(self, env: Mapping[int | str, Array], func: Func) -> Value:
+        """`evaluate` for several expressions, which computes once what they share."""
         memo: dict[int, Array] = {}
 
         def value(node: Expr) -> Array:
@@ -108,7 +177,7 @@ class _Interpreter:
                 memo[id(node)] = self._node(node, value, env, func)
             return memo[id(node)]
 
-        return value(expr)
+        return value
 
     def _node(self, node: Expr, value: Value, env: Mapping[int | str, Array], func: Func) -> Array:
         match node:
@@ -153,13 +222,12 @@ class _Interpreter:
 
     def _read(self, node: Read, value: Value, func: Func) -> Array:
         index = [np.asarray(value(i)) for i in node.index]
-        lows = [int(i.min()) for i in index]
-        highs = [int(i.max()) for i in index]
+        box = _box(index)
         if isinstance(node.source, Func):
-            data = self.realize(node.source, tuple(zip(lows, highs, strict=True)))
-            return np.asarray(data[tuple(i - lo for i, lo in zip(index, lows, strict=True))])
+            data = self.realize(node.source, box)
+            return np.asarray(data[tuple(i - lo for i, (lo, _) in zip(index, box, strict=True))])
         data = self._input(node.source.name)
-        for dim, (lo, hi) in enumerate(zip(lows, highs, strict=True)):
+        for dim, (lo, hi) in enumerate(box):
             if lo < 0 or hi >= data.shape[dim]:
                 raise BindError(
                     f"Func {func.name} reads {node.source.name} at {lo}..{hi} in dimension {dim}, "
@@ -201,6 +269,26 @@ class _Interpreter:
                 best = np.where(better, term, best)
                 where = [np.where(better, a, w) for a, w in zip(at, where, strict=True)]
         return [*where, best]
+
+
+def _box(index: Sequence[Array]) -> Box:
+    """The coordinates that are read, least and greatest of each dimension."""
+    return tuple((int(i.min()), int(i.max())) for i in index)
+
+
+def _hull(a: Box, b: Box) -> Box:
+    """The least box around two."""
+    return tuple((min(lo, low), max(hi, high)) for (lo, hi), (low, high) in zip(a, b, strict=True))
+
+
+def _size(box: Box) -> int:
+    """How many points a box has."""
+    return prod(hi - lo + 1 for lo, hi in box)
+
+
+def _part(box: Box, values: Array, wanted: Box) -> Array:
+    """Those of the values over a box that are wanted."""
+    return values[tuple(slice(low - lo, high - lo + 1) for (lo, _), (low, high) in zip(box, wanted, strict=True))]
 
 
 def _bound(node: Reduce, at: list[Array]) -> dict[int | str, Array]:

@@ -405,3 +405,36 @@ def test_interpret_takes_keywords() -> None:
     out[X] = src[X] + k
     data = np.arange(3, dtype=np.int32)
     assert interpret(Pipeline(out), (3,), src=data, k=4).tolist() == [4, 5, 6]
+
+
+def test_the_interpreter_computes_once_what_several_taps_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each level of a pyramid reads the one before at several places, which are as many boxes as there are paths."""
+    from autosched.lang.interpret import _Interpreter
+
+    (x,) = variables("x")
+    src, level = Input("src", f32, 1), Func("f0")
+    level[x] = src[x] * 2.0
+    for i in range(1, 8):
+        before, level = level, Func(f"f{i}")
+        k = RDom(k=2)
+        level[x] = before[2 * x] + before[2 * x + 1] + sum_over(k, before[2 * x + 2 + k.k])
+    evaluated = []
+    evaluate = _Interpreter.evaluate
+
+    def counting(self: Any, expr: Expr, env: Any, func: Func) -> Any:
+        evaluated.append(func.name)
+        return evaluate(self, expr, env, func)
+
+    monkeypatch.setattr(_Interpreter, "evaluate", counting)
+    made = interpret(Pipeline(level), (4,), src=np.arange(1024, dtype=np.float32))
+    assert made.tolist() == [2.0**14 * (n * 128 + 127 * 1.5) * 2 for n in range(4)]
+    assert len(evaluated) < 8 * 20
+
+
+def test_the_interpreter_reads_nothing_beside_what_is_read() -> None:
+    """Where boxes overlap, a corner of what is around them is none's, and may be beside an Input."""
+    src, diagonals, out = Input("src", f32, 1), Func("diagonals"), Func("out")
+    diagonals[Y, X] = src[Y - X + 3]
+    out[Y, X] = diagonals[Y, X] + diagonals[Y + 1, X + 1]
+    made = interpret(Pipeline(out), (4, 4), src=np.arange(7, dtype=np.float32))
+    assert made[0].tolist() == [6, 4, 2, 0] and made[3].tolist() == [12, 10, 8, 6]
