@@ -6,9 +6,9 @@ To add a kind of constraint: a dataclass here, its entry in KINDS, a test.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 Value = int | str | bool
 #: The knobs that are active, and what they are set to.
@@ -42,6 +42,13 @@ class Constraint(Protocol):
     def knobs(self) -> tuple[str, ...]: ...
 
     def holds(self, point: Point) -> bool: ...
+
+
+@runtime_checkable
+class Summed(Constraint, Protocol):
+    """A constraint on many knobs that says what matters of those that are set: points with as much are counted once."""
+
+    def known(self, point: Point) -> Hashable: ...
 
 
 @dataclass(frozen=True)

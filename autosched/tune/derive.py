@@ -76,17 +76,20 @@ class Enclosed:
 
     def holds(self, point: Point) -> bool:
         where = point[_at(self.func)]
-        return where == "inline" or self._reach(self.func, point) >= _DEPTH[where]
+        return where == "inline" or self.known(point) >= _DEPTH[where]
 
-    def _reach(self, func: str, point: Point) -> float:
-        """The depth of the outermost consumer."""
-        return min(self._depth(consumer, point) for consumer in dict(self.consumers)[func])
+    def known(self, point: Point) -> float:
+        """The depth of the outermost consumer, of those whose place is known: all that others may leave to choose."""
+        consumers, depths = dict(self.consumers), {self.output: math.inf}
 
-    def _depth(self, func: str, point: Point) -> float:
-        if func == self.output:
-            return math.inf
-        where = point[_at(func)]
-        return self._reach(func, point) if where == "inline" else _DEPTH[where]
+        def depth(func: str) -> float:
+            if func not in depths:
+                where = point[_at(func)]
+                depths[func] = min(map(depth, consumers[func])) if where == "inline" else _DEPTH[where]
+            return depths[func]
+
+        placed = (c for c in consumers[self.func] if c == self.output or _at(c) in point)
+        return min(map(depth, placed), default=math.inf)
 
     def __str__(self) -> str:
         return f"{self.func} is computed around what reads it"

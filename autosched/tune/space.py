@@ -16,7 +16,7 @@ from typing import Any
 from autosched.errors import SpaceError
 from autosched.schedule import Schedule
 from autosched.schedule import directives as d
-from autosched.tune.constraints import ALWAYS, Condition, Constraint, Point, Value
+from autosched.tune.constraints import ALWAYS, Condition, Constraint, Point, Summed, Value
 
 _INACTIVE = object()
 
@@ -215,9 +215,16 @@ class Space:
                 wanted |= set(knob.when.knobs)
             for group in self._due[i:]:
                 for c in group:
-                    wanted |= set(c.knobs)
+                    wanted |= set() if isinstance(c, Summed) else set(c.knobs)
             live.append(tuple(knob.name for knob in self.knobs[:i] if knob.name in wanted))
         return live
+
+    @cached_property
+    def _summed(self) -> list[list[Summed]]:
+        """For each place, the later constraints that say themselves what matters to them of the knobs before it."""
+        return [
+            [c for group in self._due[i:] for c in group if isinstance(c, Summed)] for i in range(len(self.knobs) + 1)
+        ]
 
     @cached_property
     def _counted(self) -> dict[tuple[Any, ...], int]:
@@ -240,7 +247,7 @@ class Space:
     def _completions(self, i: int, point: Mapping[str, Any]) -> int:
         if i == len(self.knobs):
             return 1
-        key = (i, *(point.get(name, _INACTIVE) for name in self._live[i]))
+        key = (i, *(point.get(name, _INACTIVE) for name in self._live[i]), *(c.known(point) for c in self._summed[i]))
         if key not in self._counted:
             self._counted[key] = sum(n for _, n in self._branches(i, point))
         return self._counted[key]

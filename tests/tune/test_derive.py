@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from autosched.schedule import Schedule
 from autosched.schedule.directives import AlignStorage, Directive, FoldStorage, PrefetchStores, Stream, Vectorize
 from autosched.schedule.nest import resolve
 from autosched.tune.check import reference
+from autosched.tune.constraints import Constraint
 from autosched.tune.derive import derive
 from autosched.vlm.registry import get
 from experiments.apps.programs import matmul
@@ -326,3 +328,35 @@ def test_no_point_inlines_too_much() -> None:
 def test_small_pipelines_have_every_func_inlined_at_some_point(name: str) -> None:
     choices = {knob.name: knob.choices for knob in derive(PIPELINES[name]).knobs}
     assert all("inline" in choices[f"{f.name}_at"] for f in PIPELINES[name].funcs[:-1])
+
+
+class _Plain:
+    """A constraint that does not say what matters to it of the knobs that are set."""
+
+    def __init__(self, constraint: Constraint) -> None:
+        self.knobs, self.holds = constraint.knobs, constraint.holds
+
+
+def _boxes(count: int) -> Pipeline:
+    """Funcs that read one and the same Func, as the means of a guided filter do, and are all read in the end."""
+    y, x = variables("y x")
+    source, first = Input("source", u8, 2), Func("first")
+    first[y, x] = cast(i32, source[y, x])
+    total = first[y, x]
+    for i in range(count):
+        across, down = Func(f"across{i}"), Func(f"down{i}")
+        across[y, x] = first[y, x] + first[y, x + i]
+        down[y, x] = across[y, x] + across[y + 1, x]
+        total = total + down[y, x] * down[y + 1, x]
+    out = Func("out")
+    out[y, x] = total
+    return Pipeline(out, "boxes")
+
+
+def test_spaces_of_many_funcs_are_counted_by_what_matters_of_their_places() -> None:
+    small = derive(_boxes(2))
+    plain = replace(small, constraints=tuple(map(_Plain, small.constraints)))
+    assert small.count() == plain.count() and len(small._counted) < len(plain._counted)
+    large = derive(_boxes(9))
+    large.schedule(large.sample(random.Random(0))).check(_boxes(9))
+    assert large.count() > 10**30 and len(large._counted) < 20_000
