@@ -39,9 +39,14 @@ def tuned_directories() -> tuple[Path, ...]:
     return tuple(dict.fromkeys((user_directory(), shipped("tuned"))))
 
 
+def file_stem(name: str) -> str:
+    """A name as files can have it."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip(".")
+
+
 def file_name(pipeline: str) -> str:
     """The name of the file of a pipeline's records on one class of CPUs, in a folder of that class."""
-    return re.sub(r"[^A-Za-z0-9._-]", "_", pipeline).lstrip(".") + ".json"
+    return file_stem(pipeline) + ".json"
 
 
 def tuned_files(pipeline: str) -> bool:

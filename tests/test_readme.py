@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,23 @@ def test_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     directives = sum(map(len, scope["result"].schedule.funcs.values()))
     changes = scope["ablate"](scope["task"], scope["result"].schedule, 0.1, knobs=())
     assert scope["row"].part == "one-at-a-time" and len(changes) == directives
+
+
+def test_commands_on_a_file_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from autosched.cli.main import run
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [*sys.path])
+    for variable in ("AUTOSCHED_TUNED_DIR", "AUTOSCHED_STATE_DIR"):
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    (tmp_path / "blur.toml").write_text(blocks("toml")[0])
+    algorithm, search = (next(b for b in blocks("python") if word in b) for word in ("Pipeline(blur", "task = Task("))
+    (tmp_path / "blur.py").write_text(algorithm + search.partition("print(space)")[0])
+    lines = re.findall(r"^autosched (tune blur\.py:[^#\n]*)", README, re.MULTILINE)
+    assert len(lines) == 2
+    for line in lines:
+        assert run([*line.split(), "--trials", "2", "-t", "1"]) == 0
+    assert len(list(tmp_path.glob("AUTOSCHED_TUNED_DIR/*/blur.json"))) == 1
 
 
 def test_ways_out_of_what_halide_has() -> None:
@@ -113,4 +131,4 @@ def test_command_lines_exist() -> None:
             assert name in groups[command]
             continue
         assert command in known
-        assert not name or registry.get(name).name == name
+        assert not name or name.endswith(".py") or registry.get(name).name == name

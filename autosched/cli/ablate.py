@@ -43,6 +43,7 @@ def ablate(
     Writes a table (CSV) and a plot (PNG), with the importance of knobs where the kernel was tuned on this machine.
     """
     from autosched.cli.samples import choose, sample, space_of
+    from autosched.shipped import file_stem
     from autosched.tune import Method
     from autosched.vlm.load import load
     from autosched.vlm.registry import get
@@ -62,7 +63,7 @@ def ablate(
     tuned = load(name, bucket=sampled.bucket.name, threads=count)
     rows = measured(tuned, sampled, file.space, knob or (), seconds)
     rows += importances(family, file.space, sampled, count, Method())
-    stem = f"{name}-{sampled.workload.name}-{count}"
+    stem = file_stem(f"{name}-{sampled.workload.name}-{count}")
     _show(rows, f"{name}, {sampled.workload.name}, schedule: {tuned.answer.rung}")
     try:
         out_dir.mkdir(parents=True, exist_ok=True)

@@ -51,7 +51,7 @@ def explain(name: Name, bucket: Bucket = None, threads: Threads = None, json: Js
             )
             console.print(f"  {'; '.join(facts)}", soft_wrap=True)
         else:
-            console.print(f"  {_way_out(name, tuned.bucket.name in usual)}", soft_wrap=True)
+            console.print(f"  {_way_out(family, tuned.bucket.name in usual)}", soft_wrap=True)
 
 
 def _emit(name: str, threads: int, answers: Sequence[Tuned]) -> None:
@@ -73,13 +73,17 @@ def _emit(name: str, threads: int, answers: Sequence[Tuned]) -> None:
     emit("explain", kernel=name, cpu_class=cpu_class, threads=threads, directories=directories, buckets=buckets)
 
 
-def _way_out(name: str, usual: bool) -> str:
+def _way_out(family: KernelFamily, usual: bool) -> str:
     """The command that gives a bucket a record; `usual` says whether a workload that is tuned by default is in it."""
+    from autosched.cli.own import OwnFamily
+
     if usual:
-        return f"`autosched tune {name}` makes a record"
+        return f"`autosched tune {family.name}` makes a record"
+    if isinstance(family, OwnFamily):
+        return f"`autosched tune {family.name} {family.file.example}` makes a record"
     return (
-        f"no usual workload falls in this bucket; `autosched tune {name} --images DIR` with images of this size makes "
-        "a record"
+        f"no usual workload falls in this bucket; `autosched tune {family.name} --images DIR` with images of this size "
+        "makes a record"
     )
 
 

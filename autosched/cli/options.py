@@ -12,7 +12,24 @@ import typer
 from autosched.cli.console import for_programs
 from autosched.errors import ArgumentError
 
-Name = Annotated[str, typer.Argument(help="A kernel; `autosched list` shows them.", show_default=False)]
+
+def _known(name: str) -> str:
+    if ".py" in name:  # what it takes to run a user's file is slow to import
+        from autosched.cli.own import make_known
+
+        return make_known(name)
+    return name
+
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="A kernel; `autosched list` shows them. Or FILE.py:NAME in a file of your own: a Pipeline, for a shape of "
+        "its output (-w 480x640) on random Inputs, or a tune.Task.",
+        callback=_known,
+        show_default=False,
+    ),
+]
 Threads = Annotated[
     int | None, typer.Option("--threads", "-t", help="Threads to run on. [default: all CPUs]", show_default=False)
 ]

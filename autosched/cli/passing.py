@@ -29,6 +29,8 @@ def _given(context: typer.Context, name: str) -> bool:
 
 def passed_on(context: typer.Context) -> tuple[str, ...]:
     """The command line of a job: what was given here, whatever it is, without what is about the cluster."""
+    from autosched.cli.own import absolute
+
     options: list[str] = []
     names: list[str] = []
     for parameter in context.command.params:
@@ -39,7 +41,7 @@ def passed_on(context: typer.Context) -> tuple[str, ...]:
         for one in value if isinstance(value, list | tuple) else [value]:
             text = str(one.resolve() if isinstance(one, Path) else one.value if isinstance(one, Enum) else one)
             if parameter.param_type_name == "argument":
-                names.append(text)
+                names.append(absolute(text))
             elif isinstance(one, bool):
                 options.append((parameter.opts if one else parameter.secondary_opts)[0])
             else:

@@ -44,6 +44,7 @@ def report(
     from autosched.cli.page import folded, page, pre
     from autosched.cli.samples import busy, choose, sample, space_of
     from autosched.records import key_here
+    from autosched.shipped import file_stem
     from autosched.tune import Method, Task
     from autosched.tune.place import BusyError
     from autosched.tune.study import read_study
@@ -73,7 +74,7 @@ def report(
             f"{name} was not tuned on {sampled.workload.name} with {count} threads here; "
             f"`autosched tune {name} {which} -t {count}` does it"
         )
-    stem = f"{name}-{sampled.workload.name}"
+    stem = file_stem(f"{name}-{sampled.workload.name}")
     parts = [
         ("The schedule that this machine uses", _answer(tuned)),
         ("All workloads", _matrix(tuned, key)),

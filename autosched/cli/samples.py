@@ -9,6 +9,7 @@ from typing import Any
 
 from autosched.cli.console import say
 from autosched.cli.image_folder import ImageFolder
+from autosched.cli.own import OwnFamily, OwnFile
 from autosched.errors import ArgumentError
 from autosched.shipped import shipped
 from autosched.tune.derive import derive
@@ -33,7 +34,9 @@ def busy(what: str) -> str:
 
 
 def space_of(family: KernelFamily) -> SpaceFile:
-    """The family's search space: of its file or, where there is none, derived from its algorithm."""
+    """The family's search space: its own, of its file or, where there is none, derived from its algorithm."""
+    if isinstance(family, OwnFamily):
+        return family.file
     path = shipped("search_spaces") / family.space_file
     return load_space(path) if path.exists() or family.space else SpaceFile(derive(family.pipeline()), ())
 
@@ -43,6 +46,8 @@ def choose(file: SpaceFile, names: Sequence[str], images: Path | None) -> list[W
 
     Images of the user's make one, under the settings of the one that is named, which it must have.
     """
+    if isinstance(file, OwnFile):
+        return file.chosen(names, images)
     if images is not None and names and (len(set(names)) > 1 or not file.workload(names[0]).settings):
         raise ArgumentError(
             f"--images {images} are a workload of their own, and --workload {' --workload '.join(names)} says nothing "

@@ -22,7 +22,7 @@ from autosched.tune.place import checked, state_directory
 
 @dataclass(frozen=True)
 class Request:
-    """A run on a cluster: the kernel, the command line of each node, the nodes, and the directory of the records.
+    """A run on a cluster: the kernel's name for files, the command line of each node, the nodes, and where records go.
 
     `replace` is whether these take the place of more rigorous ones there.
     """

@@ -113,7 +113,7 @@ def tune(
     from autosched.cli.samples import choose, space_of
     from autosched.cli.searches import TuneRequest, search_all
     from autosched.runtime.cpu import fingerprint
-    from autosched.shipped import file_name, user_directory
+    from autosched.shipped import file_name, file_stem, user_directory
     from autosched.tune import PRESETS, Method
     from autosched.tune.place import checked
     from autosched.vlm.registry import get
@@ -172,7 +172,7 @@ def tune(
         _minutes(seconds, limit),
         options(sbatch or []),
     )
-    job = Request(name, passed_on(context), cluster, storage, request.directory.resolve(), replace)
+    job = Request(file_stem(name), passed_on(context), cluster, storage, request.directory.resolve(), replace)
     if dry_run:
         show(job)
     else:

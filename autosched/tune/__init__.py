@@ -8,6 +8,7 @@ from autosched.tune.derive import derive
 from autosched.tune.effort import PRESETS, Effort
 from autosched.tune.finals import Final, Standing
 from autosched.tune.place import state_directory
+from autosched.tune.random_inputs import random_workload
 from autosched.tune.run import Interrupted, Result, tune
 from autosched.tune.session import Progress
 from autosched.tune.space import Knob, Space, Template
@@ -38,6 +39,7 @@ __all__ = [
     "ablate",
     "derive",
     "load_space",
+    "random_workload",
     "state_directory",
     "tune",
 ]

@@ -101,8 +101,10 @@ def name_of(name: str, preparation: Preparation) -> str:
     return f"{name}{backend}" if preparation.dtype == f32 else f"{name}{backend}-{preparation.dtype}"
 
 
-def register(family: KernelFamily) -> KernelFamily:
-    """Make `family` known by its name. Returns it."""
+def register(family: KernelFamily, *, anew: bool = False) -> KernelFamily:
+    """Make `family` known by its name, with `anew` also where another one is. Returns it."""
+    if anew:
+        _families.pop(family.name, None)
     known = _families.setdefault(family.name, family)
     if known is not family:
         raise ArgumentError(f"two kernel families are called {family.name!r}; choose another name")
