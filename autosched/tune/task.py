@@ -25,19 +25,18 @@ from autosched.workload import Bucket, Workload
 class Task:
     """What is tuned. `schedules` come with the pipeline; "default" is what the others are compared with.
 
-    `seeds` are further schedules that are tried first, such as those of the nearest records.
+    Where none has that name, it is the schedule of the space's default point. `seeds` are further schedules that are
+    tried first, such as those of the nearest records.
     """
 
     pipeline: Pipeline
     space: Space
     workload: Workload
-    schedules: Mapping[str, Schedule] = field(default_factory=lambda: {"default": Schedule()})
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
     bucket: Bucket | None = None
     seeds: Mapping[str, Schedule] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if "default" not in self.schedules:
-            raise TuneError("a task needs a schedule called 'default', which the others are compared with")
         if not isinstance(self.workload, Workload):
             raise TuneError(
                 f"the workload of a task is a {type(self.workload).__name__}; give a Workload: "
@@ -51,7 +50,9 @@ class Task:
             )
         for binding in self.workload.bindings:
             self._check_names(binding.given)
-        self._check_space()
+        default = self._default()
+        if "default" not in self.schedules:
+            object.__setattr__(self, "schedules", {"default": default, **self.schedules})
 
     def _check_names(self, given: Collection[str]) -> None:
         """What calls are given must be what the pipeline takes."""
@@ -64,8 +65,11 @@ class Task:
                     f"{wanted}"
                 )
 
-    def _check_space(self) -> None:
-        """A space that is of another pipeline has no legal point, which would cost a search to find out."""
+    def _default(self) -> Schedule:
+        """The schedule of the space's default point.
+
+        A space that is of another pipeline has no legal point, which would cost a search to find out.
+        """
         funcs = [func.name for func in self.pipeline.funcs]
         for template in self.space.templates:
             if template.func not in funcs:
@@ -74,12 +78,14 @@ class Task:
                     f"{self.pipeline.name} does not have; it has {', '.join(funcs)}"
                 )
         point = self.space.default(self.bucket.name if self.bucket else None)
+        schedule = self.space.schedule(point)
         try:
-            self.space.schedule(point).check(self.pipeline)
+            schedule.check(self.pipeline)
         except ScheduleError as error:
             raise TuneError(
                 f"the default point of search space {self.space.name} is no schedule of {self.pipeline.name}: {error}"
             ) from None
+        return schedule
 
 
 #: Seconds of a run that is given no budget.

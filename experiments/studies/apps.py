@@ -89,8 +89,7 @@ def _tuned(app: App, inputs: Inputs, threads: int, trials: int) -> Schedule:
     """The best schedule of the app's space; the search goes on where an earlier one ended."""
     small = Binding(app.inputs(app.small), app.small)
     workload = Workload(app.name, (Binding(inputs, app.shape),), checks=lambda: (small,))
-    space = app.space()
-    task = Task(app.pipeline(), space, workload, {"default": space.schedule(space.default())})
+    task = Task(app.pipeline(), app.space(), workload)
     return tune(task, Budget(trials=trials, seconds=None), threads=threads, method=_METHOD).schedule
 
 

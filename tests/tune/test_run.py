@@ -51,6 +51,12 @@ def task(**changes: Any) -> Task:
     return dataclasses.replace(made, **changes)
 
 
+def test_others_are_compared_with_the_default_of_the_space_unless_one_is_given() -> None:
+    default = FILE.space.schedule(FILE.space.default())
+    assert list(task(schedules={"root": Schedule()}).schedules.items()) == [("default", default), ("root", Schedule())]
+    assert task(schedules={"default": Schedule()}).schedules == {"default": Schedule()} != {"default": default}
+
+
 def counted(result: Result) -> list[Trial]:
     """The trials that a budget counts: no code that was known, and nothing that a winner was simplified to."""
     return [t for t in result.trials if t.outcome.kind != "duplicate" and not t.name.endswith(SIMPLIFIED)]
@@ -195,8 +201,6 @@ def test_what_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     for threads in (0, 2.5):
         with pytest.raises(TuneError, match=f"threads is {threads}"):
             tune(task(), FAST, threads=threads, directory=tmp_path)  # type: ignore[arg-type]
-    with pytest.raises(TuneError, match="needs a schedule called 'default'"):
-        tune(task(schedules={}), FAST, threads=1, directory=tmp_path)
     with pytest.raises(TuneError, match="workload w has no calls"):
         tune(task(workload=Workload("w", ())), FAST, threads=1, directory=tmp_path)
     monkeypatch.setattr(candidate, "first_difference", lambda *_: "all bits")
