@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from autosched.hf.install import install, uninstall
     from autosched.hf.warm import explain, warm
     from autosched.lang import Func, Input, Param, Pipeline, RDom, Var, interpret
+    from autosched.records import tuned
     from autosched.runtime import Kernel, compile  # noqa: A004 (it is autosched.compile)
     from autosched.schedule import Schedule
     from autosched.vlm.load import load
@@ -38,6 +39,7 @@ _HOMES = {
     "install": "autosched.hf.install",
     "interpret": "autosched.lang",
     "load": "autosched.vlm.load",
+    "tuned": "autosched.records",
     "uninstall": "autosched.hf.install",
     "warm": "autosched.hf.warm",
 }
@@ -60,6 +62,7 @@ __all__ = [
     "install",
     "interpret",
     "load",
+    "tuned",
     "uninstall",
     "warm",
 ]

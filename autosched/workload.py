@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +37,10 @@ class Bucket:
         if self.measures.keys() != measures.keys():
             return math.inf
         return sum(abs(math.log2(self.measures[name] / measures[name])) for name in measures)
+
+
+#: The bucket of a kernel that has one schedule for all workloads.
+ANY: Final = Bucket("any")
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ Written by the command line with what tune finds, read by vlm. Uses schedules an
 of how either is made.
 """
 
-from autosched.records.here import key_here, origin_here
+from autosched.records.here import key_here, origin_here, tuned
 from autosched.records.lookup import Answer, Located, lookup
 from autosched.records.merge import merge
 from autosched.records.model import SCHEMA, Key, Machine, Origin, Record, RecordFile, Search, Times
@@ -33,6 +33,7 @@ __all__ = [
     "read",
     "read_strictly",
     "refuse_newer",
+    "tuned",
     "tuned_directories",
     "write",
 ]

@@ -160,6 +160,14 @@ class Schedule:
 
         resolve(pipeline, self)
 
+    def problem(self, pipeline: Pipeline) -> str | None:
+        """What is wrong with the schedule for `pipeline`; None where nothing is."""
+        try:
+            self.check(pipeline)
+        except ScheduleError as error:
+            return str(error)
+        return None
+
     def show(self, pipeline: Pipeline, level: str = "loops") -> str:
         """The loop nest ("loops"), the generated source ("source"), LLVM IR ("llvm") or assembly ("asm").
 

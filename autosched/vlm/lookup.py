@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
-from autosched.errors import ScheduleError
 from autosched.lang import Pipeline
 from autosched.schedule import Schedule
 from autosched.shipped import tuned_files
@@ -25,7 +23,7 @@ def tuned(pipeline: Pipeline, bucket: Bucket, threads: int) -> Answer:
     from autosched.records import find, key_here  # pydantic, which only a lookup needs
 
     key = key_here(pipeline, bucket, threads)
-    return find(key, pipeline.name, partial(illegal, pipeline), by_bucket=True, kernels=users)
+    return find(key, pipeline.name, lambda schedule: schedule.problem(pipeline), by_bucket=True, kernels=users)
 
 
 def tuned_schedule(pipeline: Pipeline, bucket: Bucket, threads: int) -> Schedule | None:
@@ -40,16 +38,7 @@ def neighbours(pipeline: Pipeline, bucket: Bucket, threads: int) -> dict[str, Sc
     made: dict[str, Schedule] = {}
     for located in nearest(key_here(pipeline, bucket, threads), pipeline.name, kernels=users):
         record = located.record
-        if len(made) < SEEDS and record.schedule not in made.values() and illegal(pipeline, record.schedule) is None:
+        if len(made) < SEEDS and record.schedule not in made.values() and record.schedule.problem(pipeline) is None:
             where = f"{record.key.bucket.name}, {record.key.cpu.fingerprint().cpu_class}, {record.key.threads} threads"
             made[f"record of {where}"] = record.schedule
     return made
-
-
-def illegal(pipeline: Pipeline, schedule: Schedule) -> str | None:
-    """What is wrong with a schedule for a pipeline; None where nothing is."""
-    try:
-        schedule.check(pipeline)
-    except ScheduleError as error:
-        return str(error)
-    return None

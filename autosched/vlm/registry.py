@@ -15,7 +15,7 @@ from autosched.errors import ArgumentError
 from autosched.lang import HALVES, Pipeline, Type, f32
 from autosched.schedule import Schedule
 from autosched.vlm.preparation import Preparation
-from autosched.workload import Bucket, Workload
+from autosched.workload import ANY, Bucket, Workload
 
 #: A function that does a whole job once, the way its users would.
 Job = Callable[[], object]
@@ -55,7 +55,7 @@ class KernelFamily:
     workload: Callable[[Sequence[Any], Mapping[str, Any]], Workload]
     settings: Mapping[str, Any] = field(default_factory=dict)
     compute: Compute | None = None
-    buckets: tuple[Bucket, ...] = (Bucket("any"),)
+    buckets: tuple[Bucket, ...] = (ANY,)
     space: str = ""
     peers: Mapping[str, Callable[[Sequence[Any], Mapping[str, Any]], Job]] = field(default_factory=dict)
     processors: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)

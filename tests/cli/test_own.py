@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import sys
 from pathlib import Path
 
 import pytest
 from command import Command
 
-from autosched.records import read
+from autosched.records import read, tuned
 from autosched.runtime.cpu import fingerprint
 
 FILE = """\
@@ -79,6 +80,8 @@ def test_a_pipeline_on_shapes_of_its_output(autosched: Command, mine: Path) -> N
     said = autosched("show", "blur.py:pipeline", "-t", "1", "--level", "json")
     assert json.loads(said.out) == json.loads(json.dumps(record.schedule.to_data()))
     assert said.err.endswith("blur.py:pipeline, bucket any, 1 thread: exact\n")
+    answer = tuned(runpy.run_path("blur.py")["pipeline"], threads=1)
+    assert answer.rung == "exact" and answer.schedule == record.schedule
     said = autosched("bench", "blur.py:pipeline", "-w", "30x70", "-w", "20x90", "-t", "1", "--time-budget", "50ms")
     assert "30x70" in said.out and "20x90" in said.out and re.search(r"^tuned +[\d.e-]+ ", said.out, re.MULTILINE)
     said = autosched("ablate", f"{mine}:pipeline", "-w", "30x70", "-k", "unroll", "-t", "1", "--time-budget", "50ms")
@@ -99,6 +102,8 @@ def test_a_task_has_its_own_workload_and_schedules(autosched: Command, mine: Pat
     assert said.status == 0, said.err
     assert "blur.py:task, bucket 30x70, 30x70: 3 schedules timed" in said.out and "\nroot " in said.out
     assert "bucket 30x70, 1 thread: exact" in autosched("show", "blur.py:task", "-t", "1").err
+    answer = tuned(runpy.run_path("blur.py")["pipeline"], threads=1)
+    assert answer.rung == "same CPU class" and "bucket is 30x70, wanted any" in answer.explain()
     assert "tuned are also" not in autosched("show", "blur.py:task", "-s", "root", "-t", "1").err
     said = autosched("tune", "blur.py:task", "-w", "9x9")
     assert said.status == 2 and "search space own-blur has no workload '9x9'; it has 30x70" in said.err
