@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import doctest
 import os
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ import pytest
 import autosched
 from autosched import shipped as shipped_module
 from autosched.shipped import checkout, shipped
+
+PACKAGE = Path(autosched.__file__).parent
 
 
 def modules_after(statement: str) -> set[str]:
@@ -34,6 +38,19 @@ def test_a_user_pays_for_what_is_used() -> None:
     assert not modules_after("from autosched import compile") & heavy
     assert not modules_after("from autosched import load") & heavy
     assert not modules_after("import autosched.cli.main") & {"numba", "pydantic", *heavy}
+
+
+EXAMPLES = sorted(
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    for path in PACKAGE.rglob("*.py")
+    if ">>> " in path.read_text()
+)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_of_docstrings(name: str) -> None:
+    ran = doctest.testmod(import_module(name))
+    assert ran.attempted and not ran.failed
 
 
 def test_public_names() -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import doctest
 import functools
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autosched import lang
 from autosched.errors import BindError, LanguageError
 from autosched.lang import (
     TYPES,
@@ -36,7 +33,6 @@ from autosched.lang import (
     floor,
     fma,
     fold_over,
-    func,
     i8,
     i16,
     i32,
@@ -340,12 +336,6 @@ def test_reductions() -> None:
     empty = RDom(k=0)
     kinds = {sum_over: 0, product_over: 1, min_over: i32.max, max_over: i32.min}
     assert [int(run(op(empty, TABLE[X]), table=values)[0]) for op in kinds] == list(kinds.values())
-
-
-@pytest.mark.parametrize("module", [lang, func], ids=lambda module: module.__name__)
-def test_examples(module: ModuleType) -> None:
-    ran = doctest.testmod(module)
-    assert ran.attempted > 2 and not ran.failed
 
 
 def test_folds() -> None:
