@@ -56,6 +56,13 @@ def _feature_class(original: type) -> Any:
     return BatchFeature
 
 
+def warn_once(function: Any, part: str) -> None:
+    """Logs what a function of transformers' own warns of once in a process: the text in its code that has `part`."""
+    for text in function.__code__.co_consts:
+        if isinstance(text, str) and text != function.__doc__ and part in text:
+            function.__globals__["logger"].warning_once(text)
+
+
 def rounded(feature: Any, dtype: Type) -> Any:
     """A BatchFeature of Hugging Face's own code with its pixel values, where they are floats, as `dtype`."""
     if dtype != f32:

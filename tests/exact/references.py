@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -157,6 +159,23 @@ def check_fallback(processor: Any, images: Callable[[], Any], reason: str, **arg
     assert explanation is not None
     assert reason in explanation.reason
     return drop_in
+
+
+@contextmanager
+def logged() -> Iterator[list[tuple[str, str]]]:
+    """The warnings that transformers logs, as loggers and texts; what it says once in a process it says again."""
+    library, levels = transformers.utils.logging.get_logger("transformers"), transformers.utils.logging
+    said: list[tuple[str, str]] = []
+    handler, before = logging.Handler(), levels.get_verbosity()
+    handler.emit = lambda record: said.append((record.name, record.getMessage()))  # type: ignore[method-assign]
+    type(library).warning_once.cache_clear()
+    levels.set_verbosity_warning()
+    library.addHandler(handler)
+    try:
+        yield said
+    finally:
+        library.removeHandler(handler)
+        levels.set_verbosity(before)
 
 
 def run_again(environment: Mapping[str, str], chosen: str, files: Sequence[str]) -> None:

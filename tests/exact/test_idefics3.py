@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from families import check_forms_of_images, check_random_images, forms_of_images, moderate, photographs, tensors
-from references import TRANSFORMERS_5, Oracle, check_accelerated, check_fallback, oracles
+from references import TRANSFORMERS_5, Oracle, check_accelerated, check_fallback, logged, oracles
 
-from autosched.hf import arguments
+from autosched.hf import accelerate, arguments
 
 TILE = {"max_image_size": {"longest_edge": 32}}
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -68,6 +68,22 @@ def test_samples_without_images(oracle: Oracle) -> None:
     for images in ([[one], []], [[], [one]], [[one, two], [], [one]]):
         call = {"return_tensors": tensors(oracle), "return_row_col_info": True}
         check_fallback(processor, lambda images=images: images, "a sample has no images", **call)
+
+
+@pytest.mark.parametrize("oracle", [*oracles("Idefics3ImageProcessor"), *oracles("SmolVLMImageProcessor")])
+@pytest.mark.parametrize("resample", [1, 3])
+def test_what_is_said_once(oracle: Oracle, resample: int) -> None:
+    """The fast processors of 4.57 have no lanczos, and warn in a process once."""
+    processor = oracle.build(**OPTIONS["split"], resample=resample)
+    drop_in, warnings = accelerate(processor), []
+    for one in (drop_in, processor):
+        with logged() as said:
+            for _ in range(2):
+                one(forms_of_images()["list"], return_tensors=tensors(oracle))
+        warnings.append(said)
+    assert drop_in.autosched_explain().accelerated
+    assert warnings[0] == warnings[1]
+    assert len(warnings[0]) == (resample == 1 and not TRANSFORMERS_5 and oracle.backend == "torchvision")
 
 
 @every_oracle

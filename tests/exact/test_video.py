@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import numpy as np
 import pytest
 from families import noise
-from references import TRANSFORMERS_5, check_accelerated, check_fallback, check_outcome
+from references import TRANSFORMERS_5, check_accelerated, check_fallback, check_outcome, logged
 
 from autosched.hf import accelerate
 from autosched.runtime import Kernel
@@ -115,25 +114,15 @@ def test_what_is_said_once(name: str, cap: dict[str, Any]) -> None:
     processor = getattr(transformers, cls)(**settings)
     drop_in = accelerate(processor)
     frames = video(np.random.default_rng(3), 4, least)
-    said: list[list[tuple[str, str]]] = []
-    handler = logging.Handler()
-    handler.emit = lambda record: said[-1].append((record.name, record.getMessage()))  # type: ignore[method-assign]
-    levels, library = transformers.utils.logging, transformers.utils.logging.get_logger("transformers")
-    before = levels.get_verbosity()
-    levels.set_verbosity_warning()
-    library.addHandler(handler)
-    try:
-        for one in (drop_in, processor):
-            type(library).warning_once.cache_clear()
-            said.append([])
+    warnings = []
+    for one in (drop_in, processor):
+        with logged() as said:
             for _ in range(2):
                 one(frames, return_tensors="pt", do_sample_frames=False, **cap)
-    finally:
-        library.removeHandler(handler)
-        levels.set_verbosity(before)
+        warnings.append(said)
     assert drop_in.autosched_explain().accelerated
-    assert said[0] == said[1]
-    assert len(said[0]) == (TRANSFORMERS_5 and not cap and name != "internvl")
+    assert warnings[0] == warnings[1]
+    assert len(warnings[0]) == (TRANSFORMERS_5 and not cap and name != "internvl")
 
 
 def test_sparse_frames() -> None:

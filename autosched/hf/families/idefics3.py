@@ -10,6 +10,7 @@ import numpy as np
 from autosched.hf.arguments import NotCoveredError
 from autosched.hf.family import Arguments, Batch, Family
 from autosched.hf.forms import supports
+from autosched.hf.results import warn_once
 from autosched.imaging.byte_table import CHANNELS
 from autosched.runtime import empty
 from autosched.vlm.idefics3 import Idefics3
@@ -39,6 +40,9 @@ class Idefics3Family(Family):
         if "longest_edge" not in tile:
             raise NotCoveredError(f"max_image_size has {sorted(tile)}")
         self.fast4 = arguments.fast4
+        lanczos = getattr(arguments.get("interpolation"), "value", None) == "lanczos"
+        #: What warns that it is bicubic instead.
+        self.warns = arguments.processor.autosched_original_class.resize if lanczos else None
         self.planner = Idefics3(
             arguments.preparation(floats=self.fast4), tile["longest_edge"], size, arguments.flag("do_image_splitting")
         )
@@ -49,6 +53,8 @@ class Idefics3Family(Family):
         if 0 in (batch.nesting or ()):
             raise NotCoveredError("a sample has no images")  # some versions drop it, others fail
         plans = batch.plans(self.planner.plan)
+        if self.warns is not None:
+            warn_once(self.warns, "LANCZOS")
         samples = _nested([plan.tiles for plan in plans], batch)
         most, tile = max(sum(sample) for sample in samples), plans[0].tile
         out = self.planner.preparation.empty((len(samples), most, CHANNELS, *tile))

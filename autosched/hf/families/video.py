@@ -16,6 +16,7 @@ from autosched.hf.family import Arguments, Batch, Family, require_columns
 from autosched.hf.forms import FamilyDropIn
 from autosched.hf.images import is_byte_tensor
 from autosched.hf.registry import Support
+from autosched.hf.results import warn_once
 from autosched.imaging.byte_table import CHANNELS
 from autosched.vlm.fixed import Fixed
 from autosched.vlm.glm import glm_resize
@@ -88,7 +89,8 @@ class Qwen2Video(PatchFamily):
         #: What limits frames besides their pixels, in tokens; 4.57 knows no such limit.
         self.tokens = arguments.processor.max_video_tokens if arguments.flag("cap_pixels_per_frame") else None
         if arguments.get("cap_pixels_per_frame") is None:
-            _warn_of_no_cap(arguments.processor.autosched_original_class)
+            original = arguments.processor.autosched_original_class
+            warn_once(original._preprocess, "Pass `cap_pixels_per_frame=True`")
         self.settings = replace(self.kernel.settings, moving=True).shared()
 
     def frame_size(self, frames: int, image: Any) -> Size:
@@ -138,14 +140,6 @@ class Qwen3Video(Qwen2Video):
             return glm_resize(frames, height, width, temporal, factor, least, most)
         except (ValueError, ArithmeticError) as error:
             raise NotCoveredError(f"{frames} frames of {width}x{height} pixels have no size: {error}") from error
-
-
-def _warn_of_no_cap(original: Any) -> None:
-    """What transformers says once where it is left open whether frames are limited, as its own code says it."""
-    function = original._preprocess
-    for text in function.__code__.co_consts:
-        if isinstance(text, str) and text != function.__doc__ and "Pass `cap_pixels_per_frame=True`" in text:
-            function.__globals__["logger"].warning_once(text)
 
 
 def _require_frames(video: Any) -> None:
