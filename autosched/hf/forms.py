@@ -342,6 +342,11 @@ class Fast4(FamilyDropIn):
         made = super()._preprocess_image_like_inputs(images, *args, **kwargs)  # type: ignore[misc]
         return self._autosched_rounded(made)
 
+    def _autosched_pixels(self, image: Any, values: Mapping[str, Any]) -> Source:
+        if is_photograph(image) and image.width in (1, CHANNELS):
+            self._autosched_convert(image, values)  # which warns that its columns may be channels
+        return super()._autosched_pixels(image, values)
+
     def _autosched_convert(self, image: Any, values: Mapping[str, Any]) -> Any:
         return self._process_image(  # type: ignore[attr-defined]
             image, do_convert_rgb=values.get("do_convert_rgb"), input_data_format=None, device=None

@@ -89,8 +89,12 @@ def is_plain(image: Any) -> bool:
     shape = tuple(image.shape)
     if len(shape) != 3 or 0 in shape:
         return False
-    ends = (shape[0], shape[2])
-    return CHANNELS in ends and sum(end in (1, 3, 4) for end in ends) == 1
+    return CHANNELS in (shape[0], shape[2]) and not _is_ambiguous(shape)
+
+
+def _is_ambiguous(shape: tuple[int, ...]) -> bool:
+    """Whether the channels of an array may be first or last."""
+    return len(shape) == 3 and all(end in (1, 3, 4) for end in (shape[0], shape[2]))
 
 
 def is_photograph(image: Any) -> bool:
@@ -122,6 +126,8 @@ def require_bytes(image: Any, do_convert_rgb: bool) -> None:
             raise NotCoveredError(f"{describe(image)} on {image.device} is not a plain tensor of bytes on the CPU")
     elif not isinstance(image, np.ndarray) or image.dtype != np.uint8:
         raise NotCoveredError(f"{describe(image)} does not hold bytes")
+    if _is_ambiguous(tuple(image.shape)):  # transformers warns when it converts it, which is once
+        raise NotCoveredError(f"{describe(image)} may have its channels first or last")
 
 
 def as_pixels(image: Any) -> Source:

@@ -18,6 +18,7 @@ from references import (
     check_accelerated,
     check_fallback,
     check_outcome,
+    logged,
     oracles,
     outcome,
 )
@@ -161,6 +162,38 @@ def test_an_array_that_is_not_writable(oracle: Oracle) -> None:
     assert drop_in.autosched_explain().accelerated
     assert len(messages[0]) == (2 if oracle.backend == "torchvision" else 0)
     assert messages[1] == messages[0]
+
+
+@pytest.mark.parametrize(
+    "oracle", [o for name in ("CLIPImageProcessor", "Qwen2VLImageProcessor") for o in oracles(name)]
+)
+@pytest.mark.parametrize("width", [1, 2, 3, 4])
+def test_columns_that_may_be_channels(oracle: Oracle, width: int) -> None:
+    """The fast processors of 4.57 log a warning of each such image, PIL images too."""
+    processor = oracle.build()
+    drop_in, warnings = accelerate(processor), []
+    for one in (drop_in, processor):
+        with logged() as said:
+            one([picture(width, 40), picture(width, 40)], return_tensors="pt")
+        warnings.append(said)
+    assert drop_in.autosched_explain().accelerated
+    assert warnings[0] == warnings[1]
+    fast4 = not TRANSFORMERS_5 and oracle.backend == "torchvision"
+    assert len(warnings[0]) == (2 if fast4 and width in (1, 3) else 0)
+
+
+@pytest.mark.parametrize("oracle", oracles("Qwen2VLImageProcessor"))
+def test_an_array_that_may_have_its_channels_first_or_last(oracle: Oracle) -> None:
+    """Its warning is logged once where Hugging Face's own code fails, too."""
+    processor, image = oracle.build(), np.zeros((3, 900, 3), np.uint8)
+    drop_in, warnings = accelerate(processor), []
+    for one in (drop_in, processor):
+        with logged() as said:
+            error = outcome(lambda one=one: one(image)).error
+        assert error is not None and "aspect ratio" in error[1]
+        warnings.append(said)
+    assert warnings[0] == warnings[1]
+    assert len(warnings[0]) >= 1
 
 
 SMALL: dict[str, dict[str, Any]] = {
