@@ -89,6 +89,16 @@ def test_limited_tokens(cls: str) -> None:
     assert len(grids) == 3
 
 
+@pytest.mark.skipif(TRANSFORMERS_5, reason="5.x limits tokens")
+@pytest.mark.parametrize("cls", ["Qwen2VLVideoProcessor", "Qwen3VLVideoProcessor"])
+@pytest.mark.parametrize("settings", [{}, {"max_video_tokens": 1}], ids=str)
+def test_a_limit_that_4_57_does_not_know(cls: str, settings: dict[str, Any]) -> None:
+    frames = video(np.random.default_rng(5), 4, 40)
+    processor = getattr(transformers, cls)(**LIMITS, **settings)
+    call = {"return_tensors": "pt", "do_sample_frames": False, "cap_pixels_per_frame": True}
+    check_accelerated(processor, frames, **call)
+
+
 @pytest.mark.parametrize("name", ["qwen2.5-vl-video", "qwen3-vl-video-bf16"])
 def test_schedules_of_frames(name: str) -> None:
     """What can be tuned: every named schedule gives the bits of the interpreter, also of a frame that is repeated."""

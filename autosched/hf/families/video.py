@@ -6,6 +6,7 @@ Reading, sampling and timestamps stay transformers'; frames come as ``[T, 3, H, 
 from __future__ import annotations
 
 from dataclasses import replace
+from inspect import signature
 from typing import Any, Final
 
 import numpy as np
@@ -86,11 +87,12 @@ class Qwen2Video(PatchFamily):
     def __init__(self, arguments: Arguments) -> None:
         super().__init__(arguments)
         self.generation = arguments.generation
+        computing = arguments.processor.autosched_original_class._preprocess
+        limited = arguments.flag("cap_pixels_per_frame") and "cap_pixels_per_frame" in signature(computing).parameters
         #: What limits frames besides their pixels, in tokens; 4.57 knows no such limit.
-        self.tokens = arguments.processor.max_video_tokens if arguments.flag("cap_pixels_per_frame") else None
+        self.tokens = arguments.processor.max_video_tokens if limited else None
         if arguments.get("cap_pixels_per_frame") is None:
-            original = arguments.processor.autosched_original_class
-            warn_once(original._preprocess, "Pass `cap_pixels_per_frame=True`")
+            warn_once(computing, "Pass `cap_pixels_per_frame=True`")
         self.settings = replace(self.kernel.settings, moving=True).shared()
 
     def frame_size(self, frames: int, image: Any) -> Size:
