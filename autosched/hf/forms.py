@@ -336,16 +336,15 @@ class Fast4(FamilyDropIn):
                 raise NotCoveredError(f"input_data_format is {kwargs['input_data_format']!r}")
             read.require_cpu(kwargs.get("device"))
             no_videos = self._autosched_family.videos and len(args) == 1 and args[0] is None
-            return self._autosched_answer(images, kwargs, () if no_videos else args)
+            made = self._autosched_answer(images, kwargs, () if no_videos else args)
+            for image in photographs(images) or ():
+                if image.width in (1, CHANNELS):
+                    self._autosched_convert(image, kwargs)  # which warns that its columns may be channels
+            return made
         except NotCoveredError as reason:
             self._autosched_give_up(reason)
         made = super()._preprocess_image_like_inputs(images, *args, **kwargs)  # type: ignore[misc]
         return self._autosched_rounded(made)
-
-    def _autosched_pixels(self, image: Any, values: Mapping[str, Any]) -> Source:
-        if is_photograph(image) and image.width in (1, CHANNELS):
-            self._autosched_convert(image, values)  # which warns that its columns may be channels
-        return super()._autosched_pixels(image, values)
 
     def _autosched_convert(self, image: Any, values: Mapping[str, Any]) -> Any:
         return self._process_image(  # type: ignore[attr-defined]

@@ -165,7 +165,8 @@ def test_an_array_that_is_not_writable(oracle: Oracle) -> None:
 
 
 @pytest.mark.parametrize(
-    "oracle", [o for name in ("CLIPImageProcessor", "Qwen2VLImageProcessor") for o in oracles(name)]
+    "oracle",
+    [o for name in ("CLIPImageProcessor", "Qwen2VLImageProcessor", "Glm4vImageProcessor") for o in oracles(name)],
 )
 @pytest.mark.parametrize("width", [1, 2, 3, 4])
 def test_columns_that_may_be_channels(oracle: Oracle, width: int) -> None:
@@ -174,9 +175,10 @@ def test_columns_that_may_be_channels(oracle: Oracle, width: int) -> None:
     drop_in, warnings = accelerate(processor), []
     for one in (drop_in, processor):
         with logged() as said:
-            one([picture(width, 40), picture(width, 40)], return_tensors="pt")
+            outcome(lambda one=one: one([picture(width, 40), picture(width, 40)], return_tensors="pt"))
         warnings.append(said)
-    assert drop_in.autosched_explain().accelerated
+    refused = not TRANSFORMERS_5 and "Glm" in oracle.class_name
+    assert drop_in.autosched_explain().accelerated == (not refused)
     assert warnings[0] == warnings[1]
     fast4 = not TRANSFORMERS_5 and oracle.backend == "torchvision"
     assert len(warnings[0]) == (2 if fast4 and width in (1, 3) else 0)
