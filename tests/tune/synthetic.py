@@ -91,7 +91,7 @@ def search(directory: Path, log: Path, trials: int, storage: str | None = None, 
 
     made = blur_family.workload(blur_family.specimens({"sizes": [[8, 9]]}), {})
     return tune(
-        Task(blur_family.pipeline(), SPACE, made),
+        Task(blur_family.pipeline(), SPACE, made, {"default": Schedule()}),
         Budget(trials=trials, seconds=None),
         threads=1,
         report=report,

@@ -82,7 +82,7 @@ def test_a_baseline_that_fails_is_an_error() -> None:
         leave_one_out(PIPELINE, synthetic.Synthetic(JOB, 0.0), schedule, 0.1)
 
 
-TASK = Task(PIPELINE, synthetic.SPACE, JOB.workload)
+TASK = Task(PIPELINE, synthetic.SPACE, JOB.workload, {"default": Schedule()})
 
 
 def test_ablation_of_a_task() -> None:

@@ -149,7 +149,7 @@ def test_a_search_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     vectorize = Template("blur", "vectorize", (("var", "x"), ("lanes", Ref("lanes"))), Condition())
     space = Space("s", (Knob("lanes", (2, 4, 8, 16, 32), 2),), (), (vectorize,))
     made = blur_family.workload(IMAGES, {})
-    task = Task(blur_family.pipeline(), space, planted.Planted(made.name, made.bindings))
+    task = Task(blur_family.pipeline(), space, planted.Planted(made.name, made.bindings), {"default": Schedule()})
     result = tune(
         task,
         Budget(trials=99),

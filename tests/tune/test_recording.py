@@ -21,6 +21,7 @@ TASK = Task(
     blur_family.pipeline(),
     synthetic.SPACE,
     blur_family.workload(blur_family.specimens({"sizes": [[8, 9]]}), {}),
+    {"default": Schedule()},
 )
 
 
