@@ -13,7 +13,7 @@ import inspect
 import re
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import Any
 from autosched.errors import ArgumentError, AutoschedError
 from autosched.lang import Pipeline
 from autosched.lang.func import Func
+from autosched.schedule import Schedule
 from autosched.tune import SpaceFile, Task, WorkloadSpec, derive, random_workload
 from autosched.vlm.registry import KernelFamily, register
 from autosched.workload import Bucket, Workload
@@ -59,11 +60,11 @@ class OwnFile(SpaceFile):
         return [WorkloadSpec(name, samples={"shape": shape}) for name, shape in shapes.items()]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OwnFamily(KernelFamily):
     """A kernel of the user's, called FILE.py:NAME, with its space."""
 
-    file: OwnFile = None  # type: ignore[assignment]  # fields without a default come first
+    file: OwnFile
 
 
 def is_own(name: str) -> bool:
@@ -94,23 +95,27 @@ def _family(name: str, found: Pipeline | Task) -> OwnFamily:
             name=name,
             summary="",
             pipeline=lambda: task.pipeline,
-            schedules={label: lambda _, s=s: s for label, s in {**task.seeds, **task.schedules}.items()},  # type: ignore[misc]
+            schedules={label: _for_all(schedule) for label, schedule in {**task.seeds, **task.schedules}.items()},
             specimens=lambda _: [task.workload],
             workload=lambda made, _: _only(made),
             buckets=(task.bucket or Bucket(task.workload.name, task.workload.measures),),
             file=file,
         )
     pipeline, space = found, derive(found)
-    default = space.schedule(space.default())
     return OwnFamily(
         name=name,
         summary="",
         pipeline=lambda: pipeline,
-        schedules={"default": lambda _: default},
+        schedules={"default": _for_all(space.schedule(space.default()))},
         specimens=lambda samples: [random_workload(pipeline, samples["shape"])],
         workload=lambda made, _: _only(made),
         file=OwnFile(space, (), pipeline.output),
     )
+
+
+def _for_all(schedule: Schedule) -> Callable[[Bucket], Schedule]:
+    """The same schedule for every bucket."""
+    return lambda _: schedule
 
 
 def _only(workloads: Sequence[Workload]) -> Workload:

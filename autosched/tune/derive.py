@@ -105,6 +105,7 @@ def derive(pipeline: Pipeline) -> Space:
     parts = _Parts(pipeline)
     _output(output, parts)
     readers = {f.name: tuple(g.name for g in pipeline.funcs if f in sources(g)) for f in pipeline.funcs}
+    along = {axis: _along(output, axis) for axis in _axes(output)}
     explodes = too_large_inlined(pipeline, _EXPLODES)
     too_large = too_large_inlined(pipeline, _MOST_INLINED) if explodes else set()
     for func in reversed(pipeline.funcs[:-1]):
@@ -116,7 +117,7 @@ def derive(pipeline: Pipeline) -> Space:
         parts.constraints.append(Enclosed(func.name, tuple(_downstream(func.name, readers)), output.name))
         if "tile" in places:
             parts.forbid(**{_at(func.name): "tile", "tile": 0})
-        _producer(func, output, places, parts)
+        _producer(func, output, places, along, parts)
     _loads(pipeline, parts)
     space = Space(pipeline.name, tuple(parts.knobs), tuple(parts.constraints), tuple(parts.templates))
     return replace(space, named=_worth_trying(output, space))
@@ -218,11 +219,17 @@ def _some(choices: tuple[int, ...]) -> tuple[Value, ...]:
     return tuple(c for c in choices if c > 1)
 
 
+def _axes(output: Func) -> tuple[str, ...]:
+    """The coordinates of the output that strips may be cut of; of two, the last one has the lanes."""
+    args = tuple(a.name for a in output.args)
+    return args[:-1] if len(args) == 2 else args
+
+
 def _output(func: Func, parts: _Parts) -> None:
     args, names = [a.name for a in func.args], parts.names
     reduces = bool(_reduced(func))
     inner = tuple(args[:-3:-1]) if len(args) > 2 else (args[-1],)
-    axes = tuple(args[:-1]) if len(args) == 2 else tuple(args)
+    axes = _axes(func)
     shares = len(args) > 1 and (reduces or any(_overlaps(func, axis) for axis in axes))
     if reduces and len(args) > 1:
         parts.knob("strips", STRIPS_OF_BLOCKS, 4, summary="blocks of rows that a thread takes at a time")
@@ -274,7 +281,10 @@ def _output(func: Func, parts: _Parts) -> None:
     parts.add(func, "prefetch_stores", _is(stores="fetched"), loop=around)
 
 
-def _producer(func: Func, output: Func, places: list[str], parts: _Parts) -> None:
+def _producer(
+    func: Func, output: Func, places: list[str], along: dict[str, dict[str, set[str]]], parts: _Parts
+) -> None:
+    """`along` has, for each axis of the output, the coordinates of Funcs that move with it."""
     names, at = parts.names, _at(func.name)
     if "inline" in places:
         parts.add(func, "inline", _is(**{at: "inline"}))
@@ -285,11 +295,10 @@ def _producer(func: Func, output: Func, places: list[str], parts: _Parts) -> Non
     if "sliding" in places:
         parts.add(func, "store_at", _is(**{at: "sliding", "tile": 0}), func=output.name, var=names.strip)
         parts.add(func, "store_at", _is(**{at: "sliding", "tile": _some(TILES)}), func=output.name, var=names.tile)
-        for axis in output.args[: None if len(output.args) > 2 else 1]:
-            along = _along(output, axis.name).get(func.name, set())
-            if len(along) == 1:
-                folded = _is(**{at: "sliding", "axis": axis.name, "order": "rows"})
-                parts.add(func, "fold_storage", folded, var=min(along))
+        for axis, moving in along.items():
+            if len(moving.get(func.name, ())) == 1:
+                folded = _is(**{at: "sliding", "axis": axis, "order": "rows"})
+                parts.add(func, "fold_storage", folded, var=min(moving[func.name]))
     args, prefix = [a.name for a in func.args], f"{func.name}_"
     computed = _is(**{at: tuple(p for p in places if p != "inline")})
     loops_of: list[tuple[str, Condition]] = [(args[-1], ALWAYS)]
